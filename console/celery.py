@@ -1,0 +1,44 @@
+"""The Celery application: `celery -A console.celery worker`. Messages only ring; Postgres is the truth."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+from django.conf import settings  # noqa: E402 - the line above tells it where to look
+
+app = Celery("switchyard")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL or "redis://unset.invalid/0",
+    broker_connection_retry_on_startup=True,
+    # Bounded waits: a frozen broker held a publisher for over 25 s with the defaults.
+    broker_transport_options={
+        "visibility_timeout": 300,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+    },
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_soft_shutdown_timeout=8,
+    worker_enable_soft_shutdown_on_idle=False,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    task_default_queue="switchyard",
+    beat_schedule={
+        "sweep": {"task": "validation.sweep", "schedule": 2.0},
+        "forget-old-drafts": {"task": "validation.forget_old_drafts", "schedule": 3600.0},
+    },
+)
+app.autodiscover_tasks(["validation"])
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Django's LOGGING stands; Celery would lay its own over it."""

@@ -1,0 +1,46 @@
+"""Turns DATABASE_URL and the Redis URLs into Django's settings, refusing bad ones by name."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from console import env
+
+_DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+
+
+def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any]:
+    """Django's entry for `url`; without one, a backend that fails only when it is used."""
+    if not url:
+        return {"ENGINE": "django.db.backends.dummy"}
+    if urlsplit(url).scheme not in {"postgres", "postgresql"}:
+        env.refuse("DATABASE_URL", "…", "a URL that starts with postgresql://")
+    try:
+        parts = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
+    except ProgrammingError:
+        # libpq's own text may quote the password.
+        env.refuse("DATABASE_URL", "…", "a Postgres URL: postgresql://user:password@host:5432/name")
+    settings: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql"}
+    settings |= {django: str(parts.pop(libpq)) for libpq, django in _DJANGO_NAMES.items() if libpq in parts}
+    # What is left (sslmode, options, …) is libpq's; the pool settings join it, never replace it.
+    settings["OPTIONS"] = {"connect_timeout": 5} | parts
+    settings["DISABLE_SERVER_SIDE_CURSORS"] = True
+    if pooled:
+        settings["OPTIONS"]["pool"] = {
+            "min_size": min(2, pool_max),
+            "max_size": pool_max,
+            "timeout": 1,
+            "max_waiting": 2 * pool_max,
+            "reconnect_timeout": 5,
+        }
+        settings["CONN_HEALTH_CHECKS"] = True
+    return settings
+
+
+def redis_url(name: str) -> str:
+    url = env.text(name)
+    if url and urlsplit(url).scheme not in {"redis", "rediss", "unix", "redis+socket", "amqp", "amqps"}:
+        env.refuse(name, "…", "a URL that starts with redis://, rediss:// or unix://")
+    return url

@@ -1,0 +1,250 @@
+"""A worker's side of the run tables: claim a chunk, keep its lease, close it with its results.
+
+Leases run by the database's clock. Every write carries the fence of its claim: a worker that was
+away too long finds its fence outdated and writes nothing.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import isqrt
+from typing import Any
+
+import msgspec
+import psycopg
+
+from validation.validators import Check, Outcome
+
+LEASE_S = 6.0
+# A chunk whose worker died once is watched more closely, so that its neighbours wait less.
+RETRY_LEASE_S = 3.0
+HEARTBEAT_S = 1.0
+MAX_ATTEMPTS = 5
+_EXPIRED_AT_ONCE = 50
+
+type Connect = Callable[[], psycopg.Connection[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A chunk held by this worker until its lease runs out, and what is to be validated in it."""
+
+    chunk: int
+    run: int
+    first: int
+    fence: int
+    attempts: int
+    level: int | None
+    node_urls: tuple[str, ...]
+    subjects: tuple[str, ...]
+
+
+class Ledger:
+    """Holds one connection, made when it is first needed and again after it broke.
+
+    Not for use by two threads at once: the caller serialises.
+    """
+
+    def __init__(self, connect: Connect, worker: str) -> None:
+        self._connect = connect
+        self._worker = worker
+        self._open: psycopg.Connection[Any] | None = None
+
+    def close(self) -> None:
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+
+    @property
+    def _connection(self) -> psycopg.Connection[Any]:
+        if self._open is None or self._open.closed or self._open.broken:
+            self._open = self._connect()
+        return self._open
+
+    def claim(self) -> Claim | None:
+        """The next chunk: interactive runs first, then turn by turn between runs."""
+        with self._connection.transaction():
+            row = self._connection.execute(
+                _CLAIM, (self._worker, RETRY_LEASE_S, LEASE_S)
+            ).fetchone()
+            if row is None:
+                return None
+            chunk, run, first, size, fence, attempts = row
+            level, node_urls, subjects = self._connection.execute(
+                _LOAD, {"run": run, "first": first, "end": first + size}
+            ).fetchone() or (None, [], [])
+        return Claim(
+            chunk=chunk,
+            run=run,
+            first=first,
+            fence=fence,
+            attempts=attempts,
+            level=level,
+            node_urls=tuple(node_urls),
+            subjects=tuple(subjects),
+        )
+
+    def renew(self, claim: Claim) -> bool:
+        """False where the chunk is no longer ours: cancelled, or given to another worker."""
+        lease_s = LEASE_S if claim.attempts == 1 else RETRY_LEASE_S
+        return self._ours(_RENEW, (lease_s, claim.chunk, claim.fence))
+
+    def release(self, claim: Claim) -> bool:
+        """Gives an untouched chunk back at once; the attempt does not count."""
+        return self._ours(_RELEASE, (claim.chunk, claim.fence))
+
+    def settle(self, claim: Claim, outcomes: Sequence[Outcome]) -> bool:
+        """Writes one result an item and closes the chunk, in one transaction.
+
+        False, and nothing written, where the chunk is no longer ours.
+        """
+        if len(outcomes) != len(claim.subjects):
+            raise ValueError(f"{len(outcomes)} outcomes for {len(claim.subjects)} items")
+        counts = Counter(outcome.verdict.value for outcome in outcomes)
+        closing = (*(counts[v] for v in _VERDICTS), claim.chunk, claim.fence)
+        connection = self._connection
+        with connection.transaction(), connection.cursor() as cursor:
+            if cursor.execute(_CLOSE, closing).rowcount != 1:
+                return False
+            with cursor.copy(_COPY) as copy:
+                copy.write(_copy_lines(claim, outcomes))
+        connection.execute(_FINISH, (claim.run,))
+        return True
+
+    def expire(self) -> int:
+        """Takes back chunks whose lease ran out; returns how many can be claimed again.
+
+        A chunk of many is split, so that an item that kills its worker is soon alone; alone it is
+        quarantined after MAX_ATTEMPTS as `error`, reason `poison`.
+        """
+        connection = self._connection
+        with connection.transaction():
+            dead = connection.execute(_EXPIRED, (_EXPIRED_AT_ONCE,)).fetchall()
+            finished = {self._bury(*row) for row in dead}
+        for run in finished - {None}:
+            connection.execute(_FINISH, (run,))
+        return len(dead)
+
+    def _bury(self, chunk: int, run: int, first: int, size: int, attempts: int) -> int | None:
+        """Decides about one expired chunk, its row locked by the caller."""
+        if size > 1:
+            step = max(1, isqrt(size))
+            self._connection.execute(_SPLIT, {"id": chunk, "step": step})
+        elif attempts < MAX_ATTEMPTS:
+            self._connection.execute(_READY_AGAIN, (chunk,))
+        else:
+            self._connection.execute(_QUARANTINE, {"id": chunk, "run": run, "ordinal": first})
+            return run
+        return None
+
+    def _ours(self, statement: str, params: Sequence[object]) -> bool:
+        return self._connection.execute(statement, params).rowcount == 1
+
+
+_VERDICTS = ("valid", "invalid", "not_found", "unverifiable", "error")
+
+_CLAIM = """
+UPDATE validation_chunk c
+SET state = 'leased', fence = fence + 1, attempts = attempts + 1, worker = %s,
+    lease_until = now() + make_interval(secs => CASE WHEN attempts > 0 THEN %s ELSE %s END)
+FROM (
+    SELECT id FROM validation_chunk WHERE state = 'ready'
+    ORDER BY priority, turn, id LIMIT 1 FOR UPDATE SKIP LOCKED
+) next
+WHERE c.id = next.id
+RETURNING c.id, c.run_id, c.first, c.size, c.fence, c.attempts
+"""
+
+_LOAD = """
+WITH started AS (
+    UPDATE validation_run SET started_at = now() WHERE id = %(run)s AND started_at IS NULL
+)
+SELECT level, node_urls, array(
+    SELECT subject FROM validation_item
+    WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
+) FROM validation_run WHERE id = %(run)s
+"""
+
+_RENEW = """
+UPDATE validation_chunk SET lease_until = now() + make_interval(secs => %s)
+WHERE id = %s AND fence = %s AND state = 'leased'
+"""
+
+_RELEASE = """
+UPDATE validation_chunk SET state = 'ready', attempts = attempts - 1, lease_until = NULL
+WHERE id = %s AND fence = %s AND state = 'leased'
+"""
+
+_CLOSE = """
+UPDATE validation_chunk
+SET state = 'done', closed_at = now(), lease_until = NULL,
+    valid = %s, invalid = %s, not_found = %s, unverifiable = %s, error = %s
+WHERE id = %s AND fence = %s AND state = 'leased'
+"""
+
+# After the commit, not in it: of two last chunks closing together, the later sees both closed.
+_FINISH = """
+UPDATE validation_run r SET state = 'done', finished_at = now()
+WHERE id = %s AND state = 'running' AND NOT EXISTS (
+    SELECT FROM validation_chunk WHERE run_id = r.id AND state IN ('ready', 'leased')
+)
+"""
+
+_EXPIRED = """
+SELECT id, run_id, first, size, attempts FROM validation_chunk
+WHERE state = 'leased' AND lease_until < now()
+ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+
+_READY_AGAIN = "UPDATE validation_chunk SET state = 'ready', lease_until = NULL WHERE id = %s"
+
+_SPLIT = """
+WITH old AS (
+    UPDATE validation_chunk SET state = 'split', lease_until = NULL WHERE id = %(id)s RETURNING *
+)
+INSERT INTO validation_chunk (run_id, first, size, state, priority, turn, fence, attempts, worker,
+                              valid, invalid, not_found, unverifiable, error)
+SELECT run_id, part, least(%(step)s, first + size - part), 'ready', priority, turn, fence,
+       attempts, '', 0, 0, 0, 0, 0
+FROM old, generate_series(first, first + size - 1, %(step)s) AS part
+"""
+
+_QUARANTINE = """
+WITH closed AS (
+    UPDATE validation_chunk
+    SET state = 'done', closed_at = now(), lease_until = NULL, error = 1 WHERE id = %(id)s
+)
+INSERT INTO validation_result (run_id, ordinal, subject, verdict, level, reason, node, ms, checks)
+SELECT run_id, ordinal, subject, 'error', 0, 'poison', '', 0, '[]'
+FROM validation_item WHERE run_id = %(run)s AND ordinal = %(ordinal)s
+"""
+
+_COPY = """
+COPY validation_result (run_id, ordinal, subject, verdict, level, reason, node, ms, checks)
+FROM STDIN
+"""
+
+
+def _copy_lines(claim: Claim, outcomes: Sequence[Outcome]) -> bytes:
+    run = claim.run
+    return "".join(
+        [
+            f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
+            f"\t{_escaped(o.node)}\t{o.ms:.3f}\t{_checks_json(o.checks)}\n"
+            for ordinal, o in enumerate(outcomes, claim.first)
+        ]
+    ).encode()
+
+
+@lru_cache(maxsize=4_096)
+def _checks_json(checks: tuple[Check, ...]) -> str:
+    """Checks as JSON in COPY's escaping. Most items of a run share theirs."""
+    return _escaped(msgspec.json.encode(checks).decode().replace("\\u0000", "\\ufffd"))
+
+
+@lru_cache(maxsize=1_024)
+def _escaped(text: str) -> str:
+    """COPY's text format: a backslash, tab or line break would end the field."""
+    text = text.replace("\\", "\\\\").replace("\t", "\\t")
+    return text.replace("\n", "\\n").replace("\r", "\\r")

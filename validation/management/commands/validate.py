@@ -1,0 +1,196 @@
+"""`manage.py validate`: a run through the fleet, or `--local` in this process alone."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+
+from monitoring import snapshots
+from validation import services, wiring
+from validation.engine import Engine
+from validation.models import Run
+from validation.report import Report
+from validation.rpc import NodeUrl
+from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
+from validation.validators import Check, Outcome, Status, Verdict
+
+ALL_VALID, SOME_NOT, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+_POLL_S = 0.1
+_LONELY_S = 5.0
+_AT_ONCE = 400
+_HIGHEST_LEVEL = 5
+
+
+class CannotRun(Exception):
+    """Says to the person at the terminal why nothing was validated."""
+
+
+class Command(BaseCommand):
+    help = "Validates subjects: tx:0x…, block:123, block:1-5000, address:0x…, head"
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("subject", nargs="*", metavar="SUBJECT")
+        parser.add_argument("--file", help="a list, CSV or NDJSON file; - reads standard input")
+        parser.add_argument("--node", action="append", default=[], metavar="URL")
+        parser.add_argument("--level", type=int, help="0 to 5; default: the highest of each kind")
+        parser.add_argument("--local", action="store_true", help="no fleet, no database, no broker")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument("--accept-valid", action="store_true", help="skip malformed lines")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        report = Report(as_json=options["json"])
+        try:
+            sys.exit(self._run(report, options))
+        except KeyboardInterrupt:
+            report.say("Interrupted.")
+            sys.exit(INTERRUPTED)
+        except services.MalformedItems as exc:
+            report.malformed(exc.malformed, exc.count)
+        except (CannotRun, services.RunRefused, SubjectError) as exc:
+            report.say(f"validate: {exc}")
+        except DatabaseError as exc:
+            report.say(f"validate: the database does not answer: {str(exc).splitlines()[0]}")
+        sys.exit(COULD_NOT_RUN)
+
+    def _run(self, report: Report, options: dict[str, Any]) -> int:
+        level = options["level"]
+        if level is not None and not 0 <= level <= _HIGHEST_LEVEL:
+            raise CannotRun(f"--level {level} is not a level from 0 to {_HIGHEST_LEVEL}.")
+        entries = _entries(options["subject"], options["file"])
+        nodes = _nodes(options["node"])
+        accept = bool(options["accept_valid"])
+        if options["local"]:
+            subjects = _checked(entries, accept=accept)
+            asyncio.run(_validate_here(report, subjects, nodes or settings.NODES, level))
+            report.summary()
+        else:
+            _through_fleet(report, entries, [node.secret_url for node in nodes], level, accept)
+        return ALL_VALID if report.all_valid else SOME_NOT
+
+
+def _entries(subjects: Iterable[str], file: str | None) -> Iterator[Subject | Malformed]:
+    for number, text in enumerate(subjects, 1):
+        try:
+            yield from expand(text)
+        except SubjectError as exc:
+            yield Malformed(line=number, text=text[:200], reason=str(exc))
+    if file is None:
+        return
+    try:
+        stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 - closed below
+    except OSError as exc:
+        raise CannotRun(f"--file {file}: {exc.strerror}.") from exc
+    with stream:
+        name = "" if file == "-" else Path(file).name
+        chunks = iter(lambda: stream.read(1 << 16), b"")
+        yield from read_upload(chunks, filename=name, content_type="")
+
+
+def _nodes(urls: Iterable[str]) -> list[NodeUrl]:
+    try:
+        return [NodeUrl.parse(url) for url in urls]
+    except ValueError as exc:
+        raise CannotRun(f"--node: {exc}") from exc
+
+
+def _checked(entries: Iterable[Subject | Malformed], *, accept: bool) -> list[Subject]:
+    subjects: list[Subject] = []
+    malformed: list[Malformed] = []
+    for entry in entries:
+        (malformed if isinstance(entry, Malformed) else subjects).append(entry)  # type: ignore[arg-type]
+    if malformed and not (accept and subjects):
+        raise services.MalformedItems(malformed, len(malformed))
+    if not subjects:
+        raise CannotRun("there is nothing to validate: name a subject or --file.")
+    return subjects
+
+
+async def _validate_here(
+    report: Report, subjects: list[Subject], nodes: Iterable[NodeUrl], level: int | None
+) -> None:
+    nodes = tuple(nodes)
+    if not nodes:
+        raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
+    engine = Engine.on(wiring.rpc_config(nodes, processes=1))
+    waiting = iter(subjects)
+    done = 0
+
+    async def work() -> None:
+        nonlocal done
+        for subject in waiting:
+            report.outcome(await engine.validate_one(str(subject), level=level))
+            done += 1
+            report.progress(done, len(subjects))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(_AT_ONCE, len(subjects))):
+                group.create_task(work())
+    finally:
+        await engine.client.aclose()
+
+
+def _through_fleet(
+    report: Report,
+    entries: Iterable[Subject | Malformed],
+    node_urls: list[str],
+    level: int | None,
+    accept: bool,
+) -> None:
+    if not wiring.has_database():
+        raise CannotRun("no database: run `make up` first, set DATABASE_URL, or use --local.")
+    if not (node_urls or settings.NODES):
+        raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
+    run = services.start_run(
+        entries,
+        level=level,
+        origin="cli",
+        node_urls=node_urls,
+        on_malformed="accept" if accept else "refuse",
+    )
+    try:
+        _follow(report, run)
+    except KeyboardInterrupt:
+        services.cancel_run(run)
+        report.say(f"{run} is cancelled.")
+        raise
+    after = -1
+    while page := services.results_page(run, after=after):
+        for result in page:
+            report.outcome(_outcome(result))
+        after = page[-1].ordinal
+    report.summary(f"{run}: ")
+
+
+def _follow(report: Report, run: Run) -> None:
+    started = time.monotonic()
+    lonely_said = False
+    while True:
+        progress = services.progress([run.pk])[run.pk]
+        report.progress(progress.done, progress.total, rate=progress.rate)
+        if progress.state in {"done", "cancelled"}:
+            return
+        if not lonely_said and not progress.done and time.monotonic() - started > _LONELY_S:
+            lonely_said = True
+            if not snapshots.live_count():
+                report.say(f"{run} waits: no worker reports. Is `make up` running?")
+        time.sleep(_POLL_S)
+
+
+def _outcome(result: Any) -> Outcome:
+    return Outcome(
+        subject=result.subject,
+        verdict=Verdict(result.verdict),
+        level=result.level,
+        reason=result.reason,
+        checks=tuple(Check(c["name"], Status(c["status"]), c["detail"]) for c in result.checks),
+        node=result.node,
+        ms=result.ms,
+    )

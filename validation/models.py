@@ -1,0 +1,167 @@
+"""Runs, their items, the chunks that workers claim, and one result an item."""
+
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from django.utils import timezone
+
+VERDICTS = ("valid", "invalid", "not_found", "unverifiable", "error")
+
+
+class RunState(models.TextChoices):
+    DRAFT = "draft", "Waiting for your word"
+    RUNNING = "running", "Running"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+class Run(models.Model):
+    """One request to validate `total` items. Counts derive from its chunks: `services.progress`."""
+
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.RUNNING)
+    title = models.CharField(max_length=200)
+    # The level asked; null asks of each item the highest that its kind can reach.
+    level = models.PositiveSmallIntegerField(null=True, blank=True)
+    total = models.PositiveIntegerField(default=0)
+    # Claimed before runs of a higher number: 0 interactive, 1 bulk.
+    priority = models.PositiveSmallIntegerField(default=1)
+    origin = models.CharField(max_length=8, choices=[(o, o) for o in ("page", "api", "cli")])
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # Overrides NODE_URLS for this run; may hold credentials, so no page, log or export shows it.
+    node_urls = models.JSONField(default=list, blank=True)
+    retry_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="retries"
+    )
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+    # Lines that were no subject: how many, and the first of them as {line, text, reason}.
+    malformed_count = models.PositiveIntegerField(default=0)
+    malformed = models.JSONField(default=list, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-id",)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("created_by", "idempotency_key"),
+                condition=~Q(idempotency_key=""),
+                name="run_idempotency",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "-id"), name="run_by_state"),
+            models.Index(F("id").desc(), condition=Q(state__in=("draft", "running")), name="run_open"),
+        )
+
+    def __str__(self) -> str:
+        return f"V-{self.pk}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("run", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.state in {RunState.DONE, RunState.CANCELLED}
+
+
+class ChunkState(models.TextChoices):
+    READY = "ready"
+    LEASED = "leased"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    # Its worker died and smaller chunks took its place.
+    SPLIT = "split"
+
+
+class Chunk(models.Model):
+    """Items `first` to `first + size - 1` of a run: what a worker claims, leases and closes."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="chunks")
+    first = models.PositiveIntegerField()
+    size = models.PositiveIntegerField()
+    state = models.CharField(max_length=9, choices=ChunkState, default=ChunkState.READY)
+    priority = models.PositiveSmallIntegerField(default=1)
+    # Start-time fair queueing: the next chunk of every run before the one after of any.
+    turn = models.BigIntegerField(default=0)
+    # Raised by every claim; a write with an older token is refused.
+    fence = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    valid = models.PositiveIntegerField(default=0)
+    invalid = models.PositiveIntegerField(default=0)
+    not_found = models.PositiveIntegerField(default=0)
+    unverifiable = models.PositiveIntegerField(default=0)
+    error = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("priority", "turn", "id"), condition=Q(state="ready"), name="chunk_next"
+            ),
+            models.Index(fields=("lease_until",), condition=Q(state="leased"), name="chunk_leased"),
+            models.Index(
+                fields=("run",), condition=Q(state__in=("ready", "leased")), name="chunk_open"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.first}+{self.size} of V-{self.run_id}"
+
+
+class Item(models.Model):
+    """One subject of a run, in the order it was asked."""
+
+    pk = models.CompositePrimaryKey("run_id", "ordinal")
+    # No constraint: a million rows would each pay for the check of one parent.
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    ordinal = models.PositiveIntegerField()
+    subject = models.CharField(max_length=80)
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class ResultQuerySet(models.QuerySet["Result"]):
+    def not_valid(self) -> "ResultQuerySet":
+        return self.exclude(verdict="valid")
+
+
+class Result(models.Model):
+    """The one verdict on an item: written by COPY when its chunk is closed, never changed."""
+
+    pk = models.CompositePrimaryKey("run_id", "ordinal")
+    run = models.ForeignKey(
+        Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="results"
+    )
+    ordinal = models.PositiveIntegerField()
+    subject = models.CharField(max_length=80)
+    verdict = models.CharField(max_length=12, choices=[(v, v) for v in VERDICTS])
+    level = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=40)
+    node = models.CharField(max_length=120)
+    ms = models.FloatField()
+    # [{"name", "status", "detail"}, …] as validators computed them.
+    checks: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField()
+
+    objects = ResultQuerySet.as_manager()
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("run", "verdict", "reason", "ordinal"),
+                condition=~Q(verdict="valid"),
+                name="result_not_valid",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.verdict}"

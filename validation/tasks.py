@@ -1,0 +1,74 @@
+"""Celery's side: messages that only ring, and the signals that give each child its worker."""
+
+import os
+
+import kombu.exceptions
+import psycopg
+import structlog
+from celery import shared_task
+from celery.signals import worker_process_init, worker_process_shutdown
+from django.conf import settings
+
+from validation import retention, wiring
+from validation.ledger import Ledger
+from validation.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+_BROKER_DOWN = (kombu.exceptions.OperationalError, OSError)
+_worker: Worker | None = None
+
+
+@shared_task(name="validation.drain", max_retries=3)
+def drain() -> None:
+    """Works off chunks for a while and rings again where there may be more."""
+    try:
+        if _worker is not None and _worker.drain():
+            ring(1)
+    except psycopg.Error as exc:
+        # The attendant looks again every two seconds; nothing is lost meanwhile.
+        log.warning("database.unreachable", error=type(exc).__name__)
+
+
+@shared_task(name="validation.sweep", ignore_result=True, expires=10)
+def sweep() -> None:
+    """Takes back what dead workers held, and wakes the fleet for it."""
+    ledger = Ledger(wiring.connect, "sweeper")
+    try:
+        if expired := ledger.expire():
+            ring(expired)
+    finally:
+        ledger.close()
+
+
+@shared_task(name="validation.forget_old_drafts")
+def forget_old_drafts() -> None:
+    retention.forget_old_drafts()
+
+
+def ring(chunks: int) -> None:
+    """Wakes as many workers as there is work for. A broker that is down only makes it slower."""
+    try:
+        for _ in range(min(chunks, fleet_size())):
+            drain.apply_async(retry=False)
+    except _BROKER_DOWN as exc:
+        log.warning("broker.unreachable", error=type(exc).__name__)
+
+
+def fleet_size() -> int:
+    return int(settings.WORKERS)
+
+
+@worker_process_init.connect
+def _start_worker(**_: object) -> None:
+    """In the child, after the fork: threads, loops and connections do not survive one."""
+    global _worker  # noqa: PLW0603 - a process is one worker
+    _worker = Worker(Ledger(wiring.connect, f"pid:{os.getpid()}"), wiring.fleet_engine())
+    _worker.start()
+
+
+@worker_process_shutdown.connect
+def _stop_worker(**_: object) -> None:
+    if _worker is not None:
+        _worker.stop()
+

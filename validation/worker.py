@@ -1,0 +1,211 @@
+"""One worker process: it drains chunks when a message rings, and looks for work by itself."""
+
+import random
+import resource
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+import redis
+import structlog
+
+from monitoring import events, snapshots
+from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
+from validation.validators import Outcome
+
+log = structlog.get_logger(__name__)
+
+# How long one message keeps a process: long enough to pay for itself, short enough to stop soon.
+DRAIN_S = 2.0
+LOOK_EVERY_S = 2.0
+SNAPSHOT_EVERY_S = 1.0
+RECONNECT_S = 0.25
+
+
+class ChunkEngine(Protocol):
+    def validate(
+        self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
+    ) -> "Future[list[Outcome]]": ...
+    def share_with(self, processes: int) -> None: ...
+    def snapshot(self) -> dict[str, float | int | str]: ...
+    def stop(self) -> None: ...
+
+
+class Worker:
+    """Claims, validates and settles chunks, one at a time.
+
+    Celery's thread and the attendant's both call `drain`; one lock keeps them, and the ledger's
+    only connection, apart.
+    """
+
+    def __init__(
+        self, ledger: Ledger, engine: ChunkEngine, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.id = snapshots.worker_id()
+        self._ledger = ledger
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._attendant = threading.Thread(target=self._attend, name="attendant", daemon=True)
+        self._started_at = time.time()
+        self._run: int | None = None
+        self._items = 0
+        self._chunks = 0
+        self._rate = _Rate(clock)
+
+    def start(self) -> None:
+        self._attendant.start()
+
+    def stop(self) -> None:
+        """Ends in good order: the chunk at hand is given back unharmed."""
+        self._stopping.set()
+        self._attendant.join(timeout=3)
+        with self._lock:
+            self._ledger.close()
+        self._engine.stop()
+        snapshots.retire(self.id)
+
+    def drain(self, budget_s: float = DRAIN_S) -> bool:
+        """Works off chunks for at most `budget_s`; True where there may be more to do."""
+        deadline = self._clock() + budget_s
+        with self._lock:
+            while not self._stopping.is_set():
+                if self._clock() >= deadline:
+                    return True
+                claim = self._ledger.claim()
+                if claim is None:
+                    return False
+                self._work(claim)
+        return False
+
+    def _work(self, claim: Claim) -> None:
+        self._run = claim.run
+        try:
+            outcomes = self._outcomes(claim)
+            if outcomes is None:
+                log.info("chunk.lost", run=claim.run, first=claim.first, fence=claim.fence)
+                return
+            if self._settled(claim, outcomes):
+                self._items += len(outcomes)
+                self._chunks += 1
+                self._rate.add(len(outcomes))
+        finally:
+            self._run = None
+            events.publish(f"run:{claim.run}")
+
+    def _outcomes(self, claim: Claim) -> list[Outcome] | None:
+        """What the engine found; None where the chunk was lost or given back meanwhile."""
+        future = self._engine.validate(
+            claim.subjects, level=claim.level, node_urls=claim.node_urls
+        )
+        while True:
+            try:
+                return future.result(timeout=HEARTBEAT_S)
+            except FutureTimeout:
+                if future.done():
+                    raise
+            if self._stopping.is_set():
+                future.cancel()
+                self._ledger.release(claim)
+                return None
+            if not self._ledger.renew(claim):
+                future.cancel()
+                return None
+
+    def _settled(self, claim: Claim, outcomes: list[Outcome]) -> bool:
+        """Settles through a restart of the database, as long as the lease may hold.
+
+        Safe to repeat: where the first commit went through unheard, the chunk is closed already
+        and the second writes nothing.
+        """
+        deadline = self._clock() + LEASE_S
+        while True:
+            try:
+                return self._ledger.settle(claim, outcomes)
+            except psycopg.OperationalError:
+                if self._clock() >= deadline or self._stopping.wait(RECONNECT_S):
+                    raise
+
+    def _attend(self) -> None:
+        """Each second says how this process is; every two, takes work that nobody rang for."""
+        # Jitter of the look only: workers started together should not all look at once.
+        next_look = self._clock() + LOOK_EVERY_S * random.random()  # noqa: S311
+        while not self._stopping.wait(SNAPSHOT_EVERY_S):
+            self._report()
+            if self._clock() >= next_look:
+                next_look = self._clock() + LOOK_EVERY_S
+                self._look()
+
+    def _look(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            return  # busy: it will find the next chunk itself
+        try:
+            self._ledger.expire()
+        except psycopg.Error as exc:
+            log.warning("database.unreachable", error=type(exc).__name__)
+            return
+        finally:
+            self._lock.release()
+        try:
+            while self.drain():
+                self._report()
+        except psycopg.Error as exc:
+            log.warning("database.unreachable", error=type(exc).__name__)
+
+    def _report(self) -> None:
+        try:
+            snapshots.publish(self._snapshot())
+            live = snapshots.live_count()
+        except redis.RedisError:
+            return
+        if live:
+            self._engine.share_with(live)
+
+    def _snapshot(self) -> snapshots.WorkerSnapshot:
+        host, _, pid = self.id.rpartition(":")
+        return snapshots.WorkerSnapshot(
+            id=self.id,
+            host=host,
+            pid=int(pid),
+            started_at=self._started_at,
+            busy=self._run is not None,
+            run=self._run,
+            items_done=self._items,
+            chunks_done=self._chunks,
+            rate=self._rate.per_second(),
+            rss_bytes=_rss_bytes(),
+            node=self._engine.snapshot(),
+        )
+
+
+class _Rate:
+    """Items a second over the last ten seconds."""
+
+    _WINDOW_S = 10.0
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._seen: list[tuple[float, int]] = []
+
+    def add(self, count: int) -> None:
+        now = self._clock()
+        # A new list each time: the attendant reads while Celery's thread adds.
+        self._seen = [e for e in self._seen if e[0] > now - self._WINDOW_S] + [(now, count)]
+
+    def per_second(self) -> float:
+        since = self._clock() - self._WINDOW_S
+        return sum(count for at, count in self._seen if at > since) / self._WINDOW_S
+
+
+def _rss_bytes() -> int:
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:  # no /proc: the peak is the next best
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
