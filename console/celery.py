@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A console.celery worker`. Messages only ring; Postgres is the truth."""
+"""The Celery application: `celery -A console.celery worker`. Messages only ring."""
 
 import os
 from typing import Any
@@ -8,7 +8,7 @@ from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-from django.conf import settings  # noqa: E402 - the line above tells it where to look
+from django.conf import settings
 
 app = Celery("switchyard")
 app.conf.update(

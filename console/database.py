@@ -8,7 +8,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from console import env
 
-_DJANGO_NAMES = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+_DJANGO_NAMES = {
+    "dbname": "NAME",
+    "user": "USER",
+    "password": "PASSWORD",
+    "host": "HOST",
+    "port": "PORT",
+}
 
 
 def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any]:
@@ -23,7 +29,9 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
         # libpq's own text may quote the password.
         env.refuse("DATABASE_URL", "…", "a Postgres URL: postgresql://user:password@host:5432/name")
     settings: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql"}
-    settings |= {django: str(parts.pop(libpq)) for libpq, django in _DJANGO_NAMES.items() if libpq in parts}
+    settings |= {
+        django: str(parts.pop(libpq)) for libpq, django in _DJANGO_NAMES.items() if libpq in parts
+    }
     # What is left (sslmode, options, …) is libpq's; the pool settings join it, never replace it.
     settings["OPTIONS"] = {"connect_timeout": 5} | parts
     settings["DISABLE_SERVER_SIDE_CURSORS"] = True
@@ -41,6 +49,13 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
 
 def redis_url(name: str) -> str:
     url = env.text(name)
-    if url and urlsplit(url).scheme not in {"redis", "rediss", "unix", "redis+socket", "amqp", "amqps"}:
+    if url and urlsplit(url).scheme not in {
+        "redis",
+        "rediss",
+        "unix",
+        "redis+socket",
+        "amqp",
+        "amqps",
+    }:
         env.refuse(name, "…", "a URL that starts with redis://, rediss:// or unix://")
     return url

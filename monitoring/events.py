@@ -32,8 +32,10 @@ def follow(stopped: Callable[[], bool]) -> Iterator[set[str]]:
     the caller waits and calls again.
     """
     client = valkey.blocking_client(_BLOCK_S)
-    last = "$"
     try:
+        # Not "$": that means "from now" at each call, and what came between two is lost.
+        newest = client.xrevrange(STREAM, count=1)
+        last = newest[0][0] if newest else "0-0"
         while not stopped():
             answer = client.xread({STREAM: last}, count=500, block=int(_BLOCK_S * 1000))
             entries = answer[0][1] if answer else []

@@ -1,4 +1,4 @@
-"""Validates many subjects at once over one client: what a chunk, and `validate --local`, runs on."""
+"""Validates many subjects at once over one client: what a chunk and `--local` run on."""
 
 import asyncio
 from collections.abc import Sequence
@@ -24,5 +24,5 @@ class Engine:
         )
 
     async def validate_many(self, subjects: Sequence[str], *, level: int | None) -> list[Outcome]:
-        """One outcome a subject, in their order. All of them ask at once: the client bounds that."""
+        """One outcome a subject, in their order. All ask at once; the client bounds it."""
         return await asyncio.gather(*[self.validate_one(s, level=level) for s in subjects])

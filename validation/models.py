@@ -57,7 +57,9 @@ class Run(models.Model):
         )
         indexes = (
             models.Index(fields=("state", "-id"), name="run_by_state"),
-            models.Index(F("id").desc(), condition=Q(state__in=("draft", "running")), name="run_open"),
+            models.Index(
+                F("id").desc(), condition=Q(state__in=("draft", "running")), name="run_open"
+            ),
         )
 
     def __str__(self) -> str:
@@ -140,7 +142,11 @@ class Result(models.Model):
 
     pk = models.CompositePrimaryKey("run_id", "ordinal")
     run = models.ForeignKey(
-        Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="results"
+        Run,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="results",
     )
     ordinal = models.PositiveIntegerField()
     subject = models.CharField(max_length=80)

@@ -19,7 +19,9 @@ _LISTED = 20
 class Report:
     """Counts outcomes and prints each as it comes: a line to read, or one JSON object."""
 
-    def __init__(self, *, as_json: bool, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> None:
+    def __init__(
+        self, *, as_json: bool, out: TextIO = sys.stdout, err: TextIO = sys.stderr
+    ) -> None:
         self._as_json = as_json
         self._out = out
         self._err = err
@@ -70,7 +72,9 @@ class Report:
     def _line(self, outcome: Outcome) -> str:
         if self._as_json:
             return msgspec.json.encode(outcome).decode()
-        line = f"{outcome.verdict:<12} level {outcome.level}  {outcome.subject}  {outcome.ms:.0f} ms"
+        line = (
+            f"{outcome.verdict:<12} level {outcome.level}  {outcome.subject}  {outcome.ms:.0f} ms"
+        )
         if outcome.verdict is not Verdict.VALID:
             line += f"\n    {outcome.reason}: {REASONS.get(outcome.reason, outcome.reason)}"
             failed = [c for c in outcome.checks if c.status != "pass" and c.detail]

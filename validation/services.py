@@ -51,7 +51,7 @@ class IdempotencyConflict(RunRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where a run stands: counts by verdict, items a second lately, seconds left (None: unknown)."""
+    """Where a run stands: counts by verdict, items a second of late, seconds left."""
 
     id: int
     state: str
@@ -145,9 +145,9 @@ def cancel_run(run: Run) -> Run:
         if not stopped:
             run.refresh_from_db()
             raise RunRefused(f"{run} is {run.get_state_display().lower()}: nothing to cancel.")
-        Chunk.objects.filter(
-            run_id=run.pk, state__in=(ChunkState.READY, ChunkState.LEASED)
-        ).update(state=ChunkState.CANCELLED, lease_until=None)
+        Chunk.objects.filter(run_id=run.pk, state__in=(ChunkState.READY, ChunkState.LEASED)).update(
+            state=ChunkState.CANCELLED, lease_until=None
+        )
     run.refresh_from_db()
     return run
 
@@ -208,7 +208,7 @@ def reasons(run: Run) -> list[tuple[str, str, int]]:
 def items_page(
     run: Run, *, after: int = -1, limit: int = 100, verdict: str = "", reason: str = ""
 ) -> list[ItemRow]:
-    """At most `limit` items after ordinal `after`. `verdict` may also be "waiting" or "not_valid"."""
+    """At most `limit` items after ordinal `after`. `verdict`: also "waiting" or "not_valid"."""
     if verdict in {"", "waiting"} and not reason:
         return _all_items(run, after, limit, waiting_only=verdict == "waiting")
     results = _filtered(run, verdict, reason).filter(ordinal__gt=after).order_by("ordinal")[:limit]
@@ -331,7 +331,9 @@ def _all_items(run: Run, after: int, limit: int, *, waiting_only: bool) -> list[
         return []
     span = (page[0].ordinal, page[-1].ordinal)
     found = {r.ordinal: r for r in Result.objects.filter(run_id=run.pk, ordinal__range=span)}
-    return [ItemRow(ordinal=i.ordinal, subject=i.subject, result=found.get(i.ordinal)) for i in page]
+    return [
+        ItemRow(ordinal=i.ordinal, subject=i.subject, result=found.get(i.ordinal)) for i in page
+    ]
 
 
 _PROGRESS = """

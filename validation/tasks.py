@@ -71,4 +71,3 @@ def _start_worker(**_: object) -> None:
 def _stop_worker(**_: object) -> None:
     if _worker is not None:
         _worker.stop()
-

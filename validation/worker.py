@@ -44,12 +44,18 @@ class Worker:
     """
 
     def __init__(
-        self, ledger: Ledger, engine: ChunkEngine, clock: Callable[[], float] = time.monotonic
+        self,
+        ledger: Ledger,
+        engine: ChunkEngine,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self.id = snapshots.worker_id()
         self._ledger = ledger
         self._engine = engine
         self._clock = clock
+        self._heartbeat_s = heartbeat_s
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._attendant = threading.Thread(target=self._attend, name="attendant", daemon=True)
@@ -101,12 +107,10 @@ class Worker:
 
     def _outcomes(self, claim: Claim) -> list[Outcome] | None:
         """What the engine found; None where the chunk was lost or given back meanwhile."""
-        future = self._engine.validate(
-            claim.subjects, level=claim.level, node_urls=claim.node_urls
-        )
+        future = self._engine.validate(claim.subjects, level=claim.level, node_urls=claim.node_urls)
         while True:
             try:
-                return future.result(timeout=HEARTBEAT_S)
+                return future.result(timeout=self._heartbeat_s)
             except FutureTimeout:
                 if future.done():
                     raise

@@ -1,0 +1,69 @@
+"""System checks across settings: each has a number, says what is wrong and what to set."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+
+
+@register(Tags.database)
+def a_database_is_set(**_: Any) -> list[CheckMessage]:
+    if settings.DATABASES["default"]["ENGINE"] != "django.db.backends.dummy":
+        return []
+    return [Error("DATABASE_URL is not set.", hint=_SERVERS, id="switchyard.E001")]
+
+
+@register(Tags.security, deploy=True)
+def a_secret_key_is_set(**_: Any) -> list[CheckMessage]:
+    if settings.SECRET_KEY:
+        return []
+    hint = "Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds 50 random characters."
+    return [Error("SECRET_KEY is not set.", hint=hint, id="switchyard.E002")]
+
+
+@register(deploy=True)
+def servers_are_set(**_: Any) -> list[CheckMessage]:
+    return [
+        Error(f"{name} is not set.", hint=_SERVERS, id="switchyard.E003")
+        for name in ("REDIS_URL", "CELERY_BROKER_URL")
+        if not getattr(settings, name)
+    ]
+
+
+@register
+def the_broker_has_a_server_of_its_own(**_: Any) -> list[CheckMessage]:
+    """Eviction is a setting of a server, not of a database in it: a full cache ate a queue."""
+    urls = (settings.REDIS_URL, settings.CELERY_BROKER_URL)
+    if not all(urls) or len({_server(url) for url in urls}) == len(urls):
+        return []
+    message = "CELERY_BROKER_URL and REDIS_URL name the same server."
+    hint = "Give the broker a server of its own that never evicts (maxmemory-policy noeviction)."
+    return [Warning(message, hint=hint, id="switchyard.W001")]
+
+
+@register(deploy=True)
+def a_node_is_set(**_: Any) -> list[CheckMessage]:
+    if settings.NODES:
+        return []
+    hint = "Set NODE_URLS to the JSON-RPC endpoints to ask, in order of preference."
+    return [Warning("NODE_URLS is empty: no run can start.", hint=hint, id="switchyard.W002")]
+
+
+@register(deploy=True)
+def development_is_off(**_: Any) -> list[CheckMessage]:
+    if not settings.DEVELOPMENT:
+        return []
+    hint = "Unset DEVELOPMENT: it allows loopback nodes and cookies over plain HTTP."
+    return [Warning("DEVELOPMENT is on.", hint=hint, id="switchyard.W003")]
+
+
+_SERVERS = "Run `make up`, or set DATABASE_URL, REDIS_URL and CELERY_BROKER_URL."
+
+
+def _server(url: str) -> tuple[str, int] | str:
+    parts = urlsplit(url)
+    if parts.scheme in {"unix", "redis+socket"}:
+        return parts.path
+    default = 5672 if parts.scheme.startswith("amqp") else 6379
+    return (parts.hostname or "", parts.port or default)

@@ -1,0 +1,91 @@
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+from django.test import override_settings
+
+from monitoring import events, snapshots, valkey
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[None]:
+    valkey.client().flushdb()
+    yield
+    valkey.client().flushdb()
+
+
+@pytest.fixture
+def no_valkey() -> Iterator[None]:
+    valkey.client.cache_clear()
+    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
+        yield
+    valkey.client.cache_clear()
+
+
+def snapshot(worker: str = "host:1", **changed: Any) -> snapshots.WorkerSnapshot:
+    fields: dict[str, Any] = {
+        "id": worker, "host": "host", "pid": 1, "started_at": 0.0, "busy": False, "run": None,
+        "items_done": 5, "chunks_done": 1, "rate": 2.5, "rss_bytes": 1,
+    }  # fmt: skip
+    return snapshots.WorkerSnapshot(**(fields | changed))
+
+
+def age(worker: str, seconds: int) -> None:
+    """What so many silent seconds do: the key's life is what ages are read from."""
+    key = f"switchyard:worker:{worker}"
+    valkey.client().expire(key, 600 - seconds)
+
+
+def listed() -> list[snapshots.WorkerSnapshot]:
+    found = snapshots.workers()
+    assert found is not None
+    return found
+
+
+def test_a_worker_that_reports_is_up() -> None:
+    snapshots.publish(snapshot(items_done=7))
+    [worker] = listed()
+    assert (worker.state, worker.items_done) == ("up", 7)
+    assert worker.age_s < 5
+    assert snapshots.live_count() == 1
+
+
+@pytest.mark.parametrize(("seconds", "state"), [(3, "up"), (8, "stale"), (60, "gone")])
+def test_silence_turns_up_into_stale_and_gone(seconds: int, state: str) -> None:
+    snapshots.publish(snapshot())
+    age("host:1", seconds)
+    assert [worker.state for worker in listed()] == [state]
+
+
+def test_a_worker_that_stopped_in_order_is_not_listed() -> None:
+    snapshots.publish(snapshot())
+    snapshots.retire("host:1")
+    assert listed() == []
+
+
+def test_those_up_come_first() -> None:
+    for worker in ("host:1", "host:2"):
+        snapshots.publish(snapshot(worker))
+    age("host:1", 60)
+    assert [worker.id for worker in listed()] == ["host:2", "host:1"]
+
+
+def test_nobody_to_ask_is_not_an_empty_list(no_valkey: None) -> None:
+    assert snapshots.workers() is None
+    assert snapshots.live_count() is None
+    with pytest.raises(redis.RedisError):
+        snapshots.publish(snapshot())
+
+
+def test_a_follower_hears_each_nudge_after_it_began_once() -> None:
+    events.publish("before")
+    follower = events.follow(lambda: False)
+    assert next(follower) == set()
+    events.publish("run:1", "run:2", "run:1")
+    assert next(follower) == {"run:1", "run:2"}
+    follower.close()
+
+
+def test_publishing_to_nobody_does_not_raise(no_valkey: None) -> None:
+    events.publish("run:1")

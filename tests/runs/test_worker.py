@@ -1,0 +1,118 @@
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import psycopg
+import pytest
+
+from tests.runs.conftest import outcomes
+from validation import services
+from validation.ledger import Claim, Ledger
+from validation.models import Chunk, Result, Run
+from validation.validators import Outcome
+from validation.worker import Worker
+
+type Start = Callable[..., Run]
+
+
+class InstantEngine:
+    """Finds every item valid, at once; `before` sees each chunk first."""
+
+    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+        self.before = before
+        self.shares: list[int] = []
+
+    def validate(
+        self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
+    ) -> "Future[list[Outcome]]":
+        self.before()
+        future: Future[list[Outcome]] = Future()
+        claim = Claim(
+            chunk=0, run=0, first=0, fence=0, attempts=1, level=level, node_urls=node_urls,
+            subjects=subjects,
+        )  # fmt: skip
+        self.finish(future, outcomes(claim))
+        return future
+
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        future.set_result(found)
+
+    def share_with(self, processes: int) -> None:
+        self.shares.append(processes)
+
+    def snapshot(self) -> dict[str, float | int | str]:
+        return {}
+
+    def stop(self) -> None:
+        return
+
+
+class HangingEngine(InstantEngine):
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        """Never."""
+
+
+def test_draining_works_off_everything(start: Start, ledger: Ledger) -> None:
+    run = start(1_000)
+    assert Worker(ledger, InstantEngine()).drain() is False
+    assert services.progress([run.pk])[run.pk].valid == 1_000
+
+
+def test_a_message_keeps_a_worker_for_a_while_only(start: Start, ledger: Ledger) -> None:
+    start(1_000)
+    ticks = iter(range(100))
+    worker = Worker(ledger, InstantEngine(), clock=lambda: float(next(ticks)))
+    assert worker.drain(budget_s=2) is True
+    assert 0 < Result.objects.count() < 1_000
+
+
+def test_a_run_cancelled_under_way_leaves_no_result(start: Start, ledger: Ledger) -> None:
+    run = start(10)
+    engine = HangingEngine(before=lambda: services.cancel_run(run) and None)
+    assert Worker(ledger, engine, heartbeat_s=0.01).drain() is False
+    assert not Result.objects.exists()
+
+
+def test_stopping_gives_the_chunk_back_unharmed(start: Start, ledger: Ledger) -> None:
+    start(1)
+    worker: Worker
+    engine = HangingEngine(before=lambda: worker._stopping.set())
+    worker = Worker(ledger, engine, heartbeat_s=0.01)
+    worker.drain()
+    chunk = Chunk.objects.get()
+    assert (chunk.state, chunk.attempts) == ("ready", 0)
+
+
+def test_a_connection_lost_while_settling_is_made_again(start: Start, ledger: Ledger) -> None:
+    run = start(10)
+    engine = InstantEngine(before=lambda: ledger._connection.close())
+    assert Worker(ledger, engine).drain() is False
+    assert services.progress([run.pk])[run.pk].valid == 10
+
+
+class CommitUnheard(Ledger):
+    """Its first commit goes through, but the answer is lost."""
+
+    lost = False
+
+    def settle(self, claim: Claim, found: "list[Outcome]") -> bool:  # type: ignore[override]
+        done = super().settle(claim, found)
+        if not self.lost:
+            self.lost = True
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return done
+
+
+def test_a_commit_whose_answer_was_lost_is_not_written_twice(
+    start: Start, new_ledger: Callable[[str], Ledger]
+) -> None:
+    run = start(10)
+    ledger = CommitUnheard(new_ledger("x")._connect, "x")
+    Worker(ledger, InstantEngine()).drain()
+    ledger.close()
+    assert Result.objects.count() == 10
+    assert services.progress([run.pk])[run.pk].done == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_to_do_is_no_work(ledger: Ledger) -> None:
+    assert Worker(ledger, InstantEngine()).drain() is False
