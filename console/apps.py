@@ -12,6 +12,6 @@ class ConsoleConfig(AppConfig):
 
     def ready(self) -> None:
         # Registering happens on import: system checks, and the topics of the live pages.
-        for module in ("console.checks", "console.pages.topics"):
-            if find_spec(module) is not None:
-                import_module(module)
+        for package, module in (("console", "checks"), ("console.pages", "topics")):
+            if find_spec(package) and find_spec(f"{package}.{module}"):
+                import_module(f"{package}.{module}")

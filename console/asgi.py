@@ -1,10 +1,92 @@
-"""The web process: streams are raw ASGI, everything else is Django."""
+"""The web process: streams and health are raw ASGI, everything else is Django in threads.
 
+Run by uvicorn with `--no-proxy-headers --timeout-graceful-shutdown 5`: TRUSTED_PROXIES decides here
+whose forwarded addresses are believed, for every way of starting it.
+"""
+
+import asyncio
 import os
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any
 
 os.environ["SWITCHYARD_PROCESS"] = "web"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-from django.core.asgi import get_asgi_application
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-application = get_asgi_application()
+from console.bridge import BridgeConfig, Message, Receive, Scope, Send, WsgiBridge
+
+# Settings up the apps: what follows imports models.
+_django = get_wsgi_application()
+
+from console.health import Readyz, livez, readiness  # noqa: E402 - as above
+from console.hub import Hub  # noqa: E402 - as above
+from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
+
+type Handler = Callable[[int, FrameType | None], Any]
+
+
+class Web:
+    """Dispatches by path before Django sees a request."""
+
+    def __init__(self) -> None:
+        config = BridgeConfig(max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        self.hub = Hub()
+        self._django = WsgiBridge(_django, config)
+        self._events = Events(self.hub)
+        self._raw = {"/events": self._events, "/livez": livez, "/readyz": Readyz(readiness())}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._raw.get(scope["path"], self._django)(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        end_streams_on_sign_out(self.hub, loop)
+        _before_shutdown(loop, self.hub)
+        while True:
+            message: Message = await receive()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                self.hub.close()
+                self._events.close()
+                self._django.close()
+                return
+
+
+def _before_shutdown(loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
+    """Ends streams with the signal: uvicorn waits for them before it tells of the shutdown."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        if callable(before := signal.getsignal(number)):
+            signal.signal(number, partial(_end_then, before, loop, hub))
+
+
+def _end_then(
+    before: Handler,
+    loop: asyncio.AbstractEventLoop,
+    hub: Hub,
+    number: int,
+    frame: FrameType | None,
+) -> None:
+    loop.call_soon_threadsafe(hub.end)
+    before(number, frame)
+
+
+def _behind_proxies(app: Web) -> object:
+    trusted = [str(network) for network in settings.TRUSTED_PROXIES]
+    return ProxyHeadersMiddleware(app, trusted_hosts=trusted) if trusted else app  # type: ignore[arg-type]
+
+
+application = _behind_proxies(Web())
