@@ -1,0 +1,189 @@
+"""The RPC client: one a process, in one event loop. A fetch is one round trip to one node."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from random import Random, SystemRandom
+from typing import Any
+
+from validation.rpc.calls import Call, Reply
+from validation.rpc.config import RpcConfig
+from validation.rpc.counters import Counters
+from validation.rpc.deadlines import Deadlines
+from validation.rpc.dedup import Sharing
+from validation.rpc.dispatch import Dispatcher
+from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, RpcError
+from validation.rpc.exchange import Exchange
+from validation.rpc.groups import Group, Waiter
+from validation.rpc.transport import Transport
+from validation.rpc.wire import fragment
+
+
+class RpcClient:
+    """Asks nodes on behalf of many at once. Make it anywhere; use it in one event loop only."""
+
+    def __init__(
+        self,
+        config: RpcConfig,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        random: Random | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._random = random or SystemRandom()
+        self._transport = transport or Transport(config)
+        self._counters = Counters()
+        self._sharing = Sharing()
+        self._max_in_flight = config.max_in_flight
+        self._engine: _Engine | None = None
+        self._is_closed = False
+
+    async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+        """The values of all calls, in one batch from one node; or the one RpcError that ended it
+        after retries and failover. Cancelling it disturbs nobody who waits for the same.
+        """
+        waiter = self._ask(calls, timeout_s)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+
+    def set_max_in_flight(self, calls: int) -> None:
+        """Sets this process's share of each node from now on."""
+        if calls < 1:
+            raise ValueError(f"max_in_flight: must be above 0, not {calls}")
+        self._max_in_flight = calls
+        if self._engine is not None:
+            for lane in self._engine.dispatcher.lanes:
+                lane.limits.max_in_flight = calls
+                lane.flush_soon()
+
+    async def aclose(self) -> None:
+        """Fails whatever still waits with `ClientClosed` and closes every connection."""
+        self._is_closed = True
+        if self._engine is not None:
+            await self._engine.dispatcher.aclose()
+        await self._transport.aclose()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Counts since the start and what is under way, by node label. Any thread may ask."""
+        counters, nodes = self._counters, {}
+        if self._engine is not None:
+            dispatcher = self._engine.dispatcher
+            for lane, node in zip(dispatcher.lanes, dispatcher.node_counters, strict=True):
+                nodes[lane.node.label] = node.as_dict() | {
+                    "in_flight": lane.limits.in_flight,
+                    "in_flight_max": lane.limits.in_flight_max_seen,
+                    "waiting": lane.limits.waiting,
+                    "connections_made": self._transport.dialled(lane.node),
+                    "cooling_s": dispatcher.cooling(lane.index),
+                }
+        return {
+            "fetches": counters.fetches,
+            "shared": counters.shared,
+            "retries": dict(counters.retries),
+            "in_flight": sum(node["in_flight"] for node in nodes.values()),
+            "waiting": sum(node["waiting"] for node in nodes.values()),
+            "requests": sum(node["requests"] for node in nodes.values()),
+            "batches": sum(node["batches"] for node in nodes.values()),
+            "calls": sum(node["calls"] for node in nodes.values()),
+            "max_in_flight": self._max_in_flight,
+            "nodes": nodes,
+        }
+
+    def _ask(self, calls: Sequence[Call], timeout_s: float | None) -> Waiter:
+        if not calls:
+            raise ValueError("calls: a fetch needs at least one")
+        engine = self._engine or self._start()
+        timeout_s = self._config.total_timeout_s if timeout_s is None else timeout_s
+        if timeout_s <= 0:
+            raise DeadlineExceeded("no time was left to ask")
+        fragments = [fragment(call) for call in calls]
+        waiter = Waiter(
+            calls,
+            future=engine.loop.create_future(),
+            deadline=engine.loop.time() + timeout_s,
+            timeout_s=timeout_s,
+        )
+        self._counters.fetches += 1
+        if self._sharing.join(waiter, fragments):
+            self._counters.shared += len(calls)
+        else:
+            group = Group(fragments)
+            group.join(waiter, fragments)
+            engine.dispatcher.start(group)
+            self._sharing.add(group)
+        engine.deadlines.watch(waiter)
+        return waiter
+
+    def _start(self) -> "_Engine":
+        if self._is_closed:
+            raise ClientClosed("the client is closed")
+        loop = asyncio.get_running_loop()
+        dispatcher = Dispatcher(
+            self._config,
+            exchange=Exchange(self._config, self._transport),
+            counters=self._counters,
+            clock=self._clock,
+            random=self._random,
+            loop=loop,
+            done=self._group_done,
+        )
+        engine = _Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
+        self._engine = engine
+        self.set_max_in_flight(self._max_in_flight)
+        return engine
+
+    def _group_done(self, group: Group) -> None:
+        self._sharing.remove(group)
+        if self._engine is not None:
+            for waiter in group.waiters:
+                self._engine.deadlines.forget(waiter)
+
+    def _expire(self, waiter: Waiter) -> None:
+        """The total deadline of a fetch has passed."""
+        group, engine = waiter.group, self._engine
+        if waiter.future.done() or group is None or engine is None:
+            return
+        error = self._too_late(waiter, group, engine.loop.time())
+        if isinstance(error, NodeTimeout):
+            engine.dispatcher.blame(group, error)
+        waiter.fail(error)
+        self._leave(waiter)
+
+    def _too_late(self, waiter: Waiter, group: Group, now: float) -> RpcError:
+        """Whose fault it is: the node's if it had the calls for at least half of the time."""
+        if group.batch is not None and now - group.sent_at >= waiter.timeout_s / 2:
+            node = self._config.nodes[group.batch.lane_index].label
+            return NodeTimeout(f"no whole answer within {waiter.timeout_s:g} s", node=node)
+        last = f"; the last attempt: {group.last_error}" if group.last_error else ""
+        error = DeadlineExceeded(f"the time of {waiter.timeout_s:g} s ran out{last}")
+        error.__cause__ = group.last_error
+        return error
+
+    def _leave(self, waiter: Waiter) -> None:
+        """A fetch ended before its answer. The last to leave takes the group with it."""
+        group, engine = waiter.group, self._engine
+        if group is None or engine is None or waiter not in group.waiters:
+            return
+        group.waiters.remove(waiter)
+        engine.deadlines.forget(waiter)
+        if not group.waiters:
+            self._sharing.remove(group)
+            engine.dispatcher.abandon(group)
+
+
+class _Engine:
+    """What belongs to the event loop, made at the first fetch."""
+
+    __slots__ = ("deadlines", "dispatcher", "loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher, deadlines: Deadlines
+    ) -> None:
+        self.loop = loop
+        self.dispatcher = dispatcher
+        self.deadlines = deadlines
