@@ -120,12 +120,9 @@ class Fleet:
 
     def start_run(self, count: int, *, kind: str = "tx", level: int | None = None) -> int:
         """Starts a run of `count` items over the demo chain's real subjects; returns its id."""
-        code = (
-            "import django; django.setup(); from tests import fleet;"
-            f"print(fleet.start_run_here({count}, {kind!r}, {level}))"
-        )
+        asked = [str(count), kind] + ([] if level is None else [str(level)])
         done = subprocess.run(
-            [sys.executable, "-c", code],
+            [sys.executable, "-m", "tests.start_run", *asked],
             cwd=ROOT, env=self.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
@@ -158,24 +155,6 @@ class Fleet:
                 [sys.executable, *arguments],
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log,
             )  # fmt: skip
-
-
-def start_run_here(count: int, kind: str, level: int | None) -> int:
-    """Runs in a process of its own, with Django set up on the fleet's servers."""
-    from itertools import cycle, islice
-
-    from validation import services
-    from validation.devnode.chain import Chain
-    from validation.subjects import Kind, Subject
-
-    chain = Chain.load()
-    values = {
-        "tx": [str(value) for value in chain.transactions],
-        "block": [str(number) for number in range(len(chain.blocks))],
-        "address": [str(value) for value in chain.addresses],
-    }[kind]
-    subjects = (Subject(kind=Kind(kind), value=value) for value in islice(cycle(values), count))
-    return services.start_run(subjects, level=level, origin="cli").pk
 
 
 def _listens(port: int) -> bool:
