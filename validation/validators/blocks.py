@@ -1,0 +1,151 @@
+"""Validates a block: its header, and every transaction in it."""
+
+import asyncio
+from typing import Any
+
+from validation.rpc import Call
+from validation.rpc.answers import read_block
+from validation.rpc.schema import Block, Transaction
+from validation.subjects import Subject
+from validation.validators.envelope import Envelope, rebuild
+from validation.validators.findings import Ending, Findings
+from validation.validators.header import header_hash
+from validation.validators.outcome import Verdict
+from validation.validators.signing import chain_id_flaw, is_unbound, signer
+
+HIGHEST_LEVEL = 2
+
+_SWEPT = ("transactions", "senders", "chain_id")
+_TRANSACTIONS_A_TURN = 16
+"""Others of the event loop get a turn after about a millisecond of signatures."""
+
+
+def calls(subject: Subject) -> tuple[Call, ...]:
+    if subject.value.startswith("0x"):
+        return (Call("eth_getBlockByHash", (subject.value, True), read_block),)
+    return (Call("eth_getBlockByNumber", (hex(int(subject.value)), True), read_block),)
+
+
+async def examine(
+    subject: Subject, values: Any, findings: Findings, *, level: int, chain_id: int | None
+) -> Ending | None:
+    (answer,) = values
+    findings.passed("answered")
+    ending = findings.malformed(answer)
+    if ending is not None:
+        return ending
+    if answer is None:
+        return Ending(Verdict.NOT_FOUND, "not_found")
+    if level < 1:
+        return None
+    block: Block = answer.value
+    _examine_form(subject, block, answer.unknown, findings)
+    if level > 1:
+        examine_header(block, findings, doubtful=bool(answer.unknown))
+        findings.settle("positions", _positions_flaw(block))
+        await _examine_transactions(block, findings, bool(answer.unknown), chain_id)
+    return None
+
+
+def examine_header(block: Any, findings: Findings, *, doubtful: bool) -> None:
+    """`doubtful`: an unknown field may be part of the header, so a mismatch proves nothing."""
+    computed, claimed = header_hash(block), block.hash.lower()
+    if doubtful and computed != claimed:
+        findings.skip("header_hash", "unknown_field", "an unknown field may be in the header")
+    else:
+        findings.match("header_hash", computed=computed, claimed=claimed)
+
+
+def _examine_form(
+    subject: Subject, block: Block, unknown: tuple[str, ...], findings: Findings
+) -> None:
+    findings.passed("well_formed")
+    findings.known_fields(unknown)
+    strange = next((tx for tx in block.transactions if tx.type_number is None), None)
+    if strange is None:
+        findings.passed("known_type")
+    else:
+        text = f"nothing here can verify type {strange.type} of transaction {strange.hash}"
+        findings.skip("known_type", "unknown_type", text)
+    asked = subject.value
+    got = block.hash.lower() if asked.startswith("0x") else str(int(block.number, 16))
+    findings.settle("asked", "" if got == asked else f"asked for {asked}, got {got}")
+
+
+def _positions_flaw(block: Block) -> str:
+    for index, tx in enumerate(block.transactions):
+        place = (tx.block_hash, tx.block_number, tx.transaction_index)
+        if place == (block.hash, block.number, hex(index)):
+            continue
+        claimed = tuple(held.lower() if isinstance(held, str) else "null" for held in place)
+        expected = (block.hash.lower(), block.number.lower(), hex(index))
+        if claimed != expected:
+            return f"transaction {index} ({tx.hash}) names {claimed}, its place is {expected}"
+    return ""
+
+
+async def _examine_transactions(
+    block: Block, findings: Findings, doubtful: bool, chain_id: int | None
+) -> None:
+    """Rebuild every envelope and recover every sender."""
+    sweep = _Sweep(doubtful=doubtful, chain_id=chain_id)
+    for index, tx in enumerate(block.transactions):
+        if index % _TRANSACTIONS_A_TURN == _TRANSACTIONS_A_TURN - 1:
+            await asyncio.sleep(0)
+        sweep.examine(index, tx)
+    sweep.settle(findings)
+
+
+class _Sweep:
+    """The checks over all transactions of a block; of each, the first flaw is told."""
+
+    __slots__ = ("_chain_id", "_doubtful", "_flaws", "_skips")
+
+    def __init__(self, *, doubtful: bool, chain_id: int | None) -> None:
+        self._doubtful = doubtful
+        self._chain_id = chain_id
+        self._flaws: dict[str, str] = {}
+        self._skips: dict[str, tuple[str, str]] = {}
+
+    def examine(self, index: int, tx: Transaction) -> None:
+        if tx.type_number is None:
+            self._skip_all("unknown_type", f"transaction {index} is of type {tx.type}")
+            return
+        envelope = rebuild(tx)
+        if envelope.hash != tx.hash.lower():
+            if self._doubtful:
+                text = f"an unknown field may be part of transaction {index}"
+                self._skip_all("unknown_field", text)
+                return
+            text = f"transaction {index}: computed {envelope.hash}, the node says {tx.hash}"
+            self._flaws.setdefault("transactions", text)
+        if "senders" not in self._flaws:
+            flaw = _sender_flaw(index, tx, envelope, self._chain_id)
+            if flaw:
+                self._flaws["senders"] = flaw
+        if is_unbound(tx, envelope, chain_id=self._chain_id):
+            text = f"transaction {index}: chainId {tx.chain_id} is not signed"
+            self._skips["chain_id"] = ("chain_id_unbound", text)
+        flaw = chain_id_flaw(tx, envelope, chain_id=self._chain_id)
+        if flaw:
+            self._flaws.setdefault("chain_id", f"transaction {index}: {flaw}")
+
+    def settle(self, findings: Findings) -> None:
+        for name in _SWEPT:
+            if name in self._skips and name not in self._flaws:
+                findings.skip(name, *self._skips[name])
+            else:
+                findings.settle(name, self._flaws.get(name, ""))
+
+    def _skip_all(self, reason: str, text: str) -> None:
+        for name in _SWEPT:
+            self._skips.setdefault(name, (reason, text))
+
+
+def _sender_flaw(index: int, tx: Transaction, envelope: Envelope, chain_id: int | None) -> str:
+    address, flaw = signer(tx, envelope, chain_id=chain_id)
+    if flaw:
+        return f"transaction {index}: {flaw}"
+    if address != tx.sender.lower():
+        return f"transaction {index}: computed {address}, the node says {tx.sender}"
+    return ""

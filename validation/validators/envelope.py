@@ -1,0 +1,148 @@
+"""EIP-2718 envelopes of types 0 to 4: what a transaction's hash and its signature cover."""
+
+from typing import Any, NamedTuple
+
+from validation.rpc.schema import Authorization, Transaction
+from validation.validators import rlp
+from validation.validators.crypto import keccak256
+
+_UNPROTECTED = {"0x1b": 0, "0x1c": 1}  # v of 27 and 28: no chain id is signed
+_EIP155_OFFSET = 35
+_PARITY = {"0x0": 0, "0x1": 1}
+
+
+class Envelope(NamedTuple):
+    hash: str
+    digest: bytes
+    """What was signed."""
+    parity: int | None
+    """None where v (or yParity) is no value that a signature can have."""
+    chain_id: int | None
+    """The chain id that the signature covers, None before EIP-155."""
+
+
+def rebuild(tx: Transaction) -> Envelope:
+    """Encode a well-formed transaction of a known type again and hash it."""
+    number = tx.type_number
+    if not number:
+        return _rebuild_legacy(tx)
+    # The shape of the type has made sure of every field read here.
+    fields: Any = tx
+    unsigned = _FIELDS[number](fields)
+    parity = _typed_parity(fields)
+    # A nonsense parity still gets a hash, which then differs from the one claimed.
+    y_parity = fields.y_parity if isinstance(fields.y_parity, str) else fields.v
+    signature = rlp.quantity(y_parity) + rlp.quantity(fields.r) + rlp.quantity(fields.s)
+    prefix = bytes((number,))
+    return Envelope(
+        "0x" + keccak256(prefix + rlp.sequence(unsigned + signature)).hex(),
+        keccak256(prefix + rlp.sequence(unsigned)),
+        parity,
+        int(fields.chain_id, 16),
+    )
+
+
+def _rebuild_legacy(tx: Transaction) -> Envelope:
+    fields: Any = tx
+    quantity = rlp.quantity
+    unsigned = (
+        quantity(fields.nonce)
+        + quantity(fields.gas_price)
+        + quantity(fields.gas)
+        + rlp.address(fields.to)
+        + quantity(fields.value)
+        + rlp.data(fields.input)
+    )
+    signature = quantity(fields.v) + quantity(fields.r) + quantity(fields.s)
+    parity = _UNPROTECTED.get(fields.v)
+    chain_id = None
+    signing = unsigned
+    if parity is None:
+        v = int(fields.v, 16)
+        if v >= _EIP155_OFFSET:
+            chain_id, parity = divmod(v - _EIP155_OFFSET, 2)
+            signing = unsigned + quantity(hex(chain_id)) + rlp.EMPTY + rlp.EMPTY
+    return Envelope(
+        "0x" + keccak256(rlp.sequence(unsigned + signature)).hex(),
+        keccak256(rlp.sequence(signing)),
+        parity,
+        chain_id,
+    )
+
+
+def _typed_parity(fields: Any) -> int | None:
+    """The one parity of `v` and `yParity`, whichever is given; None where they disagree."""
+    given = {held for held in (fields.v, fields.y_parity) if isinstance(held, str)}
+    return _PARITY.get(given.pop()) if len(given) == 1 else None
+
+
+def _access_list_fields(tx: Any) -> bytes:
+    return (
+        rlp.quantity(tx.chain_id)
+        + rlp.quantity(tx.nonce)
+        + rlp.quantity(tx.gas_price)
+        + rlp.quantity(tx.gas)
+        + _transfer(tx)
+    )
+
+
+def _fee_market_fields(tx: Any) -> bytes:
+    return (
+        rlp.quantity(tx.chain_id)
+        + rlp.quantity(tx.nonce)
+        + rlp.quantity(tx.max_priority_fee_per_gas)
+        + rlp.quantity(tx.max_fee_per_gas)
+        + rlp.quantity(tx.gas)
+        + _transfer(tx)
+    )
+
+
+def _blob_fields(tx: Any) -> bytes:
+    hashes = b"".join(map(rlp.hash32, tx.blob_versioned_hashes))
+    return _fee_market_fields(tx) + rlp.quantity(tx.max_fee_per_blob_gas) + rlp.sequence(hashes)
+
+
+def _set_code_fields(tx: Any) -> bytes:
+    authorizations = b"".join(map(_authorization, tx.authorization_list))
+    return _fee_market_fields(tx) + rlp.sequence(authorizations)
+
+
+def _transfer(tx: Any) -> bytes:
+    return (
+        rlp.address(tx.to)
+        + rlp.quantity(tx.value)
+        + rlp.data(tx.input)
+        + (_access_list(tx.access_list) if tx.access_list else b"\xc0")
+    )
+
+
+def _access_list(entries: Any) -> bytes:
+    return rlp.sequence(
+        b"".join(
+            rlp.sequence(
+                rlp.address(entry.address)
+                + rlp.sequence(b"".join(map(rlp.hash32, entry.storage_keys)))
+            )
+            for entry in entries
+        )
+    )
+
+
+def _authorization(given: Authorization) -> bytes:
+    quantity = rlp.quantity
+    return rlp.sequence(
+        quantity(given.chain_id)
+        + rlp.address(given.address)
+        + quantity(given.nonce)
+        + quantity(given.y_parity)
+        + quantity(given.r)
+        + quantity(given.s)
+    )
+
+
+_FIELDS = {
+    1: _access_list_fields,
+    2: _fee_market_fields,
+    3: _blob_fields,
+    4: _set_code_fields,
+}

@@ -1,0 +1,41 @@
+"""The words of a validation's answer: verdict, check, outcome."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Verdict(StrEnum):
+    VALID = "valid"
+    INVALID = "invalid"
+    NOT_FOUND = "not_found"
+    UNVERIFIABLE = "unverifiable"
+    ERROR = "error"
+
+
+class Status(StrEnum):
+    PASS = "pass"  # noqa: S105 - a status, no password
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing computed about an item; `detail` says why it failed: computed against claimed."""
+
+    name: str
+    status: Status
+    detail: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about one item; encoded, it is the object of `validate --json`."""
+
+    subject: str
+    verdict: Verdict
+    level: int
+    """The level reached, whatever was asked."""
+    reason: str
+    """A code of `REASONS`."""
+    checks: tuple[Check, ...]
+    node: str
+    ms: float

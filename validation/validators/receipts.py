@@ -1,0 +1,141 @@
+"""Checks that a receipt is the one of its transaction, as far as the two can tell by themselves.
+
+No root is looked at here: status, gas used and the content of logs are the node's word until the
+receipts root is verified.
+"""
+
+from typing import Any
+
+from validation.rpc.schema import Log, Receipt, Transaction
+from validation.validators.crypto import bloom_bits, created_address
+from validation.validators.findings import Findings
+
+_GAS_PER_BLOB = 131_072
+_BLOB_TYPE = 3
+_EMPTY_BLOOM = "0x" + "0" * 512
+
+
+def examine_receipt(tx: Transaction, receipt: Receipt, findings: Findings) -> None:
+    findings.settle("receipt", _identity_flaw(tx, receipt))
+    findings.settle("receipt_block", _place_flaw(tx, receipt, "the transaction"))
+    findings.settle("contract_address", _contract_flaw(tx, receipt))
+    findings.settle("gas", _gas_flaw(tx, receipt))
+    if isinstance(receipt.effective_gas_price, str):
+        findings.settle("gas_price", _gas_price_flaw(tx, receipt.effective_gas_price))
+    findings.settle("logs", _logs_flaw(receipt))
+    findings.settle("logs_bloom", _bloom_flaw(receipt))
+
+
+def _identity_flaw(tx: Transaction, receipt: Receipt) -> str:
+    if receipt.transaction_hash != tx.hash and _differ(receipt.transaction_hash, tx.hash):
+        return _against("transactionHash", receipt.transaction_hash, tx.hash)
+    if receipt.sender != tx.sender and _differ(receipt.sender, tx.sender):
+        return _against("from", receipt.sender, tx.sender)
+    if receipt.to != tx.to and _differ(receipt.to, tx.to):
+        return _against("to", receipt.to, tx.to)
+    if isinstance(receipt.type, str) and receipt.type != (tx.type or "0x0"):
+        return _against("type", receipt.type, tx.type or "0x0")
+    return ""
+
+
+def _place_flaw(tx: Any, other: Any, whose: str) -> str:
+    """Whether two objects name the same block and the same position in it."""
+    if other.block_hash != tx.block_hash and _differ(other.block_hash, tx.block_hash):
+        return _against("blockHash", other.block_hash, tx.block_hash, whose)
+    if other.block_number != tx.block_number and _differ(other.block_number, tx.block_number):
+        return _against("blockNumber", other.block_number, tx.block_number, whose)
+    mine, its = tx.transaction_index, other.transaction_index
+    return (
+        _against("transactionIndex", its, mine, whose) if its != mine and _differ(its, mine) else ""
+    )
+
+
+def _contract_flaw(tx: Transaction, receipt: Receipt) -> str:
+    claimed = receipt.contract_address
+    if isinstance(tx.to, str):
+        return f"contractAddress is {claimed} where nothing is created" if claimed else ""
+    if not isinstance(tx.nonce, str):
+        return ""
+    computed = created_address(tx.sender, tx.nonce)
+    if not claimed:
+        # Some nodes name no contract where its creation failed.
+        return "" if receipt.status == "0x0" else f"contractAddress is absent, computed {computed}"
+    return "" if claimed.lower() == computed else f"computed {computed}, the node says {claimed}"
+
+
+def _gas_flaw(tx: Transaction, receipt: Receipt) -> str:
+    used, total = int(receipt.gas_used, 16), int(receipt.cumulative_gas_used, 16)
+    if isinstance(tx.gas, str) and used > int(tx.gas, 16):
+        return f"gasUsed is {used}, above the limit of {int(tx.gas, 16)}"
+    if total < used:
+        return f"cumulativeGasUsed is {total}, below gasUsed of {used}"
+    if receipt.transaction_index == "0x0" and total != used:
+        return f"cumulativeGasUsed of the first transaction is {total}, gasUsed {used}"
+    blobs = len(tx.blob_versioned_hashes or ()) if tx.type_number == _BLOB_TYPE else 0
+    if isinstance(receipt.blob_gas_used, str):
+        blob_gas = int(receipt.blob_gas_used, 16)
+        if blob_gas != blobs * _GAS_PER_BLOB:
+            return f"blobGasUsed is {blob_gas}, computed {blobs * _GAS_PER_BLOB}"
+    return ""
+
+
+def _gas_price_flaw(tx: Transaction, effective: str) -> str:
+    if isinstance(tx.gas_price, str) and _differ(effective, tx.gas_price):
+        return _against("effectiveGasPrice", effective, tx.gas_price)
+    if isinstance(tx.max_fee_per_gas, str) and isinstance(tx.max_priority_fee_per_gas, str):
+        price, ceiling = int(effective, 16), int(tx.max_fee_per_gas, 16)
+        floor = min(ceiling, int(tx.max_priority_fee_per_gas, 16))
+        if not floor <= price <= ceiling:
+            return f"effectiveGasPrice is {price}, allowed are {floor} to {ceiling}"
+    return ""
+
+
+def _logs_flaw(receipt: Receipt) -> str:
+    logs = receipt.logs
+    if not logs:
+        return ""
+    if receipt.status == "0x0":
+        return f"{len(logs)} logs of a transaction that failed"
+    first = int(logs[0].log_index, 16)
+    if first and receipt.transaction_index == "0x0":
+        return f"the block's first log has logIndex {first}"
+    for offset, log in enumerate(logs):
+        flaw = _log_flaw(receipt, log, first + offset)
+        if flaw:
+            return f"log {offset}: {flaw}"
+    return ""
+
+
+def _log_flaw(receipt: Receipt, log: Log, index: int) -> str:
+    if int(log.log_index, 16) != index:
+        return f"logIndex is {log.log_index}, expected {hex(index)}"
+    if log.removed is True:
+        return "it is marked as removed"
+    mine, its = receipt.transaction_hash, log.transaction_hash
+    if its != mine and _differ(its, mine):
+        return _against("transactionHash", its, mine, "the receipt")
+    return _place_flaw(receipt, log, "the receipt")
+
+
+def _bloom_flaw(receipt: Receipt) -> str:
+    if not receipt.logs and receipt.logs_bloom == _EMPTY_BLOOM:
+        return ""
+    bits = 0
+    for log in receipt.logs:
+        bits |= bloom_bits(log.address)
+        for topic in log.topics:
+            bits |= bloom_bits(topic)
+    claimed = int(receipt.logs_bloom, 16)
+    if claimed == bits:
+        return ""
+    missing, surplus = (bits & ~claimed).bit_count(), (claimed & ~bits).bit_count()
+    return f"logsBloom lacks {missing} bits of the logs and has {surplus} of none"
+
+
+def _differ(one: Any, other: Any) -> bool:
+    """Whether two fields differ in more than the case of their digits, or null against absent."""
+    return (one or "").lower() != (other or "").lower()
+
+
+def _against(name: str, claimed: Any, other: Any, whose: str = "the transaction") -> str:
+    return f"{name} is {claimed or 'null'}, that of {whose} {other or 'null'}"
