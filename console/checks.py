@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
+from django.core.exceptions import ImproperlyConfigured
 
 
 @register(Tags.database)
@@ -16,8 +17,11 @@ def a_database_is_set(**_: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def a_secret_key_is_set(**_: Any) -> list[CheckMessage]:
-    if settings.SECRET_KEY:
-        return []
+    try:
+        if settings.SECRET_KEY:
+            return []
+    except ImproperlyConfigured:  # Django's own word for an empty one, without what to set
+        pass
     hint = "Set SECRET_KEY, or SECRET_KEY_FILE to a file that holds 50 random characters."
     return [Error("SECRET_KEY is not set.", hint=hint, id="switchyard.E002")]
 

@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from console import env
 
+_LAST_PORT = 65535
 _DJANGO_NAMES = {
     "dbname": "NAME",
     "user": "USER",
@@ -25,7 +26,8 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
         env.refuse("DATABASE_URL", "…", "a URL that starts with postgresql://")
     try:
         parts = {name: value for name, value in conninfo_to_dict(url).items() if value is not None}
-    except ProgrammingError:
+        _check_port(str(parts.get("port", "")))
+    except (ProgrammingError, ValueError):
         # libpq's own text may quote the password.
         env.refuse("DATABASE_URL", "…", "a Postgres URL: postgresql://user:password@host:5432/name")
     settings: dict[str, Any] = {"ENGINE": "django.db.backends.postgresql"}
@@ -45,6 +47,12 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
         }
         settings["CONN_HEALTH_CHECKS"] = True
     return settings
+
+
+def _check_port(port: str) -> None:
+    """The driver reads it when it connects, which is too late to name the variable."""
+    if port and not all(1 <= int(part) <= _LAST_PORT for part in port.split(",")):
+        raise ValueError(port)
 
 
 def redis_url(name: str) -> str:

@@ -3,7 +3,7 @@
 An event carries no state: whoever hears it reads the truth again. A lost one costs the next poll.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import redis
 
@@ -25,7 +25,7 @@ def publish(*topics: str) -> None:
         return
 
 
-def follow(stopped: Callable[[], bool]) -> Iterator[set[str]]:
+def follow(stopped: Callable[[], bool]) -> Generator[set[str]]:
     """The topics that changed, as they change, until `stopped()`; blocks up to a second a turn.
 
     An empty set is yielded at each quiet second. Raises redis.RedisError when the server is gone:

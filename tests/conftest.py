@@ -9,6 +9,9 @@ import pytest
 # First: it points the environment at the session's servers before any settings are read.
 from tests import capabilities, services
 
+# Now, not in pytest_configure: conftests of folders named on the command line load before it.
+django.setup()
+
 # Tests below these need neither Django nor servers, or start their own.
 _ALONE = {"rpc", "validators", "subjects", "devnode", "embedded", "deploy", "bench"}
 _HERE = Path(__file__).parent
@@ -19,7 +22,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(services, "switchyard-services")
     config.pluginmanager.register(capabilities, "switchyard-capabilities")
     config.add_cleanup(services.CLUSTER.stop)
-    django.setup()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

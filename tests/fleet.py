@@ -101,11 +101,12 @@ class Fleet:
             process = self._processes.pop(name, None)
             if process is None:
                 continue
-            family = [process, *_descendants(process.pid)]
+            family = _descendants(process.pid)
             process.terminate()
             try:
                 process.wait(timeout=15)
             except subprocess.TimeoutExpired:
+                process.kill()
                 for member in family:
                     member.kill()
                 process.wait(timeout=5)

@@ -160,7 +160,7 @@ _LOAD = """
 WITH started AS (
     UPDATE validation_run SET started_at = now() WHERE id = %(run)s AND started_at IS NULL
 )
-SELECT level, node_urls, array(
+SELECT level, array(SELECT jsonb_array_elements_text(node_urls)), array(
     SELECT subject FROM validation_item
     WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
 ) FROM validation_run WHERE id = %(run)s

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.utils import timezone
@@ -80,7 +80,7 @@ def start_run(
     *,
     level: int | None,
     origin: str,
-    created_by: AbstractBaseUser | None = None,
+    created_by: User | None = None,
     title: str = "",
     idempotency_key: str = "",
     request_digest: str = "",
@@ -156,7 +156,7 @@ def retry_run(
     run: Run,
     *,
     origin: str,
-    created_by: AbstractBaseUser | None = None,
+    created_by: User | None = None,
     verdict: str = "",
     reason: str = "",
 ) -> Run:
@@ -280,7 +280,7 @@ class _Intake:
         return ", ".join(f"{count:,} {names[kind]}" for kind, count in self.kinds.items())
 
 
-def _known(user: AbstractBaseUser | None, key: str, digest: str) -> Run | None:
+def _known(user: User | None, key: str, digest: str) -> Run | None:
     run = Run.objects.filter(created_by=user and user.pk, idempotency_key=key).first()
     if run and run.request_digest != digest:
         raise IdempotencyConflict(

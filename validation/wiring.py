@@ -80,4 +80,4 @@ def connect() -> psycopg.Connection[Any]:
 
 @cache
 def has_database() -> bool:
-    return settings.DATABASES["default"]["ENGINE"] != "django.db.backends.dummy"
+    return bool(settings.DATABASES["default"]["ENGINE"] != "django.db.backends.dummy")

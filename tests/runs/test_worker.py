@@ -17,7 +17,7 @@ type Start = Callable[..., Run]
 class InstantEngine:
     """Finds every item valid, at once; `before` sees each chunk first."""
 
-    def __init__(self, before: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
         self.before = before
         self.shares: list[int] = []
 
@@ -67,7 +67,7 @@ def test_a_message_keeps_a_worker_for_a_while_only(start: Start, ledger: Ledger)
 
 def test_a_run_cancelled_under_way_leaves_no_result(start: Start, ledger: Ledger) -> None:
     run = start(10)
-    engine = HangingEngine(before=lambda: services.cancel_run(run) and None)
+    engine = HangingEngine(before=lambda: services.cancel_run(run))
     assert Worker(ledger, engine, heartbeat_s=0.01).drain() is False
     assert not Result.objects.exists()
 

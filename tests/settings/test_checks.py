@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import override_settings
 
 from console import checks
@@ -9,7 +10,6 @@ from console import checks
 @pytest.mark.parametrize(
     ("check", "changed", "number"),
     [
-        (checks.a_database_is_set, {"DATABASES": {"default": {"ENGINE": "django.db.backends.dummy"}}}, "E001"),
         (checks.a_secret_key_is_set, {"SECRET_KEY": ""}, "E002"),
         (checks.servers_are_set, {"REDIS_URL": ""}, "E003"),
         (checks.servers_are_set, {"CELERY_BROKER_URL": ""}, "E003"),
@@ -22,6 +22,12 @@ def test_each_check_speaks(check: Any, changed: dict[str, Any], number: str) -> 
         [message] = check()
     assert message.id == f"switchyard.{number}"
     assert message.hint
+
+
+def test_a_missing_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.a_database_is_set() == []
+    monkeypatch.setitem(settings.DATABASES["default"], "ENGINE", "django.db.backends.dummy")
+    assert [message.id for message in checks.a_database_is_set()] == ["switchyard.E001"]
 
 
 @pytest.mark.parametrize(
