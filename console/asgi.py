@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -22,13 +22,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from console.bridge import BridgeConfig, Message, Receive, Scope, Send, WsgiBridge
 
-# Settings up the apps: what follows imports models.
+# This sets up the apps; what follows imports models.
 _django = get_wsgi_application()
 
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
 
+type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Handler = Callable[[int, FrameType | None], Any]
 
 
@@ -40,7 +41,11 @@ class Web:
         self.hub = Hub()
         self._django = WsgiBridge(_django, config)
         self._events = Events(self.hub)
-        self._raw = {"/events": self._events, "/livez": livez, "/readyz": Readyz(readiness())}
+        self._raw: dict[str, App] = {
+            "/events": self._events,
+            "/livez": livez,
+            "/readyz": Readyz(readiness()),
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -19,13 +19,14 @@ when nudged and every 2 s anyhow. `{}` says that there is nothing (no such run).
 element of that id ignores the region, so one topic may serve several pages. Forms stay outside the
 regions (they carry a CSRF token); a button inside reaches its form by `form="cancel-form"`.
 
-What goes over the wire: each region that changed is one unnamed event, `<hx-partial
-hx-target="#id" hx-swap="outerMorph">…</hx-partial>`, which hx-sse swaps by itself; morphing keeps the focus. Every
-5 s comes an event named `heartbeat` (hx-sse fires it on the connecting element as a DOM event) whose data is
-the server's time; any event means live. While a topic of the stream cannot be read (Postgres down)
-heartbeats become comments, which the browser does not show to scripts: 12 s of silence is what
-"Stale since" means, and the connection still lives. Events carry an id of what the client has of
-each topic, so a reconnect sends only what differs.
+What goes over the wire: first an event named `hello`. Each region that changed is one unnamed
+event, `<hx-partial hx-target="#id" hx-swap="outerMorph">…</hx-partial>`, which hx-sse swaps by
+itself; morphing keeps the focus. Every 5 s comes an event named `heartbeat` whose data is the
+server's time (hx-sse fires named events on the connecting element as DOM events); any event means
+live. While a topic of the stream cannot be read (Postgres down) heartbeats become comments, which
+the browser does not show to scripts: 12 s of silence is what "Stale since" means, and the
+connection still lives. Events carry an id of what the client has of each topic, so a reconnect
+sends only what differs.
 
 Refusals: 401 not signed in, 400 unknown topic (named), 429 more than 20 streams of one person, 503
 more than 5 000 in this process; the last two with Retry-After. hx-sse retries a broken stream by

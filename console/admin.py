@@ -1,0 +1,69 @@
+"""Django's admin, for reading only: every change goes through the console, with role and reason."""
+# ruff: noqa: ARG002 - the signatures are Django's
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.admin.options import ModelAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.http import HttpRequest
+
+from console.access.models import ApiToken
+from console.access.roles import Role, role_of
+from validation.models import Run
+
+if TYPE_CHECKING:
+    _Base = ModelAdmin[Model]
+else:
+    _Base = ModelAdmin  # Django's own is not generic
+
+
+class ReadOnly(_Base):
+    """Shows rows to admins, changes none."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return role_of(request.user) is Role.ADMIN
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return role_of(request.user) is Role.ADMIN
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class Users(ReadOnly):
+    list_display = ("username", "is_active", "is_superuser", "last_login")
+    # A hash is nobody's to read.
+    exclude = ("password",)
+
+
+class Runs(ReadOnly):
+    list_display = ("__str__", "title", "state", "total", "origin", "created_by", "created_at")
+    list_filter = ("state", "origin")
+    # May hold the keys of nodes.
+    exclude = ("node_urls",)
+
+
+class Tokens(ReadOnly):
+    list_display = ("name", "prefix", "user", "role", "expires_at", "last_used_at", "revoked_at")
+    exclude = ("digest",)
+
+
+def _may_enter(request: HttpRequest) -> bool:
+    return role_of(request.user) is Role.ADMIN
+
+
+# Also admins by group come in, not only Django's `is_staff`.
+admin.site.has_permission = _may_enter  # type: ignore[method-assign]
+admin.site.site_header = "Switchyard (read only)"
+for model, options in ((Group, ReadOnly), (User, Users), (Run, Runs), (ApiToken, Tokens)):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+    admin.site.register(model, options)

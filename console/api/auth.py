@@ -1,0 +1,78 @@
+"""Who calls the API: a token, or a browser's session whose writes prove that a page made them."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from ninja.utils import check_csrf
+
+from console.access.roles import Role, role_of
+from console.access.tokens import Caller, authenticate
+from console.api.problems import Problem, problem_of, respond
+
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+
+type ApiView = Callable[..., HttpResponseBase]
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """The caller, or the 401 that says how to become one."""
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    secret = request.headers.get("X-API-Key", "")
+    if scheme:
+        if scheme.lower() != "bearer":
+            raise Problem(401, "Authorization must be: Bearer <token>.")
+        secret = credentials
+    if secret:
+        if caller := authenticate(secret.strip()):
+            return caller
+        raise Problem(401, "This token is unknown, expired or revoked: make another in Settings.")
+    role = role_of(request.user)
+    if role is None or not isinstance(request.user, User):
+        raise Problem(401, "Send Authorization: Bearer <token>; tokens are made in Settings.")
+    if request.method not in _SAFE and check_csrf(request):
+        raise Problem(403, "A write with a session needs its X-CSRFToken: reload the page.")
+    return Caller(request.user, role)
+
+
+def guarded(view: ApiView) -> ApiView:
+    """Every address of the API, whatever its method, first asks who calls."""
+
+    @wraps(view)
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            request.caller = caller_of(request)  # type: ignore[attr-defined]
+            response = view(request, *args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - each becomes its problem, the unexpected one is logged
+            response = respond(problem_of(exc, request))
+        if response.status_code == 405:  # noqa: PLR2004 - its own name
+            allowed = response.headers.get("Allow", "")
+            detail = f"{request.method} is not possible here; {allowed} is."
+            response = respond(Problem(405, detail, headers={"Allow": allowed}))
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    # The caller is asked above, and proves itself by a token or by the CSRF check there.
+    return login_not_required(csrf_exempt(asked))
+
+
+class Needs:
+    """Ninja's `auth=` of an operation: the least role that it takes."""
+
+    def __init__(self, role: Role) -> None:
+        self.role = role
+
+    def __call__(self, request: HttpRequest) -> Caller:
+        caller: Caller = request.caller  # type: ignore[attr-defined]
+        if not caller.role.covers(self.role):
+            whose = f"token {caller.token.name!r}" if caller.token else "role"
+            raise Problem(403, f"This needs the role {self.role}; your {whose} has {caller.role}.")
+        return caller
+
+
+viewer = Needs(Role.VIEWER)
+operator = Needs(Role.OPERATOR)

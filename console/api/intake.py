@@ -1,0 +1,186 @@
+"""Reads the body of `POST /runs` in whichever form it comes, as a stream where it can."""
+
+import json
+import math
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import IO, Any, NoReturn
+
+import msgspec
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest
+
+from console.api.problems import Problem, field_error
+from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
+
+HIGHEST_LEVEL = 5
+# One JSON document is parsed whole; longer lists come as NDJSON, line by line.
+MAX_JSON = 16 * 1024 * 1024
+_PART = 64 * 1024
+_LINES = {"application/x-ndjson", "application/jsonl", "text/csv", "text/plain"}
+
+type Entries = Iterator[Subject | Malformed]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    items: list[str]
+    level: int | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What is asked for. `digest` tells one request from another under one Idempotency-Key."""
+
+    entries: Entries
+    level: int | None
+    title: str
+    idempotency_key: str
+    digest: str
+    accept_valid: bool
+
+
+def read_intake(request: HttpRequest) -> Intake:
+    accept = request.GET.get("accept", "")
+    if accept not in {"", "valid"}:
+        raise field_error("accept", accept, "`valid`, which starts the good items")
+    key = _idempotency_key(request)
+    content_type = (request.content_type or "").lower()
+    level, title = request.GET.get("level"), request.GET.get("title", "")
+    if content_type == "application/json":
+        body, digest = _json(request)
+        level, title, entries = body.level or level, body.title or title, _items(body.items)
+        level = body.level if body.level is not None else level
+    elif content_type == "multipart/form-data":
+        upload, digest = _file(request, hashed=bool(key))
+        level, title = request.POST.get("level") or level, request.POST.get("title") or title
+        name, kind = upload.name or "", upload.content_type or ""
+        entries = read_upload(upload.chunks(_PART), filename=name, content_type=kind)
+    elif content_type in _LINES:
+        stream, digest = _spooled(request) if key else (request, "")
+        entries = read_upload(_parts(stream), filename="", content_type=content_type)
+    else:
+        raise Problem(415, _FORMATS.format(content_type or "nothing"), accepted=sorted(_TYPES))
+    asked = (level_of(level), _title(title), accept == "valid")
+    return Intake(
+        entries=entries,
+        level=asked[0],
+        title=asked[1],
+        idempotency_key=key,
+        digest=sha256(repr((digest, *asked)).encode()).hexdigest() if key else "",
+        accept_valid=asked[2],
+    )
+
+
+_TYPES = {"application/json", "multipart/form-data", *_LINES}
+_FORMATS = "The body is {0}: send application/json, application/x-ndjson, text/csv or multipart."
+
+
+def level_of(value: object) -> int | None:
+    """A level of the trust ladder; None asks for the highest that each kind can reach."""
+    if value is None or value == "":
+        return None
+    expected = f"a level from 0 to {HIGHEST_LEVEL}"
+    try:
+        level = int(str(value))
+    except ValueError:
+        raise field_error("level", value, expected) from None
+    if not 0 <= level <= HIGHEST_LEVEL or isinstance(value, bool):
+        raise field_error("level", value, expected)
+    return level
+
+
+def _title(title: str) -> str:
+    title = title.strip()
+    if len(title) > 200 or (title and not title.isprintable()):  # noqa: PLR2004 - the column's length
+        raise field_error("title", title, "at most 200 printable characters")
+    return title
+
+
+def _idempotency_key(request: HttpRequest) -> str:
+    key = request.headers.get("Idempotency-Key", "").strip()
+    if len(key) > 200 or not (key.isascii() and (not key or key.isprintable())):  # noqa: PLR2004 - as above
+        raise field_error("Idempotency-Key", key, "1 to 200 printable ASCII characters")
+    return key
+
+
+def _json(request: HttpRequest) -> tuple[Body, str]:
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    raw = b"" if int(length) > MAX_JSON else request.read(MAX_JSON + 1)
+    if int(length) > MAX_JSON or len(raw) > MAX_JSON:
+        mb = MAX_JSON // 2**20
+        raise Problem(413, f"One JSON body holds {mb} MB at most: send NDJSON, one item a line.")
+    try:
+        document = json.loads(
+            raw, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_unique
+        )
+        return msgspec.convert(document, Body), sha256(raw).hexdigest()
+    except msgspec.ValidationError as exc:
+        raise Problem(422, f"The body is refused: {exc}.") from exc
+    except RecursionError as exc:
+        raise Problem(422, "The body is nested too deeply.") from exc
+    except ValueError as exc:
+        raise Problem(422, f"The body is no JSON: {exc}.") from exc
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is larger than any number here")
+    return number
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the key {name[:40]!r} is there twice")
+        found[name] = value
+    return found
+
+
+def _items(texts: list[str]) -> Entries:
+    """Items of a list: the first is line 1."""
+    for line, text in enumerate(texts, 1):
+        try:
+            yield from expand(text)
+        except SubjectError as exc:
+            yield Malformed(line=line, text=text[:200], reason=str(exc))
+
+
+def _file(request: HttpRequest, *, hashed: bool) -> tuple[UploadedFile, str]:
+    upload = request.FILES.get("file")
+    if not isinstance(upload, UploadedFile):
+        raise Problem(422, "The form has no file: name its field `file`.")
+    digest = sha256()
+    for part in upload.chunks(_PART) if hashed else ():
+        digest.update(part)
+    return upload, digest.hexdigest()
+
+
+def _spooled(request: HttpRequest) -> tuple[IO[bytes], str]:
+    """The body on disk and its digest: a repeated key is recognised before anything is read."""
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - read later
+    digest = sha256()
+    for part in _parts(request):
+        digest.update(part)
+        spool.write(part)
+    spool.seek(0)
+    return spool, digest.hexdigest()
+
+
+def _parts(stream: IO[bytes] | HttpRequest) -> Iterable[bytes]:
+    size = 0
+    while part := stream.read(_PART):
+        size += len(part)
+        if size > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            mb = settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2**20
+            raise Problem(413, f"The body is larger than {mb} MB: send it in parts.")
+        yield part

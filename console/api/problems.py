@@ -1,0 +1,137 @@
+"""Errors of the API: `application/problem+json`, mapped once from whatever was raised."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from validation.services import IdempotencyConflict, MalformedItems, RunRefused
+
+log = structlog.get_logger(__name__)
+
+_TITLES = {
+    400: "Bad request",
+    401: "Not signed in",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported format",
+    422: "Not understood",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+# The database is away, or every connection is taken.
+UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout, TooManyRequests)
+
+
+class Problem(Exception):
+    """An answer that is an error: its status, one sentence, and members of its own."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        self.status = status
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+        super().__init__(detail)
+
+
+def respond(problem: Problem) -> HttpResponse:
+    body = {
+        "type": "about:blank",
+        "title": _TITLES.get(problem.status, "Error"),
+        "status": problem.status,
+        "detail": problem.detail,
+        **problem.members,
+    }
+    headers = dict(problem.headers)
+    if problem.status == 401:  # noqa: PLR2004 - its own name
+        headers.setdefault("WWW-Authenticate", 'Bearer realm="switchyard"')
+    if problem.status in {429, 503}:
+        headers.setdefault("Retry-After", "2")
+    return HttpResponse(
+        msgspec.json.encode(body),
+        status=problem.status,
+        content_type="application/problem+json",
+        headers=headers | {"Cache-Control": "no-store"},
+    )
+
+
+def field_error(field: str, value: object, expected: str) -> Problem:
+    """422 that names the field and what stood there."""
+    shown = value if isinstance(value, int | float | bool | None) else str(value)[:200]
+    error = {"field": field, "value": shown, "expected": expected}
+    return Problem(422, f"{field}: {shown!r} is not {expected}.", errors=[error])
+
+
+def problem_of(exc: Exception, request: HttpRequest) -> Problem:
+    """What an exception means to the caller; an unexpected one keeps its secrets for the log."""
+    match exc:
+        case Problem():
+            problem = exc
+        case MalformedItems():
+            problem = _malformed(exc)
+        case ValidationError():
+            problem = _invalid(exc, request)
+        case RunRefused():
+            starting = request.path.endswith("/runs") and not isinstance(exc, IdempotencyConflict)
+            problem = Problem(422 if starting else 409, str(exc))
+        case Http404():
+            problem = Problem(404, str(exc) or "There is nothing at this address.")
+        case PermissionDenied():
+            problem = Problem(403, str(exc))
+        case HttpError():
+            problem = Problem(exc.status_code, str(exc))
+        case _ if isinstance(exc, UNAVAILABLE):
+            log.warning("database_unavailable", path=request.path, error=type(exc).__name__)
+            problem = Problem(503, "The database does not answer. Nothing was changed; try again.")
+        case _:
+            problem = _internal(exc, request)
+    return problem
+
+
+def _malformed(exc: MalformedItems) -> Problem:
+    rows = [{"line": m.line, "text": m.text, "reason": m.reason} for m in exc.malformed]
+    return Problem(422, f"Nothing was started: {exc}", malformed=rows, malformed_count=exc.count)
+
+
+def _internal(exc: Exception, request: HttpRequest) -> Problem:
+    reference = secrets.token_hex(6)
+    log.error("request_failed", reference=reference, path=request.path, exc_info=exc)
+    text = f"Something went wrong on our side. The log has it under the reference {reference}."
+    return Problem(500, text, reference=reference)
+
+
+def _invalid(exc: ValidationError, request: HttpRequest) -> Problem:
+    errors = []
+    for error in exc.errors:
+        field = str(error["loc"][-1])
+        value = request.GET.get(field, "")[:200]
+        errors.append({"field": field, "value": value, "expected": error["msg"]})
+    text = "; ".join(f"{e['field']}: {e['value']!r} is refused: {e['expected']}" for e in errors)
+    return Problem(422, text, errors=errors)
+
+
+def install(api: NinjaAPI) -> None:
+    def handle(request: HttpRequest, exc: Exception) -> HttpResponse:
+        return respond(problem_of(exc, request))
+
+    for kind in (Exception, Http404, HttpError, ValidationError, Problem):
+        api.add_exception_handler(kind, handle)

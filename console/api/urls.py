@@ -1,0 +1,57 @@
+"""Puts the API together: its routes, its OpenAPI document and the page that explains it."""
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path
+from django.views.decorators.http import require_safe
+from ninja import NinjaAPI
+
+from console.api import problems, runs, workers
+from console.api.auth import guarded
+from console.api.docs import docs_page
+from console.api.schema import openapi_document
+
+api = NinjaAPI(
+    title="Switchyard",
+    version="1",
+    description="Start validations of blockchain data, follow them and read their verdicts.",
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api-v1",
+)
+problems.install(api)
+api.add_router("", runs.router)
+api.add_router("", workers.router)
+
+
+@require_safe
+def openapi(_request: HttpRequest) -> HttpResponse:
+    return JsonResponse(openapi_document(api))
+
+
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    return docs_page(request, openapi_document(api))
+
+
+def nothing(_request: HttpRequest, rest: str) -> HttpResponse:
+    raise Http404(f"The API has no address /{rest[:200]}.")
+
+
+def _routes() -> list[URLPattern]:
+    routes = [route for route in api.urls[0] if isinstance(route, URLPattern)]
+    return [_guarded(route) for route in routes if route.name != "api-root"]
+
+
+def _guarded(route: URLPattern) -> URLPattern:
+    route.callback = guarded(route.callback)
+    return route
+
+
+urlpatterns: list[Any] = [
+    path("openapi.json", guarded(openapi), name="api-openapi"),
+    path("docs", docs, name="api-docs"),
+    *_routes(),
+    path("<path:rest>", guarded(nothing)),
+]

@@ -1,0 +1,45 @@
+"""The worker processes, as each last said of itself."""
+# ruff: noqa: ARG001 - ninja finds the request by its name
+
+from typing import Any, Literal
+
+import msgspec
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from console.api.auth import viewer
+from console.api.problems import Problem
+from monitoring import snapshots
+
+router = Router(tags=["Workers"])
+
+
+class Worker(Schema):
+    """One process; `age_s` is how old this word of it is. Counts are since its start."""
+
+    id: str
+    state: Literal["up", "stale", "gone"]
+    age_s: float
+    host: str
+    pid: int
+    started_at: float
+    busy: bool
+    run: int | None
+    items_done: int
+    chunks_done: int
+    rate: float
+    rss_bytes: int
+    node: dict[str, Any]
+
+
+class WorkerList(Schema):
+    workers: list[Worker]
+
+
+@router.get("/workers", auth=viewer, response=WorkerList, summary="List workers")
+def list_workers(request: HttpRequest) -> dict[str, Any]:
+    """Every worker heard of in the last ten minutes; 503 when nobody can be asked."""
+    found = snapshots.workers()
+    if found is None:
+        raise Problem(503, "No worker reports: the cache server does not answer. Runs go on.")
+    return {"workers": [msgspec.structs.asdict(w) | {"state": w.state} for w in found]}

@@ -1,0 +1,71 @@
+"""What an error looks like to a person: a page that says what happened and what to do."""
+
+import secrets
+import sys
+
+import structlog
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+
+from console.access.roles import role_of
+from console.api.problems import UNAVAILABLE, Problem, problem_of, respond
+
+log = structlog.get_logger(__name__)
+
+
+def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    # The text of a SuspiciousOperation is for the log: it may quote what an attacker sent.
+    return _page(request, 400, "The request could not be understood.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, 403, str(exception) or "Your role does not allow this.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    log.info("csrf_refused", path=request.path, reason=reason)
+    return _page(
+        request, 403, "This form is from an older session: reload the page and send again."
+    )
+
+
+def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+    return _page(request, 404, "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500, or 503 while the database is away. Its templates ask the database nothing."""
+    exception = sys.exc_info()[1]
+    if isinstance(exception, UNAVAILABLE):
+        log.warning("database_unavailable", path=request.path, error=type(exception).__name__)
+        status, context = 503, {"reason": "The database does not answer."}
+    else:
+        reference = secrets.token_hex(6)
+        log.error("request_failed", reference=reference, path=request.path, exc_info=exception)
+        status, context = 500, {"reference": reference}
+    if _is_api(request):
+        detail = context.get(
+            "reason", f"Something went wrong. Reference {context.get('reference')}."
+        )
+        return respond(Problem(status, detail, **context))
+    response = HttpResponse(render_to_string(f"{status}.html", context), status=status)
+    response["Cache-Control"] = "no-store"
+    if status == 503:  # noqa: PLR2004 - its own name
+        response["Retry-After"] = "2"
+    return response
+
+
+def _page(request: HttpRequest, status: int, reason: str) -> HttpResponse:
+    if _is_api(request):
+        return respond(problem_of(Problem(status, reason), request))
+    user = getattr(request, "user", None)
+    role = role_of(user) if user is not None else None
+    context = {"reason": reason, "role": role, "request_path": request.path}
+    response = render(request, f"{status}.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
