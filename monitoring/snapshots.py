@@ -2,7 +2,7 @@
 
 import os
 import socket
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import redis
@@ -30,7 +30,8 @@ class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     chunks_done: int
     rate: float
     rss_bytes: int
-    node: dict[str, float | int | str] = {}
+    # The client's counts: calls in flight, batches, retries, by node.
+    node: dict[str, Any] = {}
     # Set by the reader; a writer's clock may be wrong.
     age_s: float = 0.0
 

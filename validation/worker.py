@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 import redis
@@ -32,7 +32,7 @@ class ChunkEngine(Protocol):
         self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
     ) -> "Future[list[Outcome]]": ...
     def share_with(self, processes: int) -> None: ...
-    def snapshot(self) -> dict[str, float | int | str]: ...
+    def snapshot(self) -> dict[str, Any]: ...
     def stop(self) -> None: ...
 
 

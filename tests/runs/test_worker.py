@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 import psycopg
 import pytest
@@ -39,7 +40,7 @@ class InstantEngine:
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)
 
-    def snapshot(self) -> dict[str, float | int | str]:
+    def snapshot(self) -> dict[str, Any]:
         return {}
 
     def stop(self) -> None:
@@ -75,7 +76,7 @@ def test_a_run_cancelled_under_way_leaves_no_result(start: Start, ledger: Ledger
 def test_stopping_gives_the_chunk_back_unharmed(start: Start, ledger: Ledger) -> None:
     start(1)
     worker: Worker
-    engine = HangingEngine(before=lambda: worker._stopping.set())
+    engine = HangingEngine(before=lambda: worker._stopping.set())  # noqa: PLW0108 - made after the engine
     worker = Worker(ledger, engine, heartbeat_s=0.01)
     worker.drain()
     chunk = Chunk.objects.get()
@@ -84,7 +85,7 @@ def test_stopping_gives_the_chunk_back_unharmed(start: Start, ledger: Ledger) ->
 
 def test_a_connection_lost_while_settling_is_made_again(start: Start, ledger: Ledger) -> None:
     run = start(10)
-    engine = InstantEngine(before=lambda: ledger._connection.close())
+    engine = InstantEngine(before=ledger._connection.close)
     assert Worker(ledger, engine).drain() is False
     assert services.progress([run.pk])[run.pk].valid == 10
 

@@ -23,7 +23,6 @@ from validation.validators import Check, Outcome, Status, Verdict
 ALL_VALID, SOME_NOT, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 _POLL_S = 0.1
 _LONELY_S = 5.0
-_AT_ONCE = 400
 _HIGHEST_LEVEL = 5
 
 
@@ -119,20 +118,16 @@ async def _validate_here(
     if not nodes:
         raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
     engine = Engine.on(wiring.rpc_config(nodes, processes=1))
-    waiting = iter(subjects)
     done = 0
 
-    async def work() -> None:
+    def tell(outcome: Outcome) -> None:
         nonlocal done
-        for subject in waiting:
-            report.outcome(await engine.validate_one(str(subject), level=level))
-            done += 1
-            report.progress(done, len(subjects))
+        done += 1
+        report.outcome(outcome)
+        report.progress(done, len(subjects))
 
     try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_ONCE, len(subjects))):
-                group.create_task(work())
+        await engine.validate_many([str(s) for s in subjects], level=level, tell=tell)
     finally:
         await engine.client.aclose()
 
