@@ -8,6 +8,7 @@ failure of the call.
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -61,6 +62,11 @@ _LISTS = {
     2: (("access_list", "accessList"),),
     3: (("access_list", "accessList"), ("blob_versioned_hashes", "blobVersionedHashes")),
     4: (("access_list", "accessList"), ("authorization_list", "authorizationList")),
+}
+_FOREIGN_GETTERS = {
+    # The first name twice, since of a single name attrgetter gives no tuple.
+    number: attrgetter(next(iter(names)), *names)
+    for number, names in fields.FOREIGN.items()
 }
 _is_hash = re.compile(HASH).fullmatch
 _is_address = re.compile(ADDRESS).fullmatch
@@ -162,10 +168,12 @@ def _foreign(tx: Transaction) -> tuple[str, ...]:
     number = tx.type_number
     if number is None:
         return ()
+    if not any(_FOREIGN_GETTERS[number](tx)):
+        return ()
     return tuple(
         f"{name} (of a type {number} transaction)"
-        for name in fields.FOREIGN[number]
-        if getattr(tx, name)
+        for attribute, name in fields.FOREIGN[number].items()
+        if getattr(tx, attribute)
     )
 
 

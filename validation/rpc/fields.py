@@ -148,13 +148,19 @@ WITHDRAWAL = Shape(
     }
 )
 
-_ALL_FEES = (*_FEES, *_BLOB_FEE)
-_LISTS = ("access_list", "blob_versioned_hashes", "authorization_list")
-FOREIGN = {
-    0: (*_ALL_FEES, *_LISTS, *_Y_PARITY),
-    1: (*_ALL_FEES, *_LISTS[1:]),
-    2: (*_BLOB_FEE, *_LISTS[1:]),
-    3: (_LISTS[2],),
-    4: (*_BLOB_FEE, _LISTS[1]),
+_ACCESS = {"access_list": "accessList"}
+_BLOBS = {
+    "max_fee_per_blob_gas": "maxFeePerBlobGas",
+    "blob_versioned_hashes": "blobVersionedHashes",
+}
+_AUTHORIZATIONS = {"authorization_list": "authorizationList"}
+_DYNAMIC = {attribute: name for attribute, (name, _) in _FEES.items()}
+
+FOREIGN: dict[int, dict[str, str]] = {
+    0: _DYNAMIC | _ACCESS | _BLOBS | _AUTHORIZATIONS | {"y_parity": "yParity"},
+    1: _DYNAMIC | _BLOBS | _AUTHORIZATIONS,
+    2: _BLOBS | _AUTHORIZATIONS,
+    3: _AUTHORIZATIONS,
+    4: _BLOBS,
 }
 """By type, the fields of other types: its hash covers none of them, so they must be empty."""

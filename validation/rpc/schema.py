@@ -1,7 +1,8 @@
 """The typed structs of JSON-RPC answers; `answers` fills them.
 
 Hex stays text: a level-1 validation needs no number, and text that matched its shape converts
-exactly. Everything is frozen, since callers that share an answer share the value.
+exactly. Everything is frozen, since callers that share an answer share the value, and no struct
+can be part of a cycle, so the collector need not look at them.
 """
 
 import msgspec
@@ -30,7 +31,7 @@ class Authorization(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     s: str
 
 
-class Transaction(msgspec.Struct, frozen=True, rename="camel"):
+class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     hash: str
     sender: str = msgspec.field(name="from")
     nonce: Hex = UNSET
@@ -75,7 +76,7 @@ class Log(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     block_timestamp: Hex = UNSET
 
 
-class Receipt(msgspec.Struct, frozen=True, rename="camel"):
+class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     transaction_hash: str
     transaction_index: str
     block_hash: str
@@ -103,7 +104,7 @@ class Withdrawal(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     amount: str
 
 
-class Header(msgspec.Struct, frozen=True, rename="camel"):
+class Header(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A block's header. Fields from `base_fee_per_gas` on came with later forks, in this order."""
 
     hash: str
@@ -134,13 +135,13 @@ class Header(msgspec.Struct, frozen=True, rename="camel"):
     withdrawals: tuple[Withdrawal, ...] | UnsetType | None = UNSET
 
 
-class Block(Header, frozen=True, kw_only=True, rename="camel"):
+class Block(Header, frozen=True, kw_only=True, gc=False, rename="camel"):
     """A block as `eth_getBlockBy…(…, true)` answers it."""
 
     transactions: tuple[Transaction, ...]
 
 
-class LeanBlock(Header, frozen=True, kw_only=True, rename="camel"):
+class LeanBlock(Header, frozen=True, kw_only=True, gc=False, rename="camel"):
     """A block as `eth_getBlockBy…(…, false)` answers it."""
 
     transactions: tuple[str, ...]

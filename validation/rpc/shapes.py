@@ -6,7 +6,7 @@ to name the field and what it held.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from operator import attrgetter
 from typing import Any
 
@@ -46,16 +46,25 @@ class Shape:
     transaction has no block); `optional` ones may be null or absent and usually are.
     """
 
-    __slots__ = ("_data", "_getter", "_match", "_nullable", "_optional", "_required")
+    __slots__ = (
+        "_data",
+        "_getter",
+        "_match",
+        "_nullable",
+        "_optional",
+        "_optional_getter",
+        "_required",
+    )
 
     def __init__(
         self, *, required: Fields, optional: Fields | None = None, nullable: Iterable[str] = ()
     ) -> None:
         self._required = _compiled(required)
-        self._optional = _compiled(optional or {})
+        self._optional = list(_compiled(optional or {}).values())
+        self._optional_getter = _getter_of(optional or {})
         self._nullable = frozenset(nullable)
         self._data = [name for name, (_, pattern) in required.items() if pattern == DATA]
-        self._getter = attrgetter(*required)
+        self._getter = _getter_of(required)
         self._match = re.compile(",".join(pattern for _, pattern in required.values())).fullmatch
 
     def flaw(self, value: Any) -> str:
@@ -72,9 +81,10 @@ class Shape:
         for attribute in self._data:
             if len(getattr(value, attribute)) & 1:
                 return wrong(self._required[attribute][0], getattr(value, attribute), DATA)
-        for attribute, (name, match, pattern) in self._optional.items():
-            held = getattr(value, attribute)
-            if held is not None and held is not UNSET and not match(held):
+        for (name, match, pattern), held in zip(
+            self._optional, self._optional_getter(value), strict=True
+        ):
+            if type(held) is str and not match(held):
                 return wrong(name, held, pattern)
         return ""
 
@@ -97,6 +107,14 @@ def shown(held: object) -> str:
     """What a node said, short enough for a line of text."""
     text = repr(held)
     return text if len(text) <= _HELD_SHOWN else f"{text[:_HELD_SHOWN]}… ({len(text)} characters)"
+
+
+def _getter_of(fields: Fields) -> Callable[[Any], tuple[Any, ...]]:
+    """Always a tuple, which `attrgetter` gives for two names or more only."""
+    names = tuple(fields)
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
 def _compiled(fields: Fields) -> dict[str, tuple[str, Any, str]]:

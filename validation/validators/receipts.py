@@ -18,12 +18,16 @@ _EMPTY_BLOOM = "0x" + "0" * 512
 def examine_receipt(tx: Transaction, receipt: Receipt, findings: Findings) -> None:
     findings.settle("receipt", _identity_flaw(tx, receipt))
     findings.settle("receipt_block", _place_flaw(tx, receipt, "the transaction"))
+    findings.settle("logs", _logs_flaw(receipt))
+    findings.settle("logs_bloom", _bloom_flaw(receipt))
+    if tx.type_number is None:
+        for name in ("contract_address", "gas", "gas_price"):
+            findings.skip(name, "unknown_type", f"the rules of type {tx.type} are unknown")
+        return
     findings.settle("contract_address", _contract_flaw(tx, receipt))
     findings.settle("gas", _gas_flaw(tx, receipt))
     if isinstance(receipt.effective_gas_price, str):
         findings.settle("gas_price", _gas_price_flaw(tx, receipt.effective_gas_price))
-    findings.settle("logs", _logs_flaw(receipt))
-    findings.settle("logs_bloom", _bloom_flaw(receipt))
 
 
 def _identity_flaw(tx: Transaction, receipt: Receipt) -> str:
