@@ -1,0 +1,61 @@
+"""What worker processes say of themselves, counted for a page."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from console.pages import states
+from console.pages.states import State
+from monitoring import snapshots
+from monitoring.snapshots import WorkerSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRow:
+    worker: WorkerSnapshot
+    state: State
+    started_at: datetime
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """`reachable` is false where nobody could be asked: then the counts mean nothing."""
+
+    reachable: bool
+    rows: tuple[WorkerRow, ...]
+    up: int
+    stale: int
+    gone: int
+    rate: float
+    read_at: datetime
+
+    @property
+    def total(self) -> int:
+        return len(self.rows)
+
+
+def load() -> Fleet:
+    found = snapshots.workers()
+    now = timezone.now()
+    rows = tuple(_row(worker, now) for worker in found or ())
+    by_state = [row.worker.state for row in rows]
+    return Fleet(
+        reachable=found is not None,
+        rows=rows,
+        up=by_state.count("up"),
+        stale=by_state.count("stale"),
+        gone=by_state.count("gone"),
+        rate=sum(row.worker.rate for row in rows if row.worker.state == "up"),
+        read_at=now,
+    )
+
+
+def _row(worker: WorkerSnapshot, now: datetime) -> WorkerRow:
+    return WorkerRow(
+        worker=worker,
+        state=states.of_worker(worker),
+        started_at=datetime.fromtimestamp(worker.started_at, tz=now.tzinfo),
+        seen_at=now - timedelta(seconds=worker.age_s),
+    )

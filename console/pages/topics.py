@@ -1,0 +1,56 @@
+"""The live regions: the same partials as first paint, rendered for the stream of each tab."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from console import sse
+from console.access.roles import Role
+from console.pages import overview, run, workers
+from validation import services
+from validation.models import Run, RunState
+
+
+def _regions(
+    template: str, page: str, names: Iterable[str], context: Mapping[str, Any]
+) -> dict[str, str]:
+    """Each partial `name` of a page is the element of id `page-name`."""
+    return {f"{page}-{n}": render_to_string(f"{template}#{n}", dict(context)) for n in names}
+
+
+def render_overview(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**overview.load(), "role": role}
+    return _regions(overview.TEMPLATE, "overview", overview.REGIONS, context)
+
+
+def render_run(argument: str, role: Role) -> Mapping[str, str]:
+    found = Run.objects.select_related("created_by", "retry_of").filter(pk=argument).first()
+    if found is None or found.state == RunState.DRAFT:
+        return {}
+    return _regions(run.TEMPLATE, "run", run.REGIONS, {**run.standing(found), "role": role})
+
+
+def render_workers(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**workers.load(), "role": role}
+    return _regions(workers.TEMPLATE, "workers", workers.REGIONS, context)
+
+
+def render_runs(_argument: str, role: Role) -> Mapping[str, str]:
+    """Only a sign that something changed: what is shown depends on each tab's filter."""
+    newest = Run.objects.order_by("-id").values_list("pk", flat=True).first()
+    moving = list(Run.objects.filter(state=RunState.RUNNING).values_list("pk", flat=True)[:50])
+    pulse = _pulse(moving)
+    context = {"newest": newest or 0, "pulse": pulse, "role": role}
+    return {"runs-pulse": render_to_string("console/runs.html#pulse", context)}
+
+
+def _pulse(moving: list[int]) -> str:
+    standing = services.progress(moving) if moving else {}
+    return " ".join(f"{pk}:{progress.done}" for pk, progress in standing.items())
+
+
+sse.topic("overview", render_overview)
+sse.topic("run", render_run, takes_argument=True)
+sse.topic("runs", render_runs)
+sse.topic("workers", render_workers)

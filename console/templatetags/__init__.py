@@ -1,0 +1,1 @@
+"""Template tags of the console. Enter: values of a view. Leave: small, escaped pieces of HTML."""

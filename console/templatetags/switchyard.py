@@ -1,0 +1,210 @@
+"""The atoms of every page: icons, states, times, meters and the way numbers are written."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from console.pages import figures
+from console.pages.states import CHECKS, TOKENS, VERDICTS, State
+
+register = template.Library()
+
+LEVELS = ("answered", "well-formed", "self-consistent", "in its block", "anchored", "final")
+_FILLS = {
+    "valid": "closed",
+    "invalid": "open",
+    "not_found": "half",
+    "unverifiable": "half",
+    "error": "half",
+}
+_NONE = "–"
+
+
+@register.filter
+def count(value: int | None) -> str:
+    return _NONE if value is None else figures.count(value)
+
+
+@register.filter
+def per_second(value: float | None) -> str:
+    return "no data" if value is None else figures.per_second(value)
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    return _NONE if seconds is None else figures.duration(seconds)
+
+
+@register.filter
+def milliseconds(value: float) -> str:
+    return figures.milliseconds(value)
+
+
+@register.filter
+def size(octets: int) -> str:
+    return figures.size(octets)
+
+
+@register.filter
+def share(part: int, whole: int) -> str:
+    return figures.share(part, whole) if whole else "no data"
+
+
+@register.filter
+def plus(value: int, other: int) -> int:
+    return value + other
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """A Lucide icon. Decoration: the words beside it carry the meaning."""
+    sprite = static("vendor/lucide-1.62.0/icons.svg")
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', sprite, name
+    )
+
+
+@register.simple_tag
+def glyph(name: str) -> SafeString:
+    return format_html('<svg aria-hidden="true"><use href="{}#{}"/></svg>', _glyphs(), name)
+
+
+@register.simple_tag
+def state(value: State) -> SafeString:
+    """Glyph, word, effect and colour of one state."""
+    words = f"{value.word} · {value.effect}" if value.effect else value.word
+    return format_html(
+        '<span class="state state-{}">{}{}</span>', value.glyph, glyph(value.glyph), words
+    )
+
+
+@register.simple_tag
+def verdict(code: str) -> SafeString:
+    return state(VERDICTS[code])
+
+
+@register.simple_tag
+def check_status(code: str) -> SafeString:
+    return state(CHECKS[code])
+
+
+@register.simple_tag
+def token_state(code: str) -> SafeString:
+    return state(TOKENS[code])
+
+
+@register.simple_tag
+def when(moment: datetime | None) -> SafeString | str:
+    """How long ago, with the exact moment on hover and for scripts that keep it counting."""
+    if moment is None:
+        return _NONE
+    age = (timezone.now() - moment).total_seconds()
+    return _time(moment, figures.ago(age), relative=True)
+
+
+@register.simple_tag
+def clock(moment: datetime) -> SafeString:
+    """The time of day, to the second: when a figure was read."""
+    return _time(moment, f"{moment:%H:%M:%S}", relative=False)
+
+
+@register.simple_tag
+def seconds_ago(age_s: float) -> SafeString | str:
+    return figures.ago(age_s)
+
+
+@register.simple_tag
+def ladder(level: int) -> SafeString:
+    """The trust ladder as six rungs, those up to `level` filled, and in words."""
+    rungs = format_html_join(
+        "",
+        '<rect x="{}" y="{}" width="4" height="{}"{}/>',
+        (
+            (6 * n + 0.5, 10.5 - 2 * n, 1 + 2 * n, _REACHED if n <= level else "")
+            for n in range(len(LEVELS))
+        ),
+    )
+    return format_html(
+        '<svg class="ladder" viewBox="0 0 36 12" aria-hidden="true">{}</svg>'
+        ' <span title="Level {} of 5: {}">{}</span>',
+        rungs,
+        level,
+        LEVELS[level],
+        level,
+    )
+
+
+_REACHED = SafeString(' class="reached"')
+
+
+@register.simple_tag
+def progress_meter(done: int, total: int) -> SafeString:
+    """How much of `total` is done, without a word about how it went."""
+    percent = 100 * done / total if total else 0
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{} percent done"><rect width="{:.2f}" height="10"/></svg>',
+        int(percent),
+        percent,
+    )
+
+
+@register.simple_tag
+def verdict_meter(counts: Sequence[tuple[str, int]], total: int) -> SafeString:
+    """Verdicts side by side on a bar as long as `total`; what is missing waits."""
+    at, bars = 0.0, []
+    for code, number in counts:
+        width = 100 * number / total if total else 0
+        bars.append((f"{at:.3f}", f"{width:.3f}", _FILLS[code]))
+        at += width
+    said = ", ".join(f"{n} {VERDICTS[code].word.lower()}" for code, n in counts if n) or "none yet"
+    return format_html(
+        '<svg class="meter meter-tall" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="Of {}: {}">{}</svg>',
+        total,
+        said,
+        format_html_join("", '<rect x="{}" width="{}" height="10" class="fill-{}"/>', bars),
+    )
+
+
+@register.simple_tag
+def sparkline(values: Sequence[float]) -> SafeString:
+    """One ink line, drawn from zero to the highest value. Its figures stand beside it."""
+    top = max(values, default=0) or 1
+    step = 160 / max(len(values) - 1, 1)
+    points = " ".join(f"{n * step:.1f},{21 - 20 * v / top:.1f}" for n, v in enumerate(values))
+    return format_html(
+        '<svg class="spark" viewBox="0 0 160 22" preserveAspectRatio="none" aria-hidden="true">'
+        '<polyline points="{}" vector-effect="non-scaling-stroke"/></svg>',
+        points,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: template.Context) -> str:
+    """`light`, `dark` or `auto`, as the cookie says; anything else is auto."""
+    request = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in {"light", "dark"} else "auto"
+
+
+def _glyphs() -> str:
+    return static("glyphs.svg")
+
+
+def _time(moment: datetime, text: str, *, relative: bool) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S} UTC",
+        _RELATIVE if relative else "",
+        text,
+    )
+
+
+_RELATIVE = SafeString(" data-relative")
