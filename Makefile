@@ -17,7 +17,7 @@ PRODUCTION := env -u DEBUG -u DEVELOPMENT VAR_DIR=var/none \
 .DEFAULT_GOAL := help
 
 up: run-packages ## starts everything on this machine and prints the address (Ctrl-C ends it)
-	@exec $(VENV)/python manage.py up $(ARGS)
+	@exec $(VENV)/python -m console.embedded.up
 
 test: all-packages ## runs the whole test suite on servers of its own (ARGS="-k name" for a part)
 	@exec $(VENV)/python -m pytest $(ARGS)

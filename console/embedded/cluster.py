@@ -60,6 +60,7 @@ class Cluster:
     def stop(self) -> None:
         for server in self.servers:
             server.stop()
+        self.places.tidy()
 
     def kill9(self) -> None:
         for server in self.servers:

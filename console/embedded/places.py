@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import socket
 import stat
 import tempfile
@@ -33,6 +34,11 @@ class Places:
 
     def sockets(self, name: str) -> Path:
         return self.run / name
+
+    def tidy(self) -> None:
+        """Removes what only running servers need, where it lies outside `var`."""
+        if not self.run.is_relative_to(self.var):
+            shutil.rmtree(self.run, ignore_errors=True)
 
 
 def places(var: Path) -> Places:

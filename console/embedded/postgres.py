@@ -66,6 +66,11 @@ class Postgres(Server):
         return self.data / "main"
 
     @property
+    def prepared(self) -> Path:
+        """Where the stack notes what its database was last prepared for; gone with the database."""
+        return self.data / "prepared"
+
+    @property
     def _unfinished(self) -> Path:
         return self.data / "unfinished"
 
@@ -97,7 +102,7 @@ class Postgres(Server):
                     f"{self.home} holds data of PostgreSQL {found}, and this Switchyard runs "
                     f"{MAJOR}: dump it with the version that wrote it, or choose another VAR_DIR."
                 )
-        elif any(path != self._unfinished for path in self.data.iterdir()):
+        elif set(self.data.iterdir()) - {self._unfinished, self.prepared}:
             raise EmbeddedError(
                 f"{self.data} holds files but no Postgres database: "
                 "move them away, or choose another VAR_DIR."
@@ -127,6 +132,7 @@ class Postgres(Server):
 
     def _initdb(self) -> None:
         """Makes the database aside and moves it in place, so that a kill leaves none half made."""
+        self.prepared.unlink(missing_ok=True)
         shutil.rmtree(self._unfinished, ignore_errors=True)
         command = [
             *(postgres_binary("initdb"), "-D", str(self._unfinished), "-U", NAME),

@@ -112,18 +112,24 @@ class Server(ABC):
                 start_new_session=True,  # Ctrl-C in the terminal is not for it
             )
 
+    def is_ready(self) -> bool:
+        """Whether it serves by now; EmbeddedError with its own words where it has ended instead."""
+        if self.answers():
+            return True
+        if not self.running:
+            raise EmbeddedError(self.explain(self.log_tail()))
+        return False
+
     def wait_ready(self, timeout_s: float = READY_S) -> None:
-        """Waits until it serves; EmbeddedError with its own words where it ends instead."""
+        """Waits until it serves."""
         deadline = time.monotonic() + timeout_s
-        while not self.answers():
-            if not self.running:
-                raise EmbeddedError(self.explain(self.log_tail()))
+        while not self.is_ready():
             if time.monotonic() > deadline:
-                raise EmbeddedError(
-                    f"{self.name} did not answer in {timeout_s:g} s: "
-                    f"see {self.places.log(self.name)}."
-                )
+                raise EmbeddedError(self.silence(timeout_s))
             time.sleep(_POLL_S)
+
+    def silence(self, waited_s: float) -> str:
+        return f"{self.name} did not answer in {waited_s:g} s: see {self.places.log(self.name)}."
 
     def stop(self, timeout_s: float = STOP_S) -> None:
         """Ends it cleanly; killed where it takes longer than `timeout_s`."""

@@ -1,0 +1,164 @@
+"""What `make up` runs: which servers, which programs, with which environment, in which order."""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+from console.embedded.child import Program, python
+from console.embedded.cluster import Cluster
+from console.embedded.errors import EmbeddedError
+from console.embedded.keys import new_password, secret_key_file, write_private
+from console.embedded.readiness import accepts, answers_http, port_near
+from console.embedded.server import Server
+from console.embedded.supervisor import Supervisor
+
+# The exit status of `manage.py up --prepare` when it has made the user `admin`.
+ADMIN_MADE = 10
+_NODE_PORT = 8545  # where Ethereum nodes listen
+_LOCAL = "127.0.0.1"
+_ANY = {"0.0.0.0", "::", ""}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Switchyard on one machine. `given` is the operator's environment: what it names is used."""
+
+    root: Path
+    var: Path
+    host: str
+    port: int
+    workers: int
+    given: Mapping[str, str]
+    password: str = field(default_factory=new_password, repr=False)
+
+    async def begin(self, supervisor: Supervisor) -> None:
+        """Starts everything in order and says where it is."""
+        cluster = Cluster.under(self.var)
+        # Development serves static files from where they are written; whitenoise wants the folder.
+        (self.var / "static").mkdir(exist_ok=True)
+        found = self._addresses(cluster)
+        node = []
+        if not self._has("NODE_URLS"):
+            port = port_near(_LOCAL, _NODE_PORT)
+            found["NODE_URLS"] = f"http://{_LOCAL}:{port}"
+            node = [self._node(port, {**self.given, **found})]
+        environment = {**self.given, **found}
+        await supervisor.serve(self._servers(cluster))
+        write_private(self._file, "".join(f"{name}={value}\n" for name, value in found.items()))
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(supervisor.keep(*node))
+            status = await self._prepare(supervisor, cluster, environment)
+            # Beside the node, which takes as long: a start is as long as importing its code.
+            tasks.create_task(supervisor.keep(*self._programs(environment)))
+        self._announce(supervisor, admin_made=status == ADMIN_MADE)
+
+    async def _prepare(
+        self, supervisor: Supervisor, cluster: Cluster, environment: Mapping[str, str]
+    ) -> int:
+        """Migrates and makes the first user; not again while nothing has changed."""
+        note = cluster.postgres.prepared
+        wanted = schema_of(self.root)
+        ours = not self._has("DATABASE_URL")
+        if ours and note.exists() and note.read_text(encoding="ascii") == wanted:
+            return 0
+        status = await supervisor.once(self._preparation(environment))
+        if status not in {0, ADMIN_MADE}:
+            raise EmbeddedError("The database could not be prepared: see the lines above.")
+        if ours:
+            write_private(note, wanted)
+        return status
+
+    def forget(self) -> None:
+        """Takes back what other terminals read: nothing runs any more."""
+        self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        return self.var / "stack.env"
+
+    @property
+    def _local_host(self) -> str:
+        return _LOCAL if self.host in _ANY else self.host
+
+    def _has(self, name: str) -> bool:
+        return bool(self.given.get(name, "").strip() or self.given.get(f"{name}_FILE", "").strip())
+
+    def _servers(self, cluster: Cluster) -> list[Server]:
+        owners = {
+            "DATABASE_URL": cluster.postgres,
+            "REDIS_URL": cluster.cache,
+            "CELERY_BROKER_URL": cluster.broker,
+        }
+        return [server for name, server in owners.items() if not self._has(name)]
+
+    def _addresses(self, cluster: Cluster) -> dict[str, str]:
+        """What the operator has not given: this is also what other terminals are told."""
+        own = cluster.environment | {"DEVELOPMENT": "1"}
+        found = {name: value for name, value in own.items() if not self._has(name)}
+        if not self._has("SECRET_KEY"):
+            found["SECRET_KEY_FILE"] = str(secret_key_file(self.var))
+        return found
+
+    def _program(self, name: str, environment: Mapping[str, str], *command: str) -> Program:
+        own = {"SWITCHYARD_PROCESS": name, "PYTHONUNBUFFERED": "1"}
+        return Program(name=name, command=python(*command), environment={**environment, **own})
+
+    def _manage(self, name: str, environment: Mapping[str, str], *command: str) -> Program:
+        return self._program(name, environment, str(self.root / "manage.py"), *command)
+
+    def _node(self, port: int, environment: Mapping[str, str]) -> Program:
+        program = self._manage("node", environment, "devnode", "--port", str(port))
+        return replace(program, ready=partial(accepts, _LOCAL, port))
+
+    def _preparation(self, environment: Mapping[str, str]) -> Program:
+        owner = {"SWITCHYARD_ADMIN_PASSWORD": self.password}
+        if self._has("SWITCHYARD_ADMIN_PASSWORD"):
+            owner = {}
+        if url := environment.get("DATABASE_OWNER_URL"):
+            owner["DATABASE_URL"] = url
+        return self._manage("setup", {**environment, **owner}, "up", "--prepare")
+
+    def _programs(self, environment: Mapping[str, str]) -> list[Program]:
+        web = self._program(
+            "web",
+            environment,
+            *("-m", "uvicorn", "console.asgi:application"),
+            *("--host", self.host, "--port", str(self.port)),
+            *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+            *("--timeout-graceful-shutdown", "5"),
+        )
+        celery = ("-m", "celery", "-A", "console.celery")
+        worker = self._program(
+            "worker",
+            # SIGTERM lets tasks finish for a bounded time instead of for ever.
+            {**environment, "REMAP_SIGTERM": "SIGQUIT"},
+            *(*celery, "worker", "--concurrency", str(self.workers)),
+            *("--without-gossip", "--without-mingle"),
+        )
+        schedule = str(self.var / "beat-schedule")
+        beat = self._program("beat", environment, *celery, "beat", "--schedule", schedule)
+        ready = partial(answers_http, self._local_host, self.port, "/livez")
+        return [replace(web, ready=ready), worker, beat]
+
+    def _announce(self, supervisor: Supervisor, *, admin_made: bool) -> None:
+        host = f"[{self._local_host}]" if ":" in self._local_host else self._local_host
+        supervisor.say(f"Switchyard is ready at http://{host}:{self.port}/")
+        if not admin_made:
+            supervisor.say("Sign in as admin (forgotten: manage.py changepassword admin).")
+        elif self._has("SWITCHYARD_ADMIN_PASSWORD"):
+            supervisor.say("Sign in as admin with the password in SWITCHYARD_ADMIN_PASSWORD.")
+        else:
+            supervisor.say(f"Sign in as admin with the password {self.password} (shown only now).")
+        supervisor.say("Ctrl-C ends it.")
+
+
+def schema_of(root: Path) -> str:
+    """Changes with the migrations there are: the project's own, and those of what is installed."""
+    digest = hashlib.sha256((root / "requirements" / "base.txt").read_bytes())
+    for package in ("console", "validation", "monitoring"):
+        for path in sorted((root / package).rglob("migrations/*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,47 @@
+"""Runs the stack until Ctrl-C: `python -m console.embedded.up`, or `manage.py up`.
+
+It needs no Django itself: every process it starts loads that, and so do not wait for it twice.
+"""
+
+import asyncio
+import os
+import sys
+
+from console import env
+from console.embedded.errors import EmbeddedError
+from console.embedded.lock import hold
+from console.embedded.places import places
+from console.embedded.readiness import refuse_busy
+from console.embedded.stack import Stack
+from console.embedded.supervisor import Supervisor
+from console.embedded.terminal import Terminal
+
+
+def run() -> int:
+    """The exit status: 0 after Ctrl-C or SIGTERM, 1 where something did not start, 2 refused."""
+    stack = Stack(
+        root=env.ROOT,
+        var=env.var_dir(),
+        host=env.text("HOST", "127.0.0.1"),
+        port=env.integer("PORT", 8000, low=1, high=65535),
+        workers=env.integer("WORKERS", 2, low=1, high=512),
+        given=dict(os.environ),
+    )
+    try:
+        with hold(places(stack.var).var):
+            refuse_busy(stack.host, stack.port)
+            try:
+                return asyncio.run(_supervise(stack))
+            finally:
+                stack.forget()
+    except EmbeddedError as exc:
+        print(f"switchyard: {exc}", file=sys.stderr)  # noqa: T201 - a command's last word
+        return 2
+
+
+async def _supervise(stack: Stack) -> int:
+    return await Supervisor(Terminal()).run(stack.begin)
+
+
+if __name__ == "__main__":
+    sys.exit(run())
