@@ -20,11 +20,11 @@ class Report:
     """Counts outcomes and prints each as it comes: a line to read, or one JSON object."""
 
     def __init__(
-        self, *, as_json: bool, out: TextIO = sys.stdout, err: TextIO = sys.stderr
+        self, *, as_json: bool, out: TextIO | None = None, err: TextIO | None = None
     ) -> None:
         self._as_json = as_json
-        self._out = out
-        self._err = err
+        self._out = out or sys.stdout
+        self._err = err or sys.stderr
         self._counts: Counter[Verdict] = Counter()
         self._started = time.monotonic()
         self._drawn_at = 0.0

@@ -1,6 +1,7 @@
 """The promise that everything else stands on: no item lost, none counted twice."""
 
 import time
+from dataclasses import dataclass
 
 import pytest
 import redis
@@ -46,35 +47,68 @@ def wipe(cluster: Cluster) -> None:
         client.close()
 
 
+@dataclass(kw_only=True)
+class Torture:
+    """Faults spread evenly over a run, and a worker child killed every so often."""
+
+    fleet: Fleet
+    total: int
+    wipes: int
+    crashes: int
+    kill_every_s: float
+    max_kills: int
+    kills: int = 0
+
+    def run(self, *, within_s: float) -> None:
+        run = self.fleet.start_run(self.total)
+        wipes, crashes = self._moments(self.wipes), self._moments(self.crashes)
+        started = time.monotonic()
+        while not self.fleet.finished(run):
+            elapsed = time.monotonic() - started
+            done = self.fleet.done(run)
+            assert elapsed < within_s, f"{done} of {self.total} done in {within_s:.0f} s"
+            if elapsed > (self.kills + 1) * self.kill_every_s and self.kills < self.max_kills:
+                kill_one_child(self.fleet, self.kills)
+                self.kills += 1
+            if wipes and done > wipes[0]:
+                wipes.pop(0)
+                wipe(self.fleet.cluster)
+            if crashes and done > crashes[0]:
+                crashes.pop(0)
+                self.fleet.cluster.postgres.kill9()
+                self.fleet.cluster.postgres.start()
+        assert not wipes
+        assert not crashes
+        assert_each_item_has_exactly_one_result(self.fleet, run, self.total)
+
+    def _moments(self, count: int) -> list[int]:
+        """How many items are done when each of `count` faults comes."""
+        return [self.total * (n + 1) // (count + 2) for n in range(count)]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_kills_a_wipe_and_a_database_crash_lose_nothing(durable_cluster: Cluster) -> None:
-    total = 20_000
     # 40 ms a round trip: slow enough that every second of it is worth killing.
     with Fleet(cluster=durable_cluster, node_options=("--latency-ms", "40")) as fleet:
-        run = fleet.start_run(total)
-        wiped = crashed = False
-        kills = 0
-        deadline = time.monotonic() + 200
-        next_kill = time.monotonic() + 1
-        while not fleet.finished(run):
-            assert time.monotonic() < deadline, f"{fleet.done(run)} of {total} done in time"
-            done = fleet.done(run)
-            if time.monotonic() >= next_kill:
-                kill_one_child(fleet, kills)
-                kills += 1
-                next_kill += 1
-            if done > total // 3 and not wiped:
-                wipe(durable_cluster)
-                wiped = True
-            if done > total // 2 and not crashed:
-                durable_cluster.postgres.kill9()
-                durable_cluster.postgres.start()
-                crashed = True
-        assert wiped
-        assert crashed
-        assert kills >= 3
-        assert_each_item_has_exactly_one_result(fleet, run, total)
+        torture = Torture(
+            fleet=fleet, total=20_000, wipes=1, crashes=1, kill_every_s=1, max_kills=1_000
+        )
+        torture.run(within_s=200)
+        assert torture.kills >= 3
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_000)
+def test_a_million_items_through_twenty_kills_five_wipes_and_two_crashes(
+    durable_cluster: Cluster,
+) -> None:
+    with Fleet(cluster=durable_cluster) as fleet:
+        torture = Torture(
+            fleet=fleet, total=1_000_000, wipes=5, crashes=2, kill_every_s=8, max_kills=20
+        )
+        torture.run(within_s=2_400)
+        assert torture.kills == 20
 
 
 @pytest.mark.slow
