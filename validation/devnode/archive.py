@@ -13,11 +13,13 @@ from typing import Any
 import brotli
 import msgspec
 
+from validation.devnode.errors import DevnodeError
+
 FORMAT = 1
 PACKAGED = Path(__file__).parent / "data" / "chain.json.br"
 
 
-class ArchiveError(ValueError):
+class ArchiveError(DevnodeError):
     """The file is not a chain that this version reads; the message says why."""
 
 

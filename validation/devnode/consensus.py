@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import rlp
 from coincurve import PublicKey
 from tiny_keccak import keccak256
 
+from validation.devnode import rlp
 from validation.devnode.trie import Trie
 
 type Document = Mapping[str, Any]
@@ -76,14 +76,17 @@ def _legacy_body(tx: Document) -> list[object]:
     return [*fields, raw(tx["to"]), number(tx["value"]), raw(tx["input"])]
 
 
+def _signed_fields(tx: Document) -> list[object]:
+    signature = [number(tx["r"]), number(tx["s"])]
+    if number(tx["type"]) == 0:
+        return [*_legacy_body(tx), number(tx["v"]), *signature]
+    return [*_body(tx), number(tx["yParity"]), *signature]
+
+
 def envelope(tx: Document) -> bytes:
     """The EIP-2718 bytes whose hash is the transaction's."""
-    kind, signature = number(tx["type"]), [number(tx["r"]), number(tx["s"])]
-    if kind == 0:
-        encoded: bytes = rlp.encode([*_legacy_body(tx), number(tx["v"]), *signature])
-        return encoded
-    typed: bytes = rlp.encode([*_body(tx), number(tx["yParity"]), *signature])
-    return bytes([kind]) + typed
+    kind = number(tx["type"])
+    return (bytes([kind]) if kind else b"") + rlp.encode(_signed_fields(tx))
 
 
 def sender(tx: Document) -> str:
@@ -118,7 +121,7 @@ def receipt_bytes(receipt: Document) -> bytes:
         for log in receipt["logs"]
     ]
     fields = [number(receipt["status"]), number(receipt["cumulativeGasUsed"])]
-    encoded: bytes = rlp.encode([*fields, raw(receipt["logsBloom"]), logs])
+    encoded = rlp.encode([*fields, raw(receipt["logsBloom"]), logs])
     return bytes([kind]) + encoded if kind else encoded
 
 
@@ -130,8 +133,7 @@ def list_root(values: Sequence[bytes]) -> bytes:
 def block_size(block: Document) -> int:
     """Bytes of the whole block as peers would send it."""
     body: list[object] = [
-        envelope(tx) if number(tx["type"]) else rlp.decode(envelope(tx))
-        for tx in block["transactions"]
+        envelope(tx) if number(tx["type"]) else _signed_fields(tx) for tx in block["transactions"]
     ]
     return len(rlp.encode([header_fields(block), body, [], []]))
 
@@ -148,8 +150,7 @@ def storage_trie(storage: Mapping[str, str]) -> Trie:
 def account_bytes(account: Document) -> bytes:
     fields = [number(account["nonce"]), number(account["balance"])]
     root = storage_trie(account["storage"]).root
-    encoded: bytes = rlp.encode([*fields, root, keccak256(raw(account["code"]))])
-    return encoded
+    return rlp.encode([*fields, root, keccak256(raw(account["code"]))])
 
 
 def state_trie(accounts: Mapping[str, Document]) -> Trie:

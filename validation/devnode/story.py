@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-import rlp
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 from tiny_keccak import keccak256
 
-from validation.devnode import bytecode
+from validation.devnode import bytecode, rlp
 
 GWEI = 10**9
 ETHER = 10**18
@@ -50,6 +49,9 @@ class World:
     base_fee: int = 12 * GWEI
     blobs_left: int = BLOBS_A_BLOCK
 
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
     def next_nonce(self, address: str) -> int:
         nonce = self.nonces.get(address, 0)
         self.nonces[address] = nonce + 1
@@ -60,7 +62,7 @@ class World:
 
     def stranger(self) -> str:
         """An address without a key: a new one, or one that got something before."""
-        if not self.strangers or self.random.random() < 0.55:  # noqa: PLR2004 - about half are new
+        if not self.strangers or self.chance(0.55):
             self.strangers.append("0x" + self.random.randbytes(20).hex())
         return self.random.choice(self.strangers[-400:])
 
@@ -77,8 +79,12 @@ def new_world(chain_id: int, seed: int) -> World:
 # --- Each act names only what matters to it; `_signed` adds nonce, prices and type. ---
 
 
+def _someone(w: World, unknown: float) -> str:
+    return w.stranger() if w.chance(unknown) else w.random.choice(w.senders).address
+
+
 def _transfer(w: World) -> Fields:
-    to = w.stranger() if w.random.random() < 0.7 else w.random.choice(w.senders).address  # noqa: PLR2004
+    to = _someone(w, 0.7)
     value = int(w.random.lognormvariate(-2, 1.5) * ETHER)
     return {"to": to, "value": min(value + 1, 2 * ETHER), "gas": 21_000}
 
@@ -93,9 +99,7 @@ def _mint(w: World) -> Fields:
 
 
 def _token_call(w: World, amount: int) -> Fields:
-    to = bytes.fromhex(
-        (w.stranger() if w.random.random() < 0.5 else w.random.choice(w.senders).address)[2:]
-    )  # noqa: PLR2004,E501
+    to = bytes.fromhex(_someone(w, 0.5)[2:])
     data = bytecode.selector("transfer(address,uint256)") + bytes(12) + to + word(amount)
     return {"to": w.contract("token"), "data": data, "gas": 80_000}
 
@@ -143,7 +147,7 @@ def _create_failing(w: World) -> Fields:
 
 
 def _factory(w: World) -> Fields:
-    good = w.random.random() < 0.9  # noqa: PLR2004
+    good = w.chance(0.9)
     runtime = bytecode.deploying(bytecode.REGISTRY + w.random.randbytes(3))
     data = runtime if good else bytecode.FAILING_INIT
     return {"to": w.contract("factory"), "data": data, "gas": 400_000}
@@ -156,7 +160,7 @@ def _blob(w: World) -> Fields:
     w.blobs_left -= count
     hashes = ["0x01" + w.random.randbytes(31).hex() for _ in range(count)]
     fields: Fields = {"maxFeePerBlobGas": 10 * GWEI, "blobVersionedHashes": hashes, "type": 3}
-    to = w.contract("blob_reader") if w.random.random() < 0.5 else w.stranger()  # noqa: PLR2004
+    to = w.contract("blob_reader") if w.chance(0.5) else w.stranger()
     # Something for everyone: an address touched with nothing would stay an empty account in anvil.
     return {**fields, "to": to, "value": w.random.randrange(1, 10**12), "gas": 120_000}
 
@@ -164,7 +168,7 @@ def _blob(w: World) -> Fields:
 def _delegate(w: World) -> Fields:
     """Sets the code of one or two accounts, and calls the first; now and then takes it away."""
     owners = w.random.sample(list(w.owners), w.random.choice((1, 1, 2)))
-    target = w.contract("wallet") if w.random.random() < 0.85 else "0x" + "00" * 20  # noqa: PLR2004
+    target = w.contract("wallet") if w.chance(0.85) else "0x" + "00" * 20
     signed = []
     for owner in owners:
         chain_id = w.random.choice((w.chain_id, w.chain_id, 0))  # 0: valid on every chain
@@ -207,7 +211,7 @@ def signed(w: World, fields: Fields, sender: LocalAccount | None = None) -> str:
     full = {**_priced(w, fields), "nonce": w.next_nonce(by.address)}
     if full["to"]:
         full["to"] = to_checksum_address(full["to"])
-    if "type" not in full and w.random.random() < 1 / 60:
+    if "type" not in full and w.chance(1 / 60):
         del full["chainId"]
     raw: str = by.sign_transaction(full).raw_transaction.to_0x_hex()
     return raw

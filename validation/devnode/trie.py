@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import rlp
 from tiny_keccak import keccak256
+
+from validation.devnode import rlp
 
 EMPTY_ROOT: bytes = keccak256(rlp.encode(b""))
 
@@ -35,7 +36,7 @@ class Node:
 def _node(
     fields: list[object], path: tuple[int, ...], children: Mapping[int, Node] | None = None
 ) -> Node:
-    encoded: bytes = rlp.encode(fields)
+    encoded = rlp.encode(fields)
     reference = keccak256(encoded) if len(encoded) >= 32 else fields  # noqa: PLR2004 - a hash's size
     return Node(encoded=encoded, reference=reference, path=path, children=children or {})
 
