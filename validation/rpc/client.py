@@ -15,6 +15,7 @@ from validation.rpc.dispatch import Dispatcher
 from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, RpcError
 from validation.rpc.exchange import Exchange
 from validation.rpc.groups import Group, Waiter
+from validation.rpc.seams import Posts
 from validation.rpc.transport import Transport
 from validation.rpc.wire import fragment
 
@@ -28,12 +29,12 @@ class RpcClient:
         *,
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
-        transport: Transport | None = None,
+        transport: Posts | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
         self._random = random or SystemRandom()
-        self._transport = transport or Transport(config)
+        self._transport: Posts = transport or Transport(config)
         self._counters = Counters()
         self._sharing = Sharing()
         self._max_in_flight = config.max_in_flight
@@ -52,14 +53,13 @@ class RpcClient:
             raise
 
     def set_max_in_flight(self, calls: int) -> None:
-        """Sets this process's share of each node from now on."""
+        """Sets this process's share of each node from now on. Any thread may call it."""
         if calls < 1:
             raise ValueError(f"max_in_flight: must be above 0, not {calls}")
         self._max_in_flight = calls
-        if self._engine is not None:
-            for lane in self._engine.dispatcher.lanes:
-                lane.limits.max_in_flight = calls
-                lane.flush_soon()
+        engine = self._engine
+        if engine is not None and not engine.loop.is_closed():
+            engine.loop.call_soon_threadsafe(engine.dispatcher.resize, calls)
 
     async def aclose(self) -> None:
         """Fails whatever still waits with `ClientClosed` and closes every connection."""
@@ -132,9 +132,9 @@ class RpcClient:
             loop=loop,
             done=self._group_done,
         )
+        dispatcher.resize(self._max_in_flight)
         engine = _Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
         self._engine = engine
-        self.set_max_in_flight(self._max_in_flight)
         return engine
 
     def _group_done(self, group: Group) -> None:

@@ -32,14 +32,21 @@ class BodyTooLarge(Exception):
 
 
 class Response:
-    """A whole answer: status, headers as they came, and the body unpacked."""
+    """A whole answer: status, headers as they came, the body unpacked, and what it came on."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "connection", "headers", "status")
 
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        connection: "HttpConnection",
+    ) -> None:
         self.status = status
         self.headers = headers
         self.body = body
+        self.connection = connection
 
     def header(self, name: bytes) -> bytes:
         return next((value for key, value in self.headers if key.lower() == name), b"")
@@ -158,7 +165,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = None
         if parser is None or waiter is None or waiter.done():
             return
-        response = Response(parser.get_status_code(), self._headers, b"".join(self._chunks))
+        response = Response(parser.get_status_code(), self._headers, b"".join(self._chunks), self)
         self._chunks = []
         try:
             _unpack(response, self._max_body_bytes)

@@ -98,6 +98,12 @@ class Dispatcher:
     def cooling(self, index: int) -> float:
         return self._order.cooling(index)
 
+    def resize(self, max_in_flight: int) -> None:
+        """Sets how many calls may be with each node."""
+        for lane in self.lanes:
+            lane.limits.max_in_flight = max_in_flight
+            lane.flush_soon()
+
     async def aclose(self) -> None:
         """Fails what waits, ends what is under way, and leaves no timer."""
         for handle in self._later:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from validation.rpc.config import RpcConfig
+from validation.rpc.connection import Response
 from validation.rpc.counters import NodeCounters
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import (
@@ -19,7 +20,7 @@ from validation.rpc.errors import (
     RpcError,
     WrongChain,
 )
-from validation.rpc.transport import HttpAnswer, Transport
+from validation.rpc.seams import Posts
 from validation.rpc.wire import Answer, BodyLimits, decode_batch, encode_batch
 
 _ASK_CHAIN = b'"method":"eth_chainId","params":[]}'
@@ -30,7 +31,7 @@ _MAX_RETRY_AFTER_S = 3600.0
 class Exchange:
     """Raises RpcError where the batch as a whole failed; errors of single calls are answers."""
 
-    def __init__(self, config: RpcConfig, transport: Transport) -> None:
+    def __init__(self, config: RpcConfig, transport: Posts) -> None:
         self._config = config
         self._transport = transport
         self._limits = BodyLimits(max_containers=config.max_containers, max_depth=config.max_depth)
@@ -71,7 +72,7 @@ class Exchange:
 
     async def _post(
         self, node: NodeUrl, fragments: Sequence[bytes], counters: NodeCounters
-    ) -> tuple[list[Answer], HttpAnswer]:
+    ) -> tuple[list[Answer], Response]:
         base = secrets.randbits(_ID_BITS)
         counters.requests += 1
         http = await self._transport.post(node, encode_batch(fragments, base))
@@ -81,7 +82,7 @@ class Exchange:
             http.body, base=base, count=len(fragments), limits=self._limits, node=node
         ), http
 
-    def _judge_chain(self, node: NodeUrl, answer: Answer, http: HttpAnswer) -> None:
+    def _judge_chain(self, node: NodeUrl, answer: Answer, http: Response) -> None:
         expected = self._config.chain_id
         if isinstance(answer, RpcError):
             self._transport.drop(node)
@@ -107,7 +108,7 @@ def chain_id_of(raw: bytes) -> int | None:
         return None
 
 
-def _error_of(http: HttpAnswer, node: NodeUrl, calls: int) -> RpcError:
+def _error_of(http: Response, node: NodeUrl, calls: int) -> RpcError:
     status = http.status
     if status == 429:  # noqa: PLR2004 - Too Many Requests
         return RateLimited(
@@ -141,9 +142,9 @@ _HINTS = {
 }
 
 
-def _retry_after_s(http: HttpAnswer) -> float | None:
+def _retry_after_s(http: Response) -> float | None:
     """Seconds, or an HTTP date, bounded; nonsense counts as absent."""
-    text = http.header("retry-after").strip()
+    text = http.header(b"retry-after").decode("latin-1").strip()
     if not text:
         return None
     if text.isascii() and text.isdigit():

@@ -42,7 +42,7 @@ class NodePool:
         self._drop_dead()
         return bool(self._idle) and self._idle[-1].is_vouched
 
-    async def request(self, body: bytes) -> tuple[Response, HttpConnection]:
+    async def request(self, body: bytes) -> Response:
         """One exchange. A connection that died while idle is replaced at once by a new one: what
         this client asks only reads, so asking twice is safe.
         """
@@ -67,18 +67,15 @@ class NodePool:
         self._idle.clear()
         self._open.clear()
 
-    async def _exchange(
-        self, connection: HttpConnection, payload: bytes
-    ) -> tuple[Response, HttpConnection]:
+    async def _exchange(self, connection: HttpConnection, payload: bytes) -> Response:
         try:
-            response = await connection.exchange(payload)
+            return await connection.exchange(payload)
         finally:
             if connection.is_open:
                 connection.idle_since = self._clock()
                 self._idle.append(connection)
             else:
                 self._open.discard(connection)
-        return response, connection
 
     def _drop_dead(self) -> None:
         """Forgets connections that the node closed or that idled for too long (oldest first)."""

@@ -6,36 +6,22 @@ that no log line, exception or hook of httpx can hold them.
 """
 
 import ssl
-from collections.abc import AsyncIterator
 from typing import cast
 
 import certifi
 import httpx
 
 from validation.rpc.config import RpcConfig
-from validation.rpc.connection import BodyTooLarge, ConnectionDropped, HttpConnection, NotHttp
+from validation.rpc.connection import BodyTooLarge, ConnectionDropped, NotHttp, Response
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import AnswerTooLarge, BadAnswer, NodeUnreachable
 from validation.rpc.pool import NodePool
 
-
-class HttpAnswer:
-    """Status, headers and whole body of a node's answer, and the connection it came on."""
-
-    __slots__ = ("body", "connection", "headers", "status")
-
-    def __init__(self, response: httpx.Response, body: bytes, connection: HttpConnection) -> None:
-        self.status = response.status_code
-        self.headers = response.headers
-        self.body = body
-        self.connection = connection
-
-    def header(self, name: str) -> str:
-        return cast(str, self.headers.get(name, ""))
+_EMPTY = httpx.ByteStream(b"")  # the body is whole and bounded already: httpx need not read it
 
 
 class Transport:
-    """Posts bodies to nodes. Raises RpcError only; time limits are its callers'."""
+    """`Posts` over one httpx client."""
 
     def __init__(self, config: RpcConfig) -> None:
         self._pools = _Pools(config)
@@ -45,44 +31,28 @@ class Transport:
         self._urls = {node: _public_url(node) for node in config.nodes}
 
     def has_vouched_idle(self, node: NodeUrl) -> bool:
-        """True when the next request will go out on a connection whose chain is known."""
         return self._pools.of(node).has_vouched_idle()
 
     def dialled(self, node: NodeUrl) -> int:
         return self._pools.of(node).dialled
 
     def drop(self, node: NodeUrl) -> None:
-        """Closes the node's idle connections, so that the next request asks again who is there."""
         self._pools.of(node).close_idle()
 
-    async def post(self, node: NodeUrl, body: bytes) -> HttpAnswer:
-        """The node's whole answer, whatever its status."""
+    async def post(self, node: NodeUrl, body: bytes) -> Response:
         request = httpx.Request("POST", self._urls[node], content=body, extensions={"node": node})
         try:
             response = await self._client.send(request, stream=True)
-            stream = cast(_Body, response.extensions["body"])
         except ConnectionDropped as exc:
             raise NodeUnreachable(str(exc), node=node.label) from None
         except BodyTooLarge:
             raise AnswerTooLarge("the answer is larger than allowed", node=node.label) from None
         except NotHttp as exc:
             raise BadAnswer(str(exc), node=node.label) from None
-        return HttpAnswer(response, stream.content, response.extensions["connection"])
+        return cast(Response, response.extensions["answer"])
 
     async def aclose(self) -> None:
         await self._client.aclose()
-
-
-class _Body(httpx.AsyncByteStream):
-    """A body that is whole and bounded already; `post` takes it past httpx's reading machinery."""
-
-    __slots__ = ("content",)
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield self.content
 
 
 class _Pools(httpx.AsyncBaseTransport):
@@ -99,13 +69,9 @@ class _Pools(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         pool = self._pools[request.extensions["node"]]
         stream = cast(httpx.ByteStream, request.stream)
-        response, connection = await pool.request(b"".join(stream))
-        body = _Body(response.body)
+        answer = await pool.request(b"".join(stream))
         return httpx.Response(
-            response.status,
-            headers=response.headers,
-            stream=body,
-            extensions={"connection": connection, "body": body},
+            answer.status, headers=answer.headers, stream=_EMPTY, extensions={"answer": answer}
         )
 
     async def aclose(self) -> None:

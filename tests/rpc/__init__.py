@@ -1,0 +1,1 @@
+"""Tests of the RPC client, against scripted nodes on loopback or fakes in the process."""
