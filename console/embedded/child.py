@@ -24,12 +24,15 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to run under which name; `ready` asks whether it serves yet."""
+    """What to run under which name. `ready` asks whether it serves yet; what serves no address
+    `says` so in a line.
+    """
 
     name: str
     command: list[str]
     environment: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]] | None = None
+    says: str = ""
 
 
 class Child:
@@ -41,6 +44,7 @@ class Child:
         self._terminal = terminal
         self._watchman = watchman
         self._process: asyncio.subprocess.Process | None = None
+        self._said = asyncio.Event()
         self._pumps: set[asyncio.Task[None]] = set()
 
     @property
@@ -114,10 +118,10 @@ class Child:
 
     async def wait_ready(self) -> None:
         """Until it serves; EmbeddedError where it ends instead or takes longer than `READY_S`."""
-        if self._process is None or self.program.ready is None:
+        if self._process is None:
             return
         end = asyncio.create_task(self._process.wait())
-        asked = asyncio.create_task(self._ask(self.program.ready))
+        asked = asyncio.create_task(self._asked())
         try:
             async with asyncio.timeout(READY_S):
                 await asyncio.wait({end, asked}, return_when=asyncio.FIRST_COMPLETED)
@@ -134,13 +138,21 @@ class Child:
                 "see its lines above."
             )
 
-    @staticmethod
-    async def _ask(ready: Callable[[], Awaitable[bool]]) -> None:
-        while not await ready():  # noqa: ASYNC110 - nothing in this process tells when
+    async def _asked(self) -> None:
+        if self.program.says:
+            await self._said.wait()
+        ready = self.program.ready
+        while ready and not await ready():  # noqa: ASYNC110 - nothing in this process tells when
             await asyncio.sleep(_POLL_S)
 
     def _say(self, text: str) -> None:
         self._terminal.line(self.program.name, text)
+
+    def _hear(self, line: bytes) -> None:
+        text = line.decode(errors="replace").rstrip()
+        self._say(text)
+        if self.program.says and self.program.says in text:
+            self._said.set()
 
     async def _pass_on(self, descriptor: int) -> None:
         loop = asyncio.get_running_loop()
@@ -157,9 +169,9 @@ class Child:
                     if len(rest) > _LINE_BYTES:
                         lines, rest = [*lines, rest], b""
                     for line in lines:
-                        self._say(line.decode(errors="replace").rstrip())
+                        self._hear(line)
                 if rest:
-                    self._say(rest.decode(errors="replace"))
+                    self._hear(rest)
             finally:
                 transport.close()
 

@@ -94,6 +94,10 @@ class Postgres(Server):
         return [postgres_binary("postgres"), "-D", str(self.home), *options]
 
     def create(self) -> None:
+        # Nothing runs in the folder by now. A pid file left by a crash would keep Postgres from
+        # starting where its number is another process's, as after a restart of the machine.
+        (self.home / "postmaster.pid").unlink(missing_ok=True)
+        Path(f"{self.socket}.lock").unlink(missing_ok=True)
         version = self.home / "PG_VERSION"
         if version.exists():
             found = version.read_text(encoding="ascii", errors="replace").strip()

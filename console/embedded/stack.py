@@ -18,6 +18,7 @@ from console.embedded.supervisor import Supervisor
 # The exit status of `manage.py up --prepare` when it has made the user `admin`.
 ADMIN_MADE = 10
 _NODE_PORT = 8545  # where Ethereum nodes listen
+_CELERY = ("-m", "celery", "--quiet", "-A", "console.celery")
 _LOCAL = "127.0.0.1"
 _ANY = {"0.0.0.0", "::", ""}
 
@@ -51,9 +52,11 @@ class Stack:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(supervisor.keep(*node))
             status = await self._prepare(supervisor, cluster, environment)
-            # Beside the node, which takes as long: a start is as long as importing its code.
-            tasks.create_task(supervisor.keep(*self._programs(environment)))
+            programs = (self._web(environment), self._worker(environment))
+            tasks.create_task(supervisor.keep(*programs))
         self._announce(supervisor, admin_made=status == ADMIN_MADE)
+        # Last: workers find their work without it, and importing it would hold up the others.
+        await supervisor.keep(self._beat(environment))
 
     async def _prepare(
         self, supervisor: Supervisor, cluster: Cluster, environment: Mapping[str, str]
@@ -121,8 +124,8 @@ class Stack:
             owner["DATABASE_URL"] = url
         return self._manage("setup", {**environment, **owner}, "up", "--prepare")
 
-    def _programs(self, environment: Mapping[str, str]) -> list[Program]:
-        web = self._program(
+    def _web(self, environment: Mapping[str, str]) -> Program:
+        program = self._program(
             "web",
             environment,
             *("-m", "uvicorn", "console.asgi:application"),
@@ -130,18 +133,26 @@ class Stack:
             *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
             *("--timeout-graceful-shutdown", "5"),
         )
-        celery = ("-m", "celery", "-A", "console.celery")
-        worker = self._program(
+        ready = partial(answers_http, self._local_host, self.port, "/livez")
+        return replace(program, ready=ready)
+
+    def _worker(self, environment: Mapping[str, str]) -> Program:
+        own = {
+            "REMAP_SIGTERM": "SIGQUIT",  # tasks may finish for a bounded time instead of for ever
+            # Root is what a person chose here; compose runs the worker as another user.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser",
+        }
+        program = self._program(
             "worker",
-            # SIGTERM lets tasks finish for a bounded time instead of for ever.
-            {**environment, "REMAP_SIGTERM": "SIGQUIT"},
-            *(*celery, "worker", "--concurrency", str(self.workers)),
+            {**environment, **own},
+            *(*_CELERY, "worker", "--concurrency", str(self.workers)),
             *("--without-gossip", "--without-mingle"),
         )
+        return replace(program, says=" ready.")
+
+    def _beat(self, environment: Mapping[str, str]) -> Program:
         schedule = str(self.var / "beat-schedule")
-        beat = self._program("beat", environment, *celery, "beat", "--schedule", schedule)
-        ready = partial(answers_http, self._local_host, self.port, "/livez")
-        return [replace(web, ready=ready), worker, beat]
+        return self._program("beat", environment, *_CELERY, "beat", "--schedule", schedule)
 
     def _announce(self, supervisor: Supervisor, *, admin_made: bool) -> None:
         host = f"[{self._local_host}]" if ":" in self._local_host else self._local_host

@@ -21,8 +21,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Supervisor:
     """One run of a stack. `begin` gets the supervisor and starts what the stack consists of."""
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, *, stop_s: float = STOP_S) -> None:
         self._terminal = terminal
+        self._stop_s = stop_s
         self._watchman = Watchman()
         self._stages: list[list[Child]] = []
         self._servers: list[Server] = []
@@ -43,6 +44,8 @@ class Supervisor:
             return await self._status_of(work)
         finally:
             await self._shut_down()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
 
     async def serve(self, servers: Sequence[Server]) -> None:
         """Starts `servers` side by side; returns once all serve. A crash restarts one."""
@@ -146,7 +149,7 @@ class Supervisor:
     async def _shut_down(self) -> None:
         while self._stages:
             children = self._stages[-1]
-            await asyncio.gather(*(child.stop(STOP_S) for child in children))
+            await asyncio.gather(*(child.stop(self._stop_s) for child in children))
             self._stages.pop()
         # `prepare` may still run in a thread: it must not start what is being stopped.
         await asyncio.get_running_loop().shutdown_default_executor()
