@@ -1,6 +1,7 @@
 """The atoms of every page: icons, states, times, meters and the way numbers are written."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django import template
@@ -15,13 +16,7 @@ from console.pages.states import CHECKS, TOKENS, VERDICTS, State
 register = template.Library()
 
 LEVELS = ("answered", "well-formed", "self-consistent", "in its block", "anchored", "final")
-_FILLS = {
-    "valid": "closed",
-    "invalid": "open",
-    "not_found": "half",
-    "unverifiable": "half",
-    "error": "half",
-}
+_LEAST_PART = 0.8
 _NONE = "–"
 
 
@@ -89,6 +84,13 @@ def verdict(code: str) -> SafeString:
 
 
 @register.simple_tag
+def verdict_of(code: str, number: int) -> SafeString:
+    """A verdict in a table of counts: one that nothing has is without colour."""
+    known = VERDICTS[code]
+    return state(known if number else replace(known, glyph="idle"))
+
+
+@register.simple_tag
 def check_status(code: str) -> SafeString:
     return state(CHECKS[code])
 
@@ -148,19 +150,25 @@ def progress_meter(done: int, total: int) -> SafeString:
     percent = 100 * done / total if total else 0
     return format_html(
         '<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
-        ' aria-label="{} percent done"><rect width="{:.2f}" height="10"/></svg>',
+        ' aria-label="{} percent done"><rect width="{}" height="10"/></svg>',
         int(percent),
-        percent,
+        f"{percent:.2f}",
     )
 
 
 @register.simple_tag
 def verdict_meter(counts: Sequence[tuple[str, int]], total: int) -> SafeString:
-    """Verdicts side by side on a bar as long as `total`; what is missing waits."""
+    """Verdicts side by side on a bar as long as `total`; what is missing waits.
+
+    Two invalid of a million are seen too: a part is never thinner than `_LEAST_PART`.
+    """
+    least = {code: _LEAST_PART for code, n in counts if 0 < 100 * n < _LEAST_PART * total}
+    wide = sum(n for code, n in counts if code not in least)
+    rest = (100 * sum(n for _, n in counts) / total if total else 0) - sum(least.values())
     at, bars = 0.0, []
     for code, number in counts:
-        width = 100 * number / total if total else 0
-        bars.append((f"{at:.3f}", f"{width:.3f}", _FILLS[code]))
+        width = least.get(code, max(rest, 0) * number / wide if wide else 0)
+        bars.append((f"{at:.3f}", f"{width:.3f}", VERDICTS[code].glyph))
         at += width
     said = ", ".join(f"{n} {VERDICTS[code].word.lower()}" for code, n in counts if n) or "none yet"
     return format_html(
