@@ -1,0 +1,123 @@
+"""What holds for every kind: errors of nodes, codes that are explained, the object of --json."""
+
+import asyncio
+import inspect
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+import validation.validators
+from tests.validators.world import KEY, Node, receipt_of, signed, validate_tx
+from validation.rpc import Call, Reply, RpcError, errors
+from validation.subjects import Kind, parse_subject
+from validation.validators import CHECKS, HIGHEST_LEVEL, REASONS, Verdict, validate
+
+SUBJECTS = ["tx:0x" + "ab" * 32, "block:5", "address:0x" + "ab" * 20, "head"]
+RPC_ERRORS = [
+    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, RpcError)
+]
+
+
+@pytest.mark.parametrize("text", SUBJECTS)
+async def test_an_error_of_the_node_is_no_verdict_on_the_item(text: str) -> None:
+    node = Node({}, error=errors.NodeTimeout("no answer in 5 s", node="node-2"))
+    outcome = await validate(parse_subject(text), level=None, fetcher=node, chain_id=None)
+    assert (outcome.verdict, outcome.level, outcome.reason) == (Verdict.ERROR, 0, "node_timeout")
+    assert (outcome.subject, outcome.node) == (text, "node-2")
+    [check] = outcome.checks
+    assert "no answer in 5 s" in check.detail
+
+
+@pytest.mark.parametrize("text", SUBJECTS)
+async def test_a_defect_here_ends_one_item_and_is_logged(text: str) -> None:
+    class Broken:
+        async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+            raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        outcome = await validate(parse_subject(text), level=None, fetcher=Broken(), chain_id=None)
+    assert (outcome.verdict, outcome.reason) == (Verdict.ERROR, "internal")
+    assert [entry["event"] for entry in logs] == ["validator_failed"]
+
+
+async def test_cancelling_is_not_swallowed() -> None:
+    class Endless:
+        async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+            await asyncio.get_running_loop().create_future()
+            raise AssertionError
+
+    subject = parse_subject("head")
+    validating = validate(subject, level=None, fetcher=Endless(), chain_id=None)
+    task = asyncio.create_task(validating)
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_the_time_is_measured_by_the_clock_given() -> None:
+    ticks = iter([10.0, 10.25])
+    node = Node({"eth_getBlockByNumber": None})
+    outcome = await validate(
+        parse_subject("block:1"),
+        level=None,
+        fetcher=node,
+        chain_id=None,
+        clock=lambda: next(ticks),
+    )
+    assert outcome.ms == 250.0
+
+
+def test_the_highest_levels_built() -> None:
+    assert HIGHEST_LEVEL == {Kind.TX: 2, Kind.BLOCK: 2, Kind.ADDRESS: 1, Kind.HEAD: 1}
+    assert set(HIGHEST_LEVEL) == set(Kind)
+
+
+@pytest.mark.parametrize("kind", RPC_ERRORS)
+def test_every_error_of_the_client_is_explained(kind: type[RpcError]) -> None:
+    assert kind.reason in REASONS
+
+
+def test_every_reason_and_check_in_the_source_is_in_its_table() -> None:
+    package = Path(validation.validators.__file__).parent
+    source = "\n".join(path.read_text() for path in package.glob("*.py"))
+    reasons = set(re.findall(r'Ending\(\s*Verdict\.\w+,\s*"(\w+)"', source))
+    skipped = re.findall(r'\.skip\(\s*("?\w+"?),\s*"(\w+)"', source)
+    reasons |= {reason for _, reason in skipped}
+    reasons |= set(re.findall(r'_skip_all\("(\w+)"', source))
+    reasons |= set(re.findall(r'_skips\["\w+"\] = \("(\w+)"', source))
+    assert {"pending", "not_found", "unknown_type", "chain_id_unbound"} <= reasons
+    assert reasons <= set(REASONS)
+    made = set(re.findall(r'\.(?:passed|fail|skip|settle|match)\(\s*"(\w+)"', source))
+    assert "header_hash" in made
+    assert made <= set(CHECKS)
+
+
+def test_tables_are_whole() -> None:
+    assert all(len(code) <= 40 and text.endswith(".") for code, text in REASONS.items())
+    for name, check in CHECKS.items():
+        assert check.states.endswith("."), name
+        assert bool(check.reason) == bool(check.failure), name
+        if check.reason:
+            assert REASONS[check.reason] == check.failure
+
+
+async def test_an_outcome_encodes_to_the_object_of_the_contract() -> None:
+    tx = signed(2, key=KEY)
+    outcome = await validate_tx(tx, receipt_of(tx))
+    encoded = msgspec.json.decode(msgspec.json.encode(outcome))
+    assert list(encoded) == ["subject", "verdict", "level", "reason", "checks", "node", "ms"]
+    assert encoded["subject"] == f"tx:{tx['hash']}"
+    assert encoded["verdict"] == "valid"
+    assert encoded["checks"][0] == {"name": "answered", "status": "pass", "detail": ""}
+
+
+async def test_details_are_bounded() -> None:
+    tx = signed(2) | {"nonce": "0x" + "f" * 100_000}
+    outcome = await validate_tx(tx, receipt_of(tx))
+    assert outcome.reason == "malformed_answer"
+    assert all(len(check.detail) <= 400 for check in outcome.checks)
