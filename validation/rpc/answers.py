@@ -69,6 +69,8 @@ _FOREIGN_GETTERS = {
     for number, names in fields.FOREIGN.items()
 }
 _is_hash = re.compile(HASH).fullmatch
+_are_topics = re.compile(f"{HASH}(?:,{HASH}){{0,{MAX_TOPICS - 1}}}").fullmatch
+_place_of = attrgetter("transaction_hash", "block_hash", "block_number", "transaction_index")
 _is_address = re.compile(ADDRESS).fullmatch
 _place = re.compile(r" - at `\$\.?([^`]*)`$").search
 
@@ -105,16 +107,23 @@ def _receipt_flaw(receipt: Receipt) -> str:
         return flaw
     if not receipt.status and not receipt.root:
         return "status is missing"
+    place = _place_of(receipt)
     for log in receipt.logs:
-        flaw = fields.LOG.flaw(log)
+        # A log nearly always repeats the place of its receipt, whose shape is known to be right.
+        flaw = "" if _place_of(log) == place else fields.LOG_PLACE.flaw(log)
+        flaw = flaw or fields.LOG.flaw(log) or _topics_flaw(log.topics)
         if flaw:
             return flaw
-        if len(log.topics) > MAX_TOPICS:
-            return f"log topics holds {len(log.topics)}, more than {MAX_TOPICS}"
-        for topic in log.topics:
-            if not _is_hash(topic):
-                return wrong("log topics", topic, HASH)
     return ""
+
+
+def _topics_flaw(topics: tuple[str, ...]) -> str:
+    if not topics or _are_topics(",".join(topics)):
+        return ""
+    if len(topics) > MAX_TOPICS:
+        return f"log topics holds {len(topics)}, more than {MAX_TOPICS}"
+    strange = next(topic for topic in topics if not _is_hash(topic))
+    return wrong("log topics", strange, HASH)
 
 
 def _header_flaw(header: Header) -> str:

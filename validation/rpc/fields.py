@@ -103,12 +103,11 @@ LOG = Shape(
     required={
         "address": ("log address", ADDRESS),
         "data": ("log data", DATA),
-        "transaction_hash": ("log transactionHash", HASH),
         "log_index": ("logIndex", QUANTITY_64),
-        **_MINED,
     },
     optional={"block_timestamp": ("log blockTimestamp", QUANTITY_64)},
 )
+LOG_PLACE = Shape(required={"transaction_hash": ("log transactionHash", HASH), **_MINED})
 HEADER = Shape(
     required={
         "hash": ("hash", HASH),

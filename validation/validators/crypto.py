@@ -7,12 +7,25 @@ from tiny_keccak import keccak256
 
 from validation.validators import rlp
 
-__all__ = ["bloom_bits", "checksum_address", "created_address", "keccak256", "recover", "signed"]
+__all__ = [
+    "bloom_bits",
+    "checksum_address",
+    "created_address",
+    "keccak256",
+    "keccak_hex",
+    "recover",
+    "signed",
+]
 
 HALF_ORDER = bytes.fromhex("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0")
 """Half the order of secp256k1: since Homestead (EIP-2) no larger s is accepted."""
 
-_HIGH_DIGIT = 8
+_LAST_LOW_DIGIT = "7"
+
+
+def keccak_hex(content: str) -> str:
+    """Keccak of bytes given in hex, in hex."""
+    return keccak256(bytes.fromhex(content)).hex()
 
 
 def signed(r: str, s: str, parity: int) -> bytes:
@@ -28,7 +41,7 @@ def recover(signature: bytes, digest: bytes) -> str:
 
 def created_address(sender: str, nonce: str) -> str:
     """The contract that a creation by `sender` with `nonce` makes."""
-    return "0x" + keccak256(rlp.sequence(rlp.address(sender) + rlp.quantity(nonce)))[12:].hex()
+    return "0x" + keccak_hex(rlp.sequence(rlp.address(sender) + rlp.quantity(nonce)))[24:]
 
 
 def checksum_address(address: str) -> str:
@@ -36,7 +49,7 @@ def checksum_address(address: str) -> str:
     digits = address[2:].lower()
     nibbles = keccak256(digits.encode()).hex()
     return "0x" + "".join(
-        digit.upper() if int(nibble, 16) >= _HIGH_DIGIT else digit
+        digit.upper() if nibble > _LAST_LOW_DIGIT else digit
         for digit, nibble in zip(digits, nibbles, strict=False)
     )
 

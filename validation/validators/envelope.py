@@ -2,9 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from validation.rpc.schema import Authorization, Transaction
+from validation.rpc.schema import AccessEntry, Authorization, Transaction
 from validation.validators import rlp
-from validation.validators.crypto import keccak256
+from validation.validators.crypto import keccak256, keccak_hex
 
 _UNPROTECTED = {"0x1b": 0, "0x1c": 1}  # v of 27 and 28: no chain id is signed
 _EIP155_OFFSET = 35
@@ -29,15 +29,14 @@ def rebuild(tx: Transaction) -> Envelope:
     # The shape of the type has made sure of every field read here.
     fields: Any = tx
     unsigned = _FIELDS[number](fields)
-    parity = _typed_parity(fields)
-    # A nonsense parity still gets a hash, which then differs from the one claimed.
+    # A parity that fits no signature is hashed all the same, and so differs from what is claimed.
     y_parity = fields.y_parity if isinstance(fields.y_parity, str) else fields.v
     signature = rlp.quantity(y_parity) + rlp.quantity(fields.r) + rlp.quantity(fields.s)
-    prefix = bytes((number,))
+    prefix = f"0{number}"
     return Envelope(
-        "0x" + keccak256(prefix + rlp.sequence(unsigned + signature)).hex(),
-        keccak256(prefix + rlp.sequence(unsigned)),
-        parity,
+        "0x" + keccak_hex(prefix + rlp.sequence(unsigned + signature)),
+        keccak256(bytes.fromhex(prefix + rlp.sequence(unsigned))),
+        _typed_parity(fields),
         int(fields.chain_id, 16),
     )
 
@@ -46,12 +45,8 @@ def _rebuild_legacy(tx: Transaction) -> Envelope:
     fields: Any = tx
     quantity = rlp.quantity
     unsigned = (
-        quantity(fields.nonce)
-        + quantity(fields.gas_price)
-        + quantity(fields.gas)
-        + rlp.address(fields.to)
-        + quantity(fields.value)
-        + rlp.data(fields.input)
+        f"{quantity(fields.nonce)}{quantity(fields.gas_price)}{quantity(fields.gas)}"
+        f"{rlp.address(fields.to)}{quantity(fields.value)}{rlp.data(fields.input)}"
     )
     signature = quantity(fields.v) + quantity(fields.r) + quantity(fields.s)
     parity = _UNPROTECTED.get(fields.v)
@@ -63,8 +58,8 @@ def _rebuild_legacy(tx: Transaction) -> Envelope:
             chain_id, parity = divmod(v - _EIP155_OFFSET, 2)
             signing = unsigned + quantity(hex(chain_id)) + rlp.EMPTY + rlp.EMPTY
     return Envelope(
-        "0x" + keccak256(rlp.sequence(unsigned + signature)).hex(),
-        keccak256(rlp.sequence(signing)),
+        "0x" + keccak_hex(rlp.sequence(unsigned + signature)),
+        keccak256(bytes.fromhex(rlp.sequence(signing))),
         parity,
         chain_id,
     )
@@ -76,67 +71,51 @@ def _typed_parity(fields: Any) -> int | None:
     return _PARITY.get(given.pop()) if len(given) == 1 else None
 
 
-def _access_list_fields(tx: Any) -> bytes:
+def _access_list_fields(tx: Any) -> str:
+    quantity = rlp.quantity
     return (
-        rlp.quantity(tx.chain_id)
-        + rlp.quantity(tx.nonce)
-        + rlp.quantity(tx.gas_price)
-        + rlp.quantity(tx.gas)
-        + _transfer(tx)
+        f"{quantity(tx.chain_id)}{quantity(tx.nonce)}{quantity(tx.gas_price)}{quantity(tx.gas)}"
+        f"{_transfer(tx)}"
     )
 
 
-def _fee_market_fields(tx: Any) -> bytes:
+def _fee_market_fields(tx: Any) -> str:
+    quantity = rlp.quantity
     return (
-        rlp.quantity(tx.chain_id)
-        + rlp.quantity(tx.nonce)
-        + rlp.quantity(tx.max_priority_fee_per_gas)
-        + rlp.quantity(tx.max_fee_per_gas)
-        + rlp.quantity(tx.gas)
-        + _transfer(tx)
+        f"{quantity(tx.chain_id)}{quantity(tx.nonce)}{quantity(tx.max_priority_fee_per_gas)}"
+        f"{quantity(tx.max_fee_per_gas)}{quantity(tx.gas)}{_transfer(tx)}"
     )
 
 
-def _blob_fields(tx: Any) -> bytes:
-    hashes = b"".join(map(rlp.hash32, tx.blob_versioned_hashes))
+def _blob_fields(tx: Any) -> str:
+    hashes = "".join(map(rlp.hash32, tx.blob_versioned_hashes))
     return _fee_market_fields(tx) + rlp.quantity(tx.max_fee_per_blob_gas) + rlp.sequence(hashes)
 
 
-def _set_code_fields(tx: Any) -> bytes:
-    authorizations = b"".join(map(_authorization, tx.authorization_list))
+def _set_code_fields(tx: Any) -> str:
+    authorizations = "".join(map(_authorization, tx.authorization_list))
     return _fee_market_fields(tx) + rlp.sequence(authorizations)
 
 
-def _transfer(tx: Any) -> bytes:
-    return (
-        rlp.address(tx.to)
-        + rlp.quantity(tx.value)
-        + rlp.data(tx.input)
-        + (_access_list(tx.access_list) if tx.access_list else b"\xc0")
-    )
+def _transfer(tx: Any) -> str:
+    access = _access_list(tx.access_list) if tx.access_list else rlp.EMPTY_LIST
+    return f"{rlp.address(tx.to)}{rlp.quantity(tx.value)}{rlp.data(tx.input)}{access}"
 
 
-def _access_list(entries: Any) -> bytes:
-    return rlp.sequence(
-        b"".join(
-            rlp.sequence(
-                rlp.address(entry.address)
-                + rlp.sequence(b"".join(map(rlp.hash32, entry.storage_keys)))
-            )
-            for entry in entries
-        )
-    )
+def _access_list(entries: tuple[AccessEntry, ...]) -> str:
+    return rlp.sequence("".join(map(_access_entry, entries)))
 
 
-def _authorization(given: Authorization) -> bytes:
+def _access_entry(entry: AccessEntry) -> str:
+    keys = "".join(map(rlp.hash32, entry.storage_keys))
+    return rlp.sequence(rlp.address(entry.address) + rlp.sequence(keys))
+
+
+def _authorization(given: Authorization) -> str:
     quantity = rlp.quantity
     return rlp.sequence(
-        quantity(given.chain_id)
-        + rlp.address(given.address)
-        + quantity(given.nonce)
-        + quantity(given.y_parity)
-        + quantity(given.r)
-        + quantity(given.s)
+        f"{quantity(given.chain_id)}{rlp.address(given.address)}{quantity(given.nonce)}"
+        f"{quantity(given.y_parity)}{quantity(given.r)}{quantity(given.s)}"
     )
 
 

@@ -1,19 +1,22 @@
 """The hash of a block's header, with the fields of every fork from Frontier to Prague."""
 
-from typing import Any
+from collections.abc import Callable
+from operator import attrgetter
 
 from validation.rpc.schema import Header
 from validation.validators import rlp
-from validation.validators.crypto import keccak256
+from validation.validators.crypto import keccak_hex
 
-_FORKS = (
-    ("base_fee_per_gas", rlp.quantity),  # London
-    ("withdrawals_root", rlp.hash32),  # Shanghai
-    ("blob_gas_used", rlp.quantity),  # Cancun
-    ("excess_blob_gas", rlp.quantity),
-    ("parent_beacon_block_root", rlp.hash32),
-    ("requests_hash", rlp.hash32),  # Prague
-)
+_FORK_FIELDS: dict[str, Callable[[str], str]] = {
+    "base_fee_per_gas": rlp.quantity,  # London
+    "withdrawals_root": rlp.hash32,  # Shanghai
+    "blob_gas_used": rlp.quantity,  # Cancun
+    "excess_blob_gas": rlp.quantity,
+    "parent_beacon_block_root": rlp.hash32,
+    "requests_hash": rlp.hash32,  # Prague
+}
+_ENCODERS = tuple(_FORK_FIELDS.values())
+_fork_fields = attrgetter(*_FORK_FIELDS)
 
 
 def header_hash(header: Header) -> str:
@@ -21,28 +24,25 @@ def header_hash(header: Header) -> str:
 
     A field that is there without its predecessors makes another hash: no rule is needed for it.
     """
-    hash32, quantity = rlp.hash32, rlp.quantity
+    quantity = rlp.quantity
     payload = (
-        hash32(header.parent_hash)
-        + hash32(header.sha3_uncles)
-        + rlp.address(header.miner)
-        + hash32(header.state_root)
-        + hash32(header.transactions_root)
-        + hash32(header.receipts_root)
-        + b"\xb9\x01\x00"
-        + bytes.fromhex(header.logs_bloom[2:])
-        + quantity(header.difficulty)
-        + quantity(header.number)
-        + quantity(header.gas_limit)
-        + quantity(header.gas_used)
-        + quantity(header.timestamp)
-        + rlp.data(header.extra_data)
-        + hash32(header.mix_hash)
-        + b"\x88"
-        + bytes.fromhex(header.nonce[2:])
+        f"a0{header.parent_hash[2:]}"
+        f"a0{header.sha3_uncles[2:]}"
+        f"94{header.miner[2:]}"
+        f"a0{header.state_root[2:]}"
+        f"a0{header.transactions_root[2:]}"
+        f"a0{header.receipts_root[2:]}"
+        f"b90100{header.logs_bloom[2:]}"
+        f"{quantity(header.difficulty)}"
+        f"{quantity(header.number)}"
+        f"{quantity(header.gas_limit)}"
+        f"{quantity(header.gas_used)}"
+        f"{quantity(header.timestamp)}"
+        f"{rlp.data(header.extra_data)}"
+        f"a0{header.mix_hash[2:]}"
+        f"88{header.nonce[2:]}"
     )
-    for name, encode in _FORKS:
-        held: Any = getattr(header, name)
+    for held, encode in zip(_fork_fields(header), _ENCODERS, strict=True):
         if held:  # absent or null before its fork
             payload += encode(held)
-    return "0x" + keccak256(rlp.sequence(payload)).hex()
+    return "0x" + keccak_hex(rlp.sequence(payload))

@@ -1,63 +1,63 @@
-"""A lean RLP encoder for hex text, one way only: `rlp` takes 23 µs for a header, this takes 5.
+"""A lean RLP encoder from the hex of JSON-RPC to hex, to be turned into bytes once at the end.
 
-Tests hold it against `rlp`. Quantities, hashes and data must have matched their shape before.
+`rlp` takes 23 µs for a header whose fields are bytes already; this takes 5 from the answer's own
+text. Tests hold it against `rlp`. What enters must have matched its shape before.
 """
 
 _SHORT = 55
 _SINGLE = 0x80
-_PREFIX = [bytes((0x80 + length,)) for length in range(_SHORT + 1)]
-_LIST_PREFIX = [bytes((0xC0 + length,)) for length in range(_SHORT + 1)]
-_SMALL = {hex(number): bytes((number,)) for number in range(1, _SINGLE)} | {"0x0": b"\x80"}
+_SMALL = {hex(number): f"{number:02x}" for number in range(1, _SINGLE)} | {"0x0": "80"}
+_PREFIX = [f"{_SINGLE + length:02x}" for length in range(_SHORT + 1)]
+_LIST_PREFIX = [f"{0xC0 + length:02x}" for length in range(_SHORT + 1)]
 
-EMPTY = b"\x80"
-
-_from_hex = bytes.fromhex
-
-
-def text(content: bytes) -> bytes:
-    """A byte string."""
-    length = len(content)
-    if length == 1 and content[0] < _SINGLE:
-        return content
-    if length <= _SHORT:
-        return _PREFIX[length] + content
-    size = _big_endian(length)
-    return bytes((0xB7 + len(size),)) + size + content
+EMPTY = "80"
+EMPTY_LIST = "c0"
 
 
-def sequence(payload: bytes) -> bytes:
-    """A list whose items are already encoded and joined."""
-    length = len(payload)
-    if length <= _SHORT:
-        return _LIST_PREFIX[length] + payload
-    size = _big_endian(length)
-    return bytes((0xF7 + len(size),)) + size + payload
-
-
-def quantity(value: str) -> bytes:
+def quantity(value: str) -> str:
     """A hex quantity, as the shortest big-endian bytes: zero is empty."""
     small = _SMALL.get(value)
     if small is not None:
         return small
     digits = value[2:]
-    content = _from_hex(digits if not len(digits) & 1 else "0" + digits)
-    length = len(content)
-    return content if length == 1 and content[0] < _SINGLE else _PREFIX[length] + content
+    length = len(digits)
+    if length & 1:
+        digits = "0" + digits
+        length += 1
+    if length == 2 and digits < "80":  # noqa: PLR2004 - a byte; reached by capitals only
+        return digits
+    return _PREFIX[length >> 1] + digits
 
 
-def data(value: str) -> bytes:
+def data(value: str) -> str:
     """Hex data of any length, kept as it is."""
-    return text(_from_hex(value[2:]))
+    digits = value[2:]
+    length = len(digits) >> 1
+    if length == 1 and digits < "80":
+        return digits
+    if length <= _SHORT:
+        return _PREFIX[length] + digits
+    return _long_prefix(length, 0xB7) + digits
 
 
-def hash32(value: str) -> bytes:
-    return b"\xa0" + _from_hex(value[2:])
+def hash32(value: str) -> str:
+    return "a0" + value[2:]
 
 
-def address(value: str | None) -> bytes:
+def address(value: str | None) -> str:
     """20 bytes, or empty where a transaction creates a contract."""
-    return b"\x94" + _from_hex(value[2:]) if value else EMPTY
+    return "94" + value[2:] if value else EMPTY
 
 
-def _big_endian(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8)
+def sequence(payload: str) -> str:
+    """A list whose items are already encoded and joined."""
+    length = len(payload) >> 1
+    if length <= _SHORT:
+        return _LIST_PREFIX[length] + payload
+    return _long_prefix(length, 0xF7) + payload
+
+
+def _long_prefix(length: int, offset: int) -> str:
+    """The length of the length, then the length."""
+    size = (length.bit_length() + 7) >> 3
+    return f"{offset + size:02x}{length:0{2 * size}x}"
