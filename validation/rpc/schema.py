@@ -11,6 +11,8 @@ from msgspec import UNSET, UnsetType
 type Hex = str | UnsetType | None
 """A hex string that may be null or absent; its shape says when."""
 
+type Loose = str | int | UnsetType | None
+"""As `Hex`, in a field nothing is computed from: anvil writes a transaction's time as a number."""
 
 KNOWN_TYPES = (0, 1, 2, 3, 4)
 _TYPE_NUMBERS: dict[Hex, int] = {UNSET: 0, None: 0}
@@ -55,7 +57,7 @@ class Transaction(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     block_hash: Hex = UNSET
     block_number: Hex = UNSET
     transaction_index: Hex = UNSET
-    block_timestamp: Hex = UNSET
+    block_timestamp: Loose = UNSET
 
     @property
     def type_number(self) -> int | None:
@@ -73,7 +75,7 @@ class Log(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     transaction_index: str
     log_index: str
     removed: bool | UnsetType = UNSET
-    block_timestamp: Hex = UNSET
+    block_timestamp: Loose = UNSET
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -94,7 +96,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     effective_gas_price: Hex = UNSET
     blob_gas_used: Hex = UNSET
     blob_gas_price: Hex = UNSET
-    block_timestamp: Hex = UNSET
+    block_timestamp: Loose = UNSET
 
 
 class Withdrawal(msgspec.Struct, frozen=True, gc=False, rename="camel"):
