@@ -1,5 +1,6 @@
 """PostgreSQL 18 from the embedded wheel: made, configured to lose nothing, started, asked."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from console.embedded.server import Server
 MAJOR = "18"
 NAME = "switchyard"  # of the database and of its owner
 _INITDB_S = 120
+_FATAL = re.compile("(FATAL|PANIC):.*")
 
 DURABLE = {
     "fsync": "on",
@@ -131,8 +133,12 @@ class Postgres(Server):
 
     def explain(self, lines: list[str]) -> str:
         # The first says why; those after it only that the start was given up.
-        fatal = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
-        return super().explain(fatal[:1] or lines)
+        found = (_FATAL.search(line) for line in lines)
+        reasons = [match.group() for match in found if match]
+        said = super().explain(reasons[:1] or lines)
+        if not any(reason.startswith("PANIC") for reason in reasons):
+            return said
+        return f"{said} Restore {self.data} from a backup, or remove it to begin empty."
 
     def _initdb(self) -> None:
         """Makes the database aside and moves it in place, so that a kill leaves none half made."""

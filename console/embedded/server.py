@@ -88,6 +88,8 @@ class Server(ABC):
 
     def prepare(self) -> None:
         """Everything before the start: the folder and its owner, what runs there from before."""
+        if self.running:
+            return
         self._identity = identity_for(self.data, self.probe())
         self._own_sockets()
         self._process = self._survivor()
@@ -97,7 +99,7 @@ class Server(ABC):
             self._rotate_log()
 
     def launch(self) -> None:
-        """Starts the process where none was found; returns at once."""
+        """Starts the process where none runs; returns at once."""
         if self.running:
             return
         log = self.places.log(self.name)
@@ -169,7 +171,7 @@ class Server(ABC):
             return f"The disk that holds {self.data} is full: free some space and start again."
         reason = next((line for line in reversed(lines) if line.strip()), "it said nothing")
         log = self.places.log(self.name)
-        return f"{self.name} did not start: {reason.strip()[:300]} (log: {log})"
+        return f"{self.name} did not start: {reason.strip()[:300]} (log: {log})."
 
     def _survivor(self) -> psutil.Process | None:
         """A server left by a start that was killed; what is there but does not serve is ended."""

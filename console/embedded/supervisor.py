@@ -24,7 +24,7 @@ class Supervisor:
     def __init__(self, terminal: Terminal, *, stop_s: float = STOP_S) -> None:
         self._terminal = terminal
         self._stop_s = stop_s
-        self._watchman = Watchman()
+        self._watchman = Watchman(stop_s)
         self._stages: list[list[Child]] = []
         self._servers: list[Server] = []
         self._tasks = asyncio.TaskGroup()
@@ -127,6 +127,7 @@ class Supervisor:
                 await asyncio.to_thread(server.prepare)
                 server.launch()
                 await self._until_ready(server)
+                self.say(f"{server.name} serves again")
             except EmbeddedError as exc:
                 self.say(f"{exc} Next attempt in {delay_s:g} s.")
                 await asyncio.sleep(delay_s)

@@ -12,16 +12,15 @@ import sys
 import time
 from collections.abc import Iterable
 
-GRACE_S = 8.0
 _POLL_S = 0.05
 
 
 class Watchman:
     """The supervisor's end: tells the script which groups are its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace_s: float) -> None:
         self._script = subprocess.Popen(
-            [sys.executable, "-ISB", __file__],
+            [sys.executable, "-ISB", __file__, str(grace_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
@@ -39,7 +38,7 @@ class Watchman:
         if self._script.stdin is not None:
             with contextlib.suppress(OSError):
                 self._script.stdin.close()
-        self._script.wait(GRACE_S + 2)
+        self._script.wait()
 
     def _tell(self, line: str) -> None:
         if self._script.stdin is not None:
@@ -60,7 +59,7 @@ def groups_left(lines: Iterable[str]) -> set[int]:
     return groups
 
 
-def end_groups(groups: Iterable[int], grace_s: float = GRACE_S) -> None:
+def end_groups(groups: Iterable[int], grace_s: float) -> None:
     """SIGTERM to all of them, SIGKILL to those that have not ended after `grace_s`."""
     left = {group for group in groups if signal_group(group, signal.SIGTERM)}
     deadline = time.monotonic() + grace_s
@@ -81,4 +80,4 @@ def signal_group(group: int, number: int) -> bool:
 
 
 if __name__ == "__main__":
-    end_groups(groups_left(sys.stdin))
+    end_groups(groups_left(sys.stdin), float(sys.argv[1]))
