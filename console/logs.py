@@ -5,6 +5,10 @@ from typing import Any
 import structlog
 
 
+# Two log whole URLs, which may hold a node's key; the others a line for every wake-up and sweep.
+_QUIET = ("httpx", "httpcore", "celery.app.trace", "celery.worker.strategy", "celery.beat")
+
+
 def logging_settings(*, readable: bool) -> dict[str, Any]:
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -39,6 +43,5 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        # A node's URL may hold a key, and these log whole URLs.
-        "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore")},
+        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
     }
