@@ -39,17 +39,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     exception = sys.exc_info()[1]
     if isinstance(exception, UNAVAILABLE):
         log.warning("database_unavailable", path=request.path, error=type(exception).__name__)
-        status, context = 503, {"reason": "The database does not answer."}
+        status, reference = 503, ""
     else:
-        reference = secrets.token_hex(6)
+        status, reference = 500, secrets.token_hex(6)
         log.error("request_failed", reference=reference, path=request.path, exc_info=exception)
-        status, context = 500, {"reference": reference}
     if _is_api(request):
-        detail = context.get(
-            "reason", f"Something went wrong. Reference {context.get('reference')}."
-        )
-        return respond(Problem(status, detail, **context))
-    response = HttpResponse(render_to_string(f"{status}.html", context), status=status)
+        fault = f"Something went wrong. The log has it under the reference {reference}."
+        return respond(Problem(status, fault if reference else "The database does not answer."))
+    page = render_to_string(f"{status}.html", {"reference": reference})
+    response = HttpResponse(page, status=status)
     response["Cache-Control"] = "no-store"
     if status == 503:  # noqa: PLR2004 - its own name
         response["Retry-After"] = "2"
@@ -61,7 +59,7 @@ def _page(request: HttpRequest, status: int, reason: str) -> HttpResponse:
         return respond(problem_of(Problem(status, reason), request))
     user = getattr(request, "user", None)
     role = role_of(user) if user is not None else None
-    context = {"reason": reason, "role": role, "request_path": request.path}
+    context = {"reason": reason, "role": role, "exception": reason, "request_path": request.path}
     response = render(request, f"{status}.html", context, status=status)
     response["Cache-Control"] = "no-store"
     return response

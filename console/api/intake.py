@@ -4,6 +4,7 @@ import json
 import math
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any, NoReturn
@@ -43,36 +44,54 @@ class Intake:
     accept_valid: bool
 
 
-def read_intake(request: HttpRequest) -> Intake:
+@contextmanager
+def read_intake(request: HttpRequest) -> Iterator[Intake]:
+    """What a request asks for; its entries are read inside the block, which closes their source."""
     accept = request.GET.get("accept", "")
     if accept not in {"", "valid"}:
         raise field_error("accept", accept, "`valid`, which starts the good items")
     key = _idempotency_key(request)
+    with ExitStack() as closing:
+        source = _source(request, closing, hashed=bool(key))
+        asked = (level_of(source.level), _title(source.title), accept == "valid")
+        yield Intake(
+            entries=source.entries,
+            level=asked[0],
+            title=asked[1],
+            idempotency_key=key,
+            digest=sha256(repr((source.digest, *asked)).encode()).hexdigest() if key else "",
+            accept_valid=asked[2],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    entries: Entries
+    digest: str
+    level: object
+    title: str
+
+
+def _source(request: HttpRequest, closing: ExitStack, *, hashed: bool) -> _Source:
     content_type = (request.content_type or "").lower()
-    level, title = request.GET.get("level"), request.GET.get("title", "")
+    level: object = request.GET.get("level")
+    title = request.GET.get("title", "")
     if content_type == "application/json":
         body, digest = _json(request)
-        level, title, entries = body.level or level, body.title or title, _items(body.items)
-        level = body.level if body.level is not None else level
-    elif content_type == "multipart/form-data":
-        upload, digest = _file(request, hashed=bool(key))
-        level, title = request.POST.get("level") or level, request.POST.get("title") or title
-        name, kind = upload.name or "", upload.content_type or ""
-        entries = read_upload(upload.chunks(_PART), filename=name, content_type=kind)
-    elif content_type in _LINES:
-        stream, digest = _spooled(request) if key else (request, "")
+        level = level if body.level is None else body.level
+        return _Source(_items(body.items), digest, level, body.title or title)
+    if content_type == "multipart/form-data":
+        upload, digest = _file(request, hashed=hashed)
+        entries = read_upload(
+            upload.chunks(_PART), filename=upload.name or "", content_type=upload.content_type or ""
+        )
+        form = request.POST
+        return _Source(entries, digest, form.get("level") or level, form.get("title") or title)
+    if content_type in _LINES:
+        stream, digest = _spooled(request, closing) if hashed else (request, "")
         entries = read_upload(_parts(stream), filename="", content_type=content_type)
-    else:
-        raise Problem(415, _FORMATS.format(content_type or "nothing"), accepted=sorted(_TYPES))
-    asked = (level_of(level), _title(title), accept == "valid")
-    return Intake(
-        entries=entries,
-        level=asked[0],
-        title=asked[1],
-        idempotency_key=key,
-        digest=sha256(repr((digest, *asked)).encode()).hexdigest() if key else "",
-        accept_valid=asked[2],
-    )
+        return _Source(entries, digest, level, title)
+    raise Problem(415, _FORMATS.format(content_type or "nothing"), accepted=sorted(_TYPES))
 
 
 _TYPES = {"application/json", "multipart/form-data", *_LINES}
@@ -155,7 +174,7 @@ def _items(texts: list[str]) -> Entries:
             yield Malformed(line=line, text=text[:200], reason=str(exc))
 
 
-def _file(request: HttpRequest, *, hashed: bool) -> tuple[UploadedFile, str]:
+def _file(request: HttpRequest, *, hashed: bool) -> tuple["UploadedFile[bytes]", str]:
     upload = request.FILES.get("file")
     if not isinstance(upload, UploadedFile):
         raise Problem(422, "The form has no file: name its field `file`.")
@@ -165,9 +184,11 @@ def _file(request: HttpRequest, *, hashed: bool) -> tuple[UploadedFile, str]:
     return upload, digest.hexdigest()
 
 
-def _spooled(request: HttpRequest) -> tuple[IO[bytes], str]:
+def _spooled(request: HttpRequest, closing: ExitStack) -> tuple[IO[bytes], str]:
     """The body on disk and its digest: a repeated key is recognised before anything is read."""
-    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - read later
+    # `closing` closes it, once its lines are read.
+    spool: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115 - as said
+    closing.callback(spool.close)
     digest = sha256()
     for part in _parts(request):
         digest.update(part)

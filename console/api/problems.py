@@ -6,9 +6,14 @@ from typing import Any
 
 import msgspec
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg_pool import PoolTimeout, TooManyRequests
@@ -99,6 +104,10 @@ def problem_of(exc: Exception, request: HttpRequest) -> Problem:
             problem = Problem(403, str(exc))
         case HttpError():
             problem = Problem(exc.status_code, str(exc))
+        case RequestDataTooBig():
+            problem = Problem(413, "The body is too large: send it in parts.")
+        case MultiPartParserError() | SuspiciousOperation():
+            problem = Problem(400, "The form or an address in the request is malformed.")
         case _ if isinstance(exc, UNAVAILABLE):
             log.warning("database_unavailable", path=request.path, error=type(exc).__name__)
             problem = Problem(503, "The database does not answer. Nothing was changed; try again.")
@@ -130,8 +139,8 @@ def _invalid(exc: ValidationError, request: HttpRequest) -> Problem:
 
 
 def install(api: NinjaAPI) -> None:
-    def handle(request: HttpRequest, exc: Exception) -> HttpResponse:
-        return respond(problem_of(exc, request))
+    def handle(request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
+        return respond(problem_of(exc if isinstance(exc, Exception) else exc(), request))
 
     for kind in (Exception, Http404, HttpError, ValidationError, Problem):
         api.add_exception_handler(kind, handle)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
-from ninja import Query, Router, Schema
+from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
 from console.access.tokens import Caller
@@ -127,22 +127,22 @@ _START_BODY: dict[str, Any] = {
     openapi_extra=_START_BODY,
     summary="Start a run",
 )
-def start(request: HttpRequest, response: HttpResponse) -> tuple[int, dict[str, Any]]:
+def start(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]]:
     """Validates the items of the body: subjects such as `tx:0x…`, `block:1-5000`, `address:0x…`,
     `head`. Malformed lines are listed (422) and nothing starts, unless `accept=valid` says so.
     """
     caller = _caller(request)
-    intake = read_intake(request)
-    run = services.start_run(
-        intake.entries,
-        level=intake.level,
-        origin="api",
-        created_by=caller.user,
-        title=intake.title,
-        idempotency_key=intake.idempotency_key,
-        request_digest=intake.digest,
-        on_malformed="accept" if intake.accept_valid else "refuse",
-    )
+    with read_intake(request) as intake:
+        run = services.start_run(
+            intake.entries,
+            level=intake.level,
+            origin="api",
+            created_by=caller.user,
+            title=intake.title,
+            idempotency_key=intake.idempotency_key,
+            request_digest=intake.digest,
+            on_malformed="accept" if intake.accept_valid else "refuse",
+        )
     return _started(request, response, run)
 
 
@@ -188,7 +188,7 @@ def cancel(request: HttpRequest, run_id: int) -> services.Progress:
 @router.post(
     "/runs/{int:run_id}/retry", auth=operator, response={202: Started}, summary="Retry what failed"
 )
-def retry(request: HttpRequest, response: HttpResponse, run_id: int) -> tuple[int, dict[str, Any]]:
+def retry(request: HttpRequest, response: HttpResponse, run_id: int) -> Status[dict[str, Any]]:
     """A new run of the items that are not valid. 409 while the run goes on or has none."""
     run = services.retry_run(_run(run_id), origin="api", created_by=_caller(request).user)
     return _started(request, response, run)
@@ -206,10 +206,10 @@ def _run(run_id: int) -> Run:
     return run
 
 
-def _started(request: HttpRequest, response: HttpResponse, run: Run) -> tuple[int, dict[str, Any]]:
+def _started(request: HttpRequest, response: HttpResponse, run: Run) -> Status[dict[str, Any]]:
     url = request.build_absolute_uri(f"/api/v1/runs/{run.pk}")
     response["Location"] = url
-    return 202, {"id": run.pk, "total": run.total, "url": url}
+    return Status(202, {"id": run.pk, "total": run.total, "url": url})
 
 
 def _listed(run: Run, progress: services.Progress) -> dict[str, Any]:

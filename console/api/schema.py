@@ -24,7 +24,11 @@ _SECURITY = {
 }
 _COMMON = {"401": "No valid token", "403": "The role is too low", "503": "Busy; try again"}
 _OF_WRITES = {"409": "It conflicts with what is", "422": "Not understood; says which field"}
-_OF_START = {"413": "The body is too large", "415": "The body's type is not supported"}
+_OF_START = {
+    "400": "A malformed form",
+    "413": "The body is too large",
+    "415": "The body's type is not supported",
+}
 
 
 @cache

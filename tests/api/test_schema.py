@@ -1,0 +1,72 @@
+"""The OpenAPI document is true: schemathesis throws at the API what the document allows."""
+
+import json
+from urllib.parse import urlencode
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from django.test import Client
+from hypothesis import HealthCheck, settings
+
+from console.api.schema import openapi_document
+from console.api.urls import api
+
+DOCUMENT = openapi_document(api)
+schema = schemathesis.openapi.from_dict(DOCUMENT)
+
+
+def test_every_operation_says_its_role_and_its_problems() -> None:
+    for methods in DOCUMENT["paths"].values():
+        for operation in methods.values():
+            assert operation["x-role"] in {"viewer", "operator", "admin"}
+            assert {"401", "403", "503"} <= set(operation["responses"])
+
+
+def test_the_document_and_its_page_are_served(operator: Client, clients: dict[str, Client]) -> None:
+    assert operator.get("/api/v1/openapi.json").json() == DOCUMENT
+    page = clients["viewer"].get("/api/v1/docs").content.decode()
+    assert all(path in page for path in DOCUMENT["paths"])
+    assert "http://" not in page.replace("http://testserver", "")
+    assert clients["anonymous"].get("/api/v1/docs").status_code == 302
+
+
+@schema.parametrize()
+@settings(
+    max_examples=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_answers_are_those_that_the_document_names(
+    case: schemathesis.Case, operator: Client
+) -> None:
+    request = case.as_transport_kwargs(base_url="http://testserver")
+    response = operator.generic(
+        case.method,
+        case.formatted_path,
+        data=_body(case),
+        content_type=case.media_type or "application/octet-stream",
+        query_string=urlencode(request.get("params") or {}, doseq=True),
+        headers={"Idempotency-Key": str((case.headers or {}).get("Idempotency-Key", ""))},
+    )
+    if response.status_code == 405:
+        # It also tries methods that an address does not have.
+        assert case.method not in response["Allow"].split(", ")
+        return
+    answers = case.operation.definition.raw["responses"]
+    if str(response.status_code) not in answers:
+        pytest.fail(f"{case.method} {case.formatted_path}: {response.status_code} is not described")
+    content = answers[str(response.status_code)].get("content", {})
+    said = response["Content-Type"].split(";")[0]
+    assert said in content
+    if said.endswith("json") and "schema" in content[said]:
+        rooted = {**content[said]["schema"], "components": DOCUMENT["components"]}
+        jsonschema_rs.validate(rooted, response.json())
+
+
+def _body(case: schemathesis.Case) -> str | bytes:
+    body = case.body
+    if isinstance(body, str | bytes):
+        return body
+    return json.dumps(body, default=str) if isinstance(body, dict | list) else b""
