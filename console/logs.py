@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 
-
 # Two log whole URLs, which may hold a node's key; the others a line for every wake-up and sweep.
 _QUIET = ("httpx", "httpcore", "celery.app.trace", "celery.worker.strategy", "celery.beat")
 
