@@ -109,7 +109,7 @@ class Node:
     async def _reply(self, asked: wire.Asked, send: Send) -> None:
         truth = wire.reply(asked, self._methods)
         lie = self._controls.settings.lie
-        if lie is None:
+        if lie is None or not truth:
             await _send_reply(send, truth)
             return
         spoken, lies = tell(LIES[lie], asked, truth, self._chain)

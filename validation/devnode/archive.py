@@ -91,7 +91,10 @@ def _parse(lines: Sequence[bytes]) -> Archive:
     if about.format != FORMAT:
         raise ValueError(f"format {about.format}; this version reads {FORMAT}")
     end = len(lines) - about.accounts
-    return Archive(about=about, blocks=list(_blocks(lines, end)), accounts=lines[end:])
+    blocks = list(_blocks(lines, end))
+    if not blocks:
+        raise ValueError("it holds no blocks")
+    return Archive(about=about, blocks=blocks, accounts=lines[end:])
 
 
 def _blocks(lines: Sequence[bytes], end: int) -> Iterator[BlockLines]:

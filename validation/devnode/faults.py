@@ -27,17 +27,19 @@ class Faults:
         self._random = random
         self._clock = clock
         self._sleep = sleep
-        self._tokens = math.inf  # a full bucket, whatever the limit will be
+        self._rate = 0.0
+        self._tokens = 0.0
         self._counted_at = clock()
 
     def retry_after_s(self) -> int | None:
         """Seconds to stay away where this request is one too many, else None."""
         rate = self._controls.settings.rate_limit
         if not rate:
-            self._tokens = math.inf
             return None
         now = self._clock()
-        grown = self._tokens + (now - self._counted_at) * rate
+        # A new limit starts with a full bucket.
+        grown = self._tokens + (now - self._counted_at) * rate if rate == self._rate else math.inf
+        self._rate = rate
         self._counted_at = now
         self._tokens = min(max(1.0, rate), grown)
         if self._tokens >= 1:

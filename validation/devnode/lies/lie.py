@@ -50,9 +50,7 @@ class Lie:
 
 
 def tell(lie: Lie, asked: Asked, truth: bytes, chain: Chain) -> tuple[Spoken, int]:
-    """The reply to send instead, and how many lies are in it."""
-    if not truth:
-        return Spoken(chunks=(truth,)), 0
+    """The reply to send instead of the `truth`, which is not empty, and the lies in it, counted."""
     if lie.body:
         return lie.body(truth), 1
     answers: list[Answer] = msgspec.json.decode(truth if asked.batch else b"[%b]" % truth)
