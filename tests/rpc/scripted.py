@@ -89,6 +89,7 @@ class ScriptedNode:
         self.port = 0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.Task[None]] = set()
+        self._came = asyncio.Condition()
 
     @property
     def url(self) -> str:
@@ -113,6 +114,11 @@ class ScriptedNode:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
+
+    async def was_asked(self, times: int = 1) -> None:
+        """Waits until so many requests have come."""
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.asked) >= times)
 
     async def stop(self) -> None:
         """Closes the port and every connection, as a restart does."""
@@ -142,7 +148,9 @@ class ScriptedNode:
         head = await reader.readuntil(b"\r\n\r\n")
         asked = Asked(self, writer, head)
         asked.body = await reader.readexactly(int(asked.headers["content-length"]))
-        self.asked.append(asked)
+        async with self._came:
+            self.asked.append(asked)
+            self._came.notify_all()
         handler = self.script.pop(0) if self.script else self.default
         await handler(asked)
 

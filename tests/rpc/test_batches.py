@@ -116,8 +116,7 @@ async def test_a_busy_node_gets_fewer_and_fuller_batches(node: ScriptedNode) -> 
         tasks = []
         for n in range(2):
             tasks.append(asyncio.ensure_future(client.fetch([echo(f"busy{n}")])))
-            while len(node.asked) <= n:
-                await asyncio.sleep(0)
+            await node.was_asked(n + 1)
         late = []
         for n in range(5):
             late.append(asyncio.ensure_future(client.fetch([echo(f"late{n}")])))
@@ -156,8 +155,7 @@ async def test_closing_fails_what_waits_and_leaves_nothing(node: ScriptedNode) -
     node.default = never
     async with client_of(node, max_in_flight=1) as client:
         tasks = [asyncio.ensure_future(client.fetch([echo(str(n))])) for n in range(3)]
-        while not node.asked:
-            await asyncio.sleep(0)
+        await node.was_asked()
         await client.aclose()
         results = await asyncio.gather(*tasks, return_exceptions=True)
         assert [getattr(result, "reason", None) for result in results] == ["client_closed"] * 3

@@ -51,8 +51,7 @@ async def test_one_who_leaves_does_not_cancel_the_others(node: ScriptedNode) -> 
     node.default = later
     async with client_of(node) as client:
         leaver, *stayers = [asyncio.ensure_future(client.fetch([echo("x")])) for _ in range(5)]
-        while not node.asked:
-            await asyncio.sleep(0)
+        await node.was_asked()
         leaver.cancel()
         await asyncio.gather(leaver, return_exceptions=True)
         gate.set()

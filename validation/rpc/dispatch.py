@@ -140,6 +140,18 @@ class Dispatcher:
         task.add_done_callback(self._tasks.discard)
 
     async def _run(self, lane: Lane, batch: Batch) -> None:
+        try:
+            await self._carry(lane, batch)
+        except asyncio.CancelledError:  # unwanted by all, or the client closes
+            self._abort(batch, ClientClosed("the client was closed"))
+            raise
+        except Exception as exc:  # noqa: BLE001 - else those who wait for it would wait in vain
+            _log.exception("a batch to %s ended with a defect of this client", lane.node.label)
+            self._abort(batch, ClientFault(f"a defect of this client ({type(exc).__name__})"))
+        finally:
+            lane.release(batch.calls)
+
+    async def _carry(self, lane: Lane, batch: Batch) -> None:
         counters = self.node_counters[lane.index]
         counters.batches += 1
         counters.calls += len(batch.fragments)
@@ -147,24 +159,15 @@ class Dispatcher:
             answers = await self._exchange.send(
                 lane.node, batch.fragments, counters, asks_chain=batch.asks_chain
             )
-        except asyncio.CancelledError:
-            self._forget(batch)
-            raise
         except RpcError as error:
             self._batch_failed(lane, batch, error)
-        except Exception as exc:  # noqa: BLE001 - else those who wait for it would wait in vain
-            _log.exception("a batch to %s ended with a defect of this client", lane.node.label)
-            fault = ClientFault(f"a defect of this client ({type(exc).__name__})")
-            self._batch_failed(lane, batch, fault)
         else:
             self._settle(lane, batch, answers)
-        finally:
-            lane.release(batch.calls)
 
-    def _forget(self, batch: Batch) -> None:
-        """The batch was cancelled: unwanted by all, or the client closes."""
+    def _abort(self, batch: Batch, error: RpcError) -> None:
         for group in batch.groups:
-            self._fail(group, ClientClosed("the client was closed"))
+            if group.batch is batch:
+                self._fail(group, error)
 
     def _settle(self, lane: Lane, batch: Batch, answers: Sequence[Answer]) -> None:
         self._order.succeeded(lane.index)

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import functools
+import os
 import socket
 import ssl
 import time
@@ -149,8 +151,9 @@ def _words(failure: BaseException | None) -> str:
     """The system's words for a failure, which never include the URL."""
     if isinstance(failure, ssl.SSLCertVerificationError):
         return f"certificate refused, {failure.verify_message}"
-    if isinstance(failure, OSError) and failure.strerror:
-        return failure.strerror.lower()
+    if isinstance(failure, OSError) and failure.errno:
+        known = failure.errno in errno.errorcode
+        return (os.strerror(failure.errno) if known else failure.strerror or "unknown").lower()
     return type(failure).__name__
 
 
