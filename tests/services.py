@@ -58,6 +58,8 @@ def _settings(cluster: Cluster) -> dict[str, str]:
         "VAR_DIR": str(cluster.places.var),
         "SECRET_KEY": "only-for-tests-" + "0" * 40,
         "DEVELOPMENT": "1",
+        # Nobody listens there: a test that wants a node starts one.
+        "NODE_URLS": "http://127.0.0.1:9/",
         "DJANGO_SETTINGS_MODULE": "console.settings",
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, OuterRef
@@ -95,6 +96,8 @@ def start_run(
     """
     if idempotency_key and (known := _known(created_by, idempotency_key, request_digest)):
         return known
+    if not (node_urls or settings.NODES):
+        raise RunRefused("There is no node to ask: set NODE_URLS and restart the stack.")
     try:
         with transaction.atomic():
             run = Run.objects.create(

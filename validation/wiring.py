@@ -13,6 +13,8 @@ from validation.engine import Engine
 from validation.rpc import NodeUrl, Portal, RpcConfig
 from validation.validators import Outcome
 
+_CLIENTS_KEPT = 8
+
 
 def rpc_config(nodes: Sequence[NodeUrl], *, processes: int) -> RpcConfig:
     """What this process may ask of `nodes`, sharing their calls in flight with `processes`."""
@@ -62,7 +64,14 @@ class FleetEngine:
             nodes = [NodeUrl.parse(url) for url in node_urls] or settings.NODES
             config = rpc_config(nodes, processes=self._processes)
             engine = self._engines[node_urls] = Engine.on(config)
+            self._forget_oldest()
         return engine
+
+    def _forget_oldest(self) -> None:
+        """Runs may name nodes of their own: their clients are kept for a while, not for ever."""
+        if len(self._engines) > _CLIENTS_KEPT:
+            oldest = next(urls for urls in self._engines if urls)
+            self._portal.run(self._engines.pop(oldest).client.aclose(), timeout_s=2)
 
 
 def fleet_engine() -> FleetEngine:

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from pytest_django import Settings
 
 from tests.runs.conftest import blocks
 from validation import retention, services
@@ -108,6 +109,13 @@ def test_old_drafts_are_forgotten_and_young_ones_kept() -> None:
     assert retention.forget_old_drafts() == 1
     assert list(Run.objects.all()) == [young]
     assert set(Item.objects.values_list("run_id", flat=True)) == {young.pk}
+
+
+def test_without_a_node_nothing_is_started(settings: Settings) -> None:
+    settings.NODES = ()
+    with pytest.raises(services.RunRefused, match="set NODE_URLS"):
+        start([*blocks(1)])
+    assert start([*blocks(1)], node_urls=["http://127.0.0.1:1/"]).total == 1
 
 
 def test_a_run_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:

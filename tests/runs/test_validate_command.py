@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
 from console.embedded.cluster import Cluster
 from tests.fleet import Fleet, free_port, wait_until
@@ -58,9 +59,12 @@ class Done:
 
 @pytest.fixture
 def validate(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
 ) -> Callable[..., Done]:
-    """Runs the command in this process; one test below starts a real one."""
+    """Runs the command in this process, no node configured; two tests start real ones."""
+    settings.NODES = ()
 
     def run(*arguments: str, stdin: str = "") -> Done:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
