@@ -86,8 +86,22 @@ def field_error(field: str, value: object, expected: str) -> Problem:
     return Problem(422, f"{field}: {shown!r} is not {expected}.", errors=[error])
 
 
+# What means the same wherever it is raised; an empty text is the exception's own.
+_KNOWN: tuple[tuple[type[Exception], int, str], ...] = (
+    (Http404, 404, ""),
+    (PermissionDenied, 403, ""),
+    (IdempotencyConflict, 409, ""),
+    (RequestDataTooBig, 413, "The body is too large: send it in parts."),
+    (MultiPartParserError, 400, "The form is malformed."),
+    (SuspiciousOperation, 400, "An address or a field of the request is malformed."),
+)
+
+
 def problem_of(exc: Exception, request: HttpRequest) -> Problem:
     """What an exception means to the caller; an unexpected one keeps its secrets for the log."""
+    for kind, status, text in _KNOWN:
+        if isinstance(exc, kind):
+            return Problem(status, text or str(exc) or "There is nothing at this address.")
     match exc:
         case Problem():
             problem = exc
@@ -96,18 +110,9 @@ def problem_of(exc: Exception, request: HttpRequest) -> Problem:
         case ValidationError():
             problem = _invalid(exc, request)
         case RunRefused():
-            starting = request.path.endswith("/runs") and not isinstance(exc, IdempotencyConflict)
-            problem = Problem(422 if starting else 409, str(exc))
-        case Http404():
-            problem = Problem(404, str(exc) or "There is nothing at this address.")
-        case PermissionDenied():
-            problem = Problem(403, str(exc))
+            problem = Problem(422 if request.path.endswith("/runs") else 409, str(exc))
         case HttpError():
             problem = Problem(exc.status_code, str(exc))
-        case RequestDataTooBig():
-            problem = Problem(413, "The body is too large: send it in parts.")
-        case MultiPartParserError() | SuspiciousOperation():
-            problem = Problem(400, "The form or an address in the request is malformed.")
         case _ if isinstance(exc, UNAVAILABLE):
             log.warning("database_unavailable", path=request.path, error=type(exc).__name__)
             problem = Problem(503, "The database does not answer. Nothing was changed; try again.")

@@ -83,7 +83,7 @@ def test_results_are_the_objects_of_validate_json(
     operator: Client, finished_run: Callable[..., Run]
 ) -> None:
     response = operator.get(f"{RUNS}/{finished_run(2).pk}/results")
-    lines = b"".join(response).splitlines()  # type: ignore[arg-type]
+    lines = b"".join(response).splitlines()
     assert response["Content-Type"] == "application/x-ndjson"
     assert [json.loads(line)["subject"] for line in lines] == ["block:0", "block:1"]
     # Byte for byte what the command line prints: the same keys in the same order.
