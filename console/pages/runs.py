@@ -57,14 +57,15 @@ def load(wish: Wish) -> dict[str, Any]:
     searched = _searched(wish.text)
     by_state = dict(searched.order_by().values_list("state").annotate(n=Count("id")))
     found = searched.filter(state=wish.state) if wish.state else searched
-    page = Paginator(found.order_by(_SORTS[wish.sort]), PAGE).get_page(wish.page)
+    page = Paginator(found.select_related("created_by").order_by(_SORTS[wish.sort]), PAGE).get_page(
+        wish.page
+    )
     return {
         "section": "runs",
         "topics": "runs",
         "wish": wish,
         "rows": listing.rows_of(page.object_list),
         "page": page,
-        "any": bool(by_state) or not wish.text or Run.objects.exists(),
         "none_yet": not by_state and not Run.objects.exists(),
         "states": [("", "All", sum(by_state.values()), wish.link(state=""))]
         + [

@@ -80,11 +80,12 @@ def queue() -> Queue:
 
 # Through runs, for they have an index by state and few rows: chunks have none by time.
 _LAST_HOUR = """
-SELECT least(floor(extract(epoch FROM now() - c.closed_at) / 60)::int, 59) AS minutes_ago,
+SELECT least(floor(extract(epoch FROM statement_timestamp() - c.closed_at) / 60)::int, 59),
        sum(c.valid), sum(c.invalid), sum(c.not_found), sum(c.unverifiable), sum(c.error)
 FROM validation_run r JOIN validation_chunk c ON c.run_id = r.id
-WHERE (r.state = 'running' OR r.finished_at > now() - interval '1 hour')
-  AND c.state = 'done' AND c.closed_at > now() - interval '1 hour' AND c.closed_at <= now()
+WHERE (r.state = 'running' OR r.finished_at > statement_timestamp() - interval '1 hour')
+  AND c.state = 'done' AND c.closed_at > statement_timestamp() - interval '1 hour'
+  AND c.closed_at <= statement_timestamp()
 GROUP BY 1
 """
 

@@ -1,0 +1,1 @@
+"""What operators see: each page over a real database, without a browser."""

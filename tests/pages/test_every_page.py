@@ -1,0 +1,222 @@
+"""What holds for all pages: policy, links, landmarks, titles, regions, bounded queries."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from console.access.roles import Role
+from console.pages import topics
+from tests.pages.conftest import Page
+from validation.models import Run, RunState
+
+See = Callable[..., Page]
+MIX = {"valid": ("ok", 4), "invalid": ("hash_mismatch", 1), "error": ("node_timeout", 1)}
+_BAD_LINES = [{"line": 3, "text": "hello <b>", "reason": "no subject"}]
+
+
+@pytest.fixture
+def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None]) -> list[str]:
+    """One address of every page, with something to show on each."""
+    done = made_run(10, mix=MIX)
+    running = made_run(10, state=RunState.RUNNING, mix=MIX)
+    draft = made_run(3, state=RunState.DRAFT, malformed=_BAD_LINES, malformed_count=1)
+    worker_reports(run=running.pk, busy=True)
+    return [
+        "/",
+        "/validations/",
+        "/validations/?state=done&q=some&sort=largest",
+        "/validations/?q=nothing+is+named+so",
+        "/validations/new/",
+        f"/validations/{done.pk}/",
+        f"/validations/{done.pk}/?verdict=not_valid",
+        f"/validations/{done.pk}/items/0/",
+        f"/validations/{done.pk}/items/9/",
+        f"/validations/{done.pk}/retry/",
+        f"/validations/{running.pk}/",
+        f"/validations/{running.pk}/cancel/",
+        f"/validations/{draft.pk}/",
+        f"/validations/{draft.pk}/discard/",
+        "/workers/",
+        "/settings/tokens/",
+    ]
+
+
+@pytest.fixture
+def pages(admin: Client, see: See, addresses: list[str]) -> dict[str, Page]:
+    return {address: see(admin, address) for address in addresses}
+
+
+def test_nothing_is_inline(pages: dict[str, Page]) -> None:
+    for address, page in pages.items():
+        for tag, attrs in page.tags:
+            assert tag != "style", address
+            assert tag != "script" or attrs.get("src"), address
+            handlers = [name for name in attrs if name == "style" or name.startswith("on")]
+            assert not handlers, (address, tag, attrs)
+        assert "javascript:" not in page.html, address
+
+
+def test_every_link_leads_somewhere(admin: Client, pages: dict[str, Page]) -> None:
+    found = {
+        (urljoin(address, href), address)
+        for address, page in pages.items()
+        for href in page.hrefs()
+    }
+    assert len(found) > 40
+    for href, address in found:
+        assert not urlsplit(href).netloc, (address, href)
+        response = admin.get(href)
+        assert response.status_code == 200, (address, href)
+        if response.streaming:
+            b"".join(response)  # type: ignore[arg-type]
+
+
+def test_every_static_file_exists(pages: dict[str, Page]) -> None:
+    root = settings.BASE_DIR / "static"
+    wanted = set()
+    for page in pages.values():
+        wanted |= set(re.findall(r'(?:src|href)="/static/([^"#]+)', page.html))
+    assert "vendor/htmx-4.0.1/htmx-sse.js" in wanted
+    assert [name for name in wanted if not (root / name).is_file()] == []
+
+
+def test_every_icon_and_glyph_is_drawn(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        for name, icon in re.findall(r'<use href="/static/([^"#]+)#([^"]+)"', page.html):
+            assert f'<symbol id="{icon}"' in (settings.BASE_DIR / "static" / name).read_text()
+
+
+def test_landmarks_titles_and_unique_ids(pages: dict[str, Page]) -> None:
+    for address, page in pages.items():
+        assert len(page.all("main")) == 1, address
+        assert len(page.all("h1")) == 1, address
+        assert page.all("html")[0]["lang"] == "en"
+        ids = page.ids()
+        assert len(ids) == len(set(ids)), (address, [i for i in ids if ids.count(i) > 1])
+        assert "main" in ids
+        assert '<a class="skip" href="#main">' in page.html
+
+
+def test_every_control_has_a_name(pages: dict[str, Page]) -> None:
+    for address, page in pages.items():
+        labelled = {attrs.get("for") for attrs in page.all("label")}
+        for tag in ("input", "select", "textarea"):
+            for attrs in page.all(tag):
+                if attrs.get("type") in {"hidden", "radio", "checkbox"}:
+                    continue  # hidden, or wrapped in its label
+                assert attrs.get("id") in labelled, (address, attrs)
+
+
+def test_what_people_wrote_is_escaped(pages: dict[str, Page]) -> None:
+    for address, page in pages.items():
+        assert "hello <b>" not in page.html, address
+        assert "computed <0xab>" not in page.html, address
+
+
+def test_answers_are_private_and_vary(admin: Client, addresses: list[str]) -> None:
+    for address in addresses:
+        response = admin.get(address)
+        assert response["Cache-Control"] == "no-store"
+        assert "HX-Request" in response["Vary"]
+        assert "script-src 'self'" in response["Content-Security-Policy"]
+
+
+def test_an_anonymous_caller_is_sent_to_sign_in(client: Client, addresses: list[str]) -> None:
+    for address in addresses:
+        response = client.get(address)
+        assert (response.status_code, response["Location"][:9]) == (302, "/sign-in/"), address
+
+
+def test_a_viewer_sees_but_is_offered_no_act(viewer: Client, addresses: list[str]) -> None:
+    for address in addresses:
+        response = viewer.get(address)
+        if any(word in address for word in ("new", "retry", "cancel", "discard", "tokens")):
+            assert response.status_code == 403, address
+            continue
+        page = Page(response.content.decode())
+        forms = {attrs.get("action") for attrs in page.all("form") if attrs.get("method") == "post"}
+        assert forms == {"/settings/theme/", "/sign-out/"}, address
+        acts = ("new", "retry", "cancel", "discard", "tokens")
+        assert not [h for h in page.hrefs() if any(f"/{act}/" in h for act in acts)], address
+
+
+@pytest.mark.parametrize("act", ["start", "discard", "cancel", "retry"])
+def test_a_viewer_may_do_nothing(viewer: Client, made_run: Callable[..., Run], act: str) -> None:
+    run = made_run(5, state=RunState.DRAFT if act in {"start", "discard"} else RunState.RUNNING)
+    assert viewer.post(f"/validations/{run.pk}/{act}/").status_code == 403
+    run.refresh_from_db()
+    assert run.state in {RunState.DRAFT, RunState.RUNNING}
+
+
+def test_a_form_without_its_token_is_refused(
+    people: dict[str, Any], made_run: Callable[..., Run]
+) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(people["operator"])
+    run = made_run(5, state=RunState.RUNNING)
+    assert strict.post(f"/validations/{run.pk}/cancel/").status_code == 403
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+
+
+def test_queries_do_not_grow_with_rows(
+    admin: Client, made_run: Callable[..., Run], worker_reports: Callable[..., None]
+) -> None:
+    def queries(address: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin.get(address).status_code == 200
+        return len(captured)
+
+    first = made_run(3, mix={"valid": ("ok", 1), "error": ("node_timeout", 1)})
+    made_run(5, state=RunState.RUNNING, mix=MIX | {"valid": ("ok", 1)})
+    worker_reports()
+    few = {a: queries(a) for a in ("/", "/validations/", f"/validations/{first.pk}/", "/workers/")}
+    big = made_run(60, mix={"valid": ("ok", 30), "error": ("node_timeout", 25)})
+    for n in range(6):
+        made_run(12, mix=MIX)
+        made_run(12, state=RunState.RUNNING, mix=MIX)
+        worker_reports(id=f"rack-4:{n}", pid=n)
+    assert queries("/") == few["/"]
+    assert queries("/validations/") == few["/validations/"]
+    assert queries(f"/validations/{big.pk}/") == few[f"/validations/{first.pk}/"]
+    assert queries("/workers/") == few["/workers/"]
+    assert max(few.values()) <= 12
+
+
+def test_each_live_region_is_an_element_of_its_page(
+    admin: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(10, state=RunState.RUNNING, mix=MIX)
+    pages = {
+        "/": topics.render_overview("", Role.ADMIN),
+        f"/validations/{run.pk}/": topics.render_run(str(run.pk), Role.ADMIN),
+        "/validations/": topics.render_runs("", Role.ADMIN),
+        "/workers/": topics.render_workers("", Role.ADMIN),
+    }
+    for address, regions in pages.items():
+        page = see(admin, address)
+        assert regions
+        for name, html in regions.items():
+            assert page.ids().count(name) == 1, (address, name)
+            pushed = Page(html)
+            assert pushed.tags[0][1]["id"] == name
+            assert "csrfmiddlewaretoken" not in html
+
+
+def test_a_topic_shows_a_viewer_no_act(made_run: Callable[..., Run]) -> None:
+    run = made_run(10, state=RunState.RUNNING, mix=MIX)
+    assert "/cancel/" in topics.render_run(str(run.pk), Role.OPERATOR)["run-actions"]
+    assert "/cancel/" not in topics.render_run(str(run.pk), Role.VIEWER)["run-actions"]
+
+
+def test_a_topic_of_no_run_is_empty(made_run: Callable[..., Run]) -> None:
+    draft = made_run(3, state=RunState.DRAFT)
+    assert topics.render_run("999999", Role.ADMIN) == {}
+    assert topics.render_run(str(draft.pk), Role.ADMIN) == {}

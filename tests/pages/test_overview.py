@@ -1,0 +1,78 @@
+"""The overview: what is measured, what is not, and the three kinds of nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from console.pages import throughput
+from monitoring import snapshots
+from tests.pages.conftest import Page
+from validation.models import Chunk, Run, RunState
+
+See = Callable[..., Page]
+
+
+def test_a_fresh_console_says_what_there_is_not(operator: Client, see: See) -> None:
+    page = see(operator, "/")
+    assert "No validation yet" in page.text
+    assert "No worker reports" in page.text
+    assert "/validations/new/" in page.hrefs()
+    assert page.text.count("no data") == 1  # the share of nothing; counts of nothing are zero
+
+
+def test_figures_come_from_closed_chunks(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    made_run(1_500, mix={"valid": ("ok", 1_200), "not_found": ("not_found", 300)})
+    page = see(operator, "/")
+    assert "1 500 /min" in page.text
+    assert "20.0 %" in page.text
+    assert "Done · 300 not valid" in page.text
+
+
+def test_what_is_older_than_an_hour_does_not_count(made_run: Callable[..., Run]) -> None:
+    run = made_run(10, mix={"valid": ("ok", 10)})
+    long_ago = timezone.now() - timedelta(minutes=61)
+    Chunk.objects.filter(run=run).update(closed_at=long_ago)
+    assert throughput.last_hour().done == 0
+
+
+def test_minutes_are_in_order_of_time(made_run: Callable[..., Run]) -> None:
+    run = made_run(10, mix={"valid": ("ok", 10)})
+    Chunk.objects.filter(run=run).update(closed_at=timezone.now() - timedelta(minutes=5, seconds=9))
+    hour = throughput.last_hour()
+    assert hour.by_minute[-6] == 10
+    assert (sum(hour.by_minute), hour.last_minute) == (10, 0)
+
+
+def test_the_queue_counts_what_waits(made_run: Callable[..., Run]) -> None:
+    older = made_run(10, state=RunState.RUNNING)
+    made_run(30, state=RunState.RUNNING)
+    queue = throughput.queue()
+    assert (queue.ready, queue.ready_items, queue.leased) == (2, 40, 0)
+    assert queue.waiting_run == older.pk
+
+
+def test_running_validations_show_how_far(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(10, state=RunState.RUNNING, mix={"valid": ("ok", 4)})
+    page = see(operator, "/")
+    assert "4 / 10" in page.text
+    assert {"aria-label": "40 percent done"}.items() <= next(
+        a for a in page.all("svg") if "done" in str(a.get("aria-label"))
+    ).items()
+    assert f"/validations/{run.pk}/" in page.hrefs()
+
+
+def test_valkey_being_away_is_said_and_nothing_is_counted(
+    operator: Client, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "workers", lambda: None)
+    for address in ("/", "/workers/"):
+        page = see(operator, address)
+        assert "No worker reports: Valkey unreachable" in page.text
+        assert "0 / 0" not in page.text

@@ -1,0 +1,143 @@
+"""One validation: what came of it, its items by filter and page, and what each state offers."""
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from tests.pages.conftest import Page
+from validation.models import Run, RunState
+
+See = Callable[..., Page]
+MIX = {
+    "valid": ("ok", 6),
+    "invalid": ("hash_mismatch", 1),
+    "not_found": ("not_found", 2),
+    "error": ("node_timeout", 3),
+}
+
+
+def test_verdicts_reasons_and_states(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    page = see(operator, f"/validations/{run.pk}/")
+    assert "Done · 1 invalid" in page.text
+    assert "3 The node did not answer in time. node_timeout" in page.text
+    assert "Retry 6 not valid" in page.text
+    assert "Cancel" not in page.text
+    assert "/events" not in page.html  # nothing moves any more
+
+
+def test_a_running_one_is_live_and_can_be_cancelled(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(20, state=RunState.RUNNING, mix=MIX)
+    page = see(operator, f"/validations/{run.pk}/")
+    assert f'hx-sse:connect="/events?topics=run:{run.pk}"' in page.html
+    assert "Cancel 8 waiting" in page.text
+    assert "Retry" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "of"),
+    [
+        ("", 20),
+        ("verdict=invalid", 1),
+        ("verdict=not_valid", 6),
+        ("verdict=waiting", 8),
+        ("reason=node_timeout", 3),
+        ("verdict=error&reason=node_timeout", 3),
+        ("verdict=valid&reason=node_timeout", 0),
+        ("verdict=unverifiable", 0),
+        ("verdict=nonsense&after=-7", 20),
+    ],
+)
+def test_filters(
+    operator: Client, see: See, made_run: Callable[..., Run], query: str, of: int
+) -> None:
+    run = made_run(20, state=RunState.RUNNING, mix=MIX)
+    text = see(operator, f"/validations/{run.pk}/?{query}").text
+    if not of:
+        assert "None match" in text
+    else:
+        assert f"Showing {of} of {of}" in text
+
+
+def test_items_page_by_key(operator: Client, see: See, made_run: Callable[..., Run]) -> None:
+    run = made_run(250, mix={"valid": ("ok", 250)})
+    first = see(operator, f"/validations/{run.pk}/")
+    assert "Showing 100 of 250" in first.text
+    assert "?after=99" in first.hrefs()
+    last = see(operator, f"/validations/{run.pk}/?after=199")
+    assert "Showing 50 of 250" in last.text
+    assert "block:200" in last.text
+    assert "rel" not in last.hrefs()
+    assert "Next 100" not in last.text
+
+
+def test_a_filtered_page_keeps_its_filter(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(150, mix={"error": ("node_timeout", 150)})
+    page = see(operator, f"/validations/{run.pk}/?verdict=error&reason=node_timeout")
+    assert "?verdict=error&reason=node_timeout&after=99" in page.hrefs()
+
+
+def test_htmx_gets_the_items_alone(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    page = see(operator, f"/validations/{run.pk}/", **{"HX-Request": "true"})
+    assert page.tags[0][1]["id"] == "run-items"
+
+
+def test_an_item_tells_its_checks(operator: Client, see: See, made_run: Callable[..., Run]) -> None:
+    run = made_run(12, mix=MIX)
+    page = see(operator, f"/validations/{run.pk}/items/6/")
+    assert "block:6" in page.text
+    assert "Fail" in page.text
+    assert "computed <0xab>" in page.text
+    assert "node.example:8545" in page.text
+    assert f"/validations/{run.pk}/items/5/" in page.hrefs()
+
+
+def test_an_item_that_waits(operator: Client, see: See, made_run: Callable[..., Run]) -> None:
+    run = made_run(5, state=RunState.RUNNING)
+    assert (
+        "No worker has validated it yet." in see(operator, f"/validations/{run.pk}/items/4/").text
+    )
+    gone = made_run(5, state=RunState.CANCELLED)
+    assert "was cancelled" in see(operator, f"/validations/{gone.pk}/items/4/").text
+
+
+@pytest.mark.parametrize("address", ["/validations/999999/", "/validations/999999/items/0/"])
+def test_no_such_run(operator: Client, address: str, db: None) -> None:
+    assert operator.get(address).status_code == 404
+
+
+def test_no_such_item(operator: Client, made_run: Callable[..., Run]) -> None:
+    run = made_run(3)
+    assert operator.get(f"/validations/{run.pk}/items/3/").status_code == 404
+
+
+def test_node_urls_of_a_run_never_show(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX, node_urls=["https://user:hush@node.example/key-s3cret"])
+    for address in ("", "items/0/", "?verdict=valid"):
+        html = see(operator, f"/validations/{run.pk}/{address}").html
+        assert "hush" not in html
+        assert "s3cret" not in html
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "json"])
+def test_exports_are_linked_and_served(
+    operator: Client, see: See, made_run: Callable[..., Run], form: str
+) -> None:
+    run = made_run(12, mix=MIX)
+    href = f"/validations/{run.pk}/results.{form}"
+    assert href in see(operator, f"/validations/{run.pk}/").hrefs()
+    for address in (href, f"/validations/{run.pk}/?format={form}"):
+        body = b"".join(operator.get(address))  # type: ignore[arg-type]
+        assert body.count(b"hash_mismatch") == 1

@@ -1,0 +1,50 @@
+"""API tokens: made once, shown once, revoked after asking."""
+
+import re
+from collections.abc import Callable
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from console.access.models import ApiToken
+from console.access.tokens import authenticate, create_token
+from tests.pages.conftest import Page
+
+See = Callable[..., Page]
+TOKENS = "/settings/tokens/"
+
+
+def test_the_secret_is_shown_once(admin: Client, see: See) -> None:
+    response = admin.post(TOKENS, {"name": "ci <job>", "role": "operator", "days": "30"})
+    assert response.status_code == 201
+    page = Page(response.content.decode())
+    found = re.search(r"swy_[\w-]{43}", page.text)
+    assert found
+    assert authenticate(found[0]) is not None
+    again = see(admin, TOKENS)
+    assert found[0] not in again.html
+    assert "ci <job>" in again.text
+    assert ApiToken.objects.get().expires_at is not None
+
+
+def test_a_bad_name_keeps_the_rest(admin: Client) -> None:
+    response = admin.post(TOKENS, {"name": " ", "role": "operator", "days": "365"})
+    assert response.status_code == 422
+    page = Page(response.content.decode())
+    chosen = {attrs["value"] for attrs in page.all("option") if "selected" in attrs}
+    assert chosen == {"operator", "365"}
+    assert not ApiToken.objects.exists()
+
+
+def test_revoking_asks_and_then_does(admin: Client, see: See, people: dict[str, User]) -> None:
+    token, secret = create_token(people["admin"], "old one", "viewer")
+    assert "Revoke 1 token" in see(admin, f"{TOKENS}{token.pk}/revoke/").text
+    assert authenticate(secret) is not None
+    response = admin.post(f"{TOKENS}{token.pk}/revoke/", follow=True)
+    assert "old one is revoked" in Page(response.content.decode()).text
+    assert authenticate(secret) is None
+
+
+def test_only_an_admin_sees_tokens(operator: Client, see: See) -> None:
+    assert operator.get(TOKENS).status_code == 403
+    assert TOKENS not in see(operator, "/").hrefs()
