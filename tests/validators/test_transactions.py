@@ -343,3 +343,9 @@ async def test_a_reorganisation_between_two_answers_is_asked_again() -> None:
 
 def test_the_world_signs_with_the_key_it_says() -> None:
     assert signed(0, key=KEY)["from"] != signed(0, key=OTHER_KEY)["from"]
+
+
+async def test_a_known_type_made_unknown_is_unverifiable() -> None:
+    tx = signed(2)
+    outcome = await validate_tx(tx | {"type": "0x7e"}, receipt_of(tx))
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNVERIFIABLE, "unknown_type")

@@ -31,5 +31,7 @@ REASONS: dict[str, str] = {
     "client_closed": "The validation was stopped while it waited for the node.",
     "client_fault": "A defect in the client to the nodes; the log has the details.",
     "internal": "A defect in the validation itself; the log has the details.",
+    # What the ledger reports of items that no validation could finish.
+    "poison": "Validating it ended the worker process again and again; it was set aside.",
     **{check.reason: check.failure for check in CHECKS.values() if check.reason},
 }
