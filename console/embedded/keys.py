@@ -6,6 +6,9 @@ from pathlib import Path
 
 from console.embedded.errors import EmbeddedError
 
+# The exit status of `manage.py up --prepare` when it has made the user `admin`.
+ADMIN_MADE = 10
+
 
 def secret_key_file(var: Path) -> Path:
     """The file with this stack's SECRET_KEY, made where absent, readable by its owner alone."""

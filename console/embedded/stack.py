@@ -10,13 +10,11 @@ from pathlib import Path
 from console.embedded.child import Program, python
 from console.embedded.cluster import Cluster
 from console.embedded.errors import EmbeddedError
-from console.embedded.keys import new_password, secret_key_file, write_private
+from console.embedded.keys import ADMIN_MADE, new_password, secret_key_file, write_private
 from console.embedded.readiness import accepts, answers_http, port_near
 from console.embedded.server import Server
 from console.embedded.supervisor import Supervisor
 
-# The exit status of `manage.py up --prepare` when it has made the user `admin`.
-ADMIN_MADE = 10
 _NODE_PORT = 8545  # where Ethereum nodes listen
 _CELERY = ("-m", "celery", "--quiet", "-A", "console.celery")
 _LOCAL = "127.0.0.1"
@@ -130,7 +128,7 @@ class Stack:
             environment,
             *("-m", "uvicorn", "console.asgi:application"),
             *("--host", self.host, "--port", str(self.port)),
-            *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
+            *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-proxy-headers"),
             *("--timeout-graceful-shutdown", "5"),
         )
         ready = partial(answers_http, self._local_host, self.port, "/livez")

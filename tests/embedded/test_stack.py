@@ -10,11 +10,11 @@ import pytest
 from console.embedded.child import Program
 from console.embedded.cluster import Cluster
 from console.embedded.errors import EmbeddedError
-from console.embedded.keys import secret_key_file, write_private
+from console.embedded.keys import ADMIN_MADE, secret_key_file, write_private
 from console.embedded.lock import hold
 from console.embedded.readiness import port_near, refuse_busy
 from console.embedded.server import Server
-from console.embedded.stack import ADMIN_MADE, Stack, schema_of
+from console.embedded.stack import Stack, schema_of
 from console.embedded.supervisor import Supervisor
 from console.embedded.terminal import Terminal
 from tests.services import ROOT

@@ -6,12 +6,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 
 from console import env
-from console.embedded.stack import ADMIN_MADE
-from console.embedded.up import run
+from console.embedded.keys import ADMIN_MADE
 
 ADMIN = "admin"
 
@@ -25,7 +24,17 @@ class Command(BaseCommand):
         parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
 
     def handle(self, *, prepare: bool, **_: Any) -> None:
-        sys.exit(self._prepare() if prepare else run())
+        sys.exit(self._prepare() if prepare else self._run())
+
+    def _run(self) -> int:
+        try:
+            # A deployment has neither these packages nor a use for them.
+            from console.embedded.up import run  # noqa: PLC0415 - what is absent there is named
+        except ModuleNotFoundError as exc:
+            raise CommandError(
+                f"{exc.name} is not installed: `make up` installs what `up` needs."
+            ) from exc
+        return run()
 
     def _prepare(self) -> int:
         try:
