@@ -13,12 +13,13 @@ from ipaddress import (
 type Address = IPv4Address | IPv6Address
 type Network = IPv4Network | IPv6Network
 
-# Ranges that lead to other networks in disguise, which `is_global` calls global in some versions.
+# `is_global` calls all of these global, in some versions of Python: ranges that lead to other
+# networks in disguise, and site-local addresses.
 _TUNNELS = tuple(
     ip_network(text)
     for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "5f00::/16")
 )
-_SHARED = ip_network("100.64.0.0/10")
+_RESERVED = (ip_network("100.64.0.0/10"), ip_network("fec0::/10"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +47,13 @@ def _plain(address: Address) -> Address:
 
 
 def _kind(address: Address) -> str:
-    if address.is_unspecified:
-        return "the unspecified address"
-    if address.is_multicast:
-        return "a multicast address"
-    if address.is_link_local:
-        return "a link-local address"
-    if any(address in network for network in _TUNNELS):
-        return "a translated or tunnelled address"
-    if address in _SHARED or address.is_private or not address.is_global:
-        return "a private or reserved address"
-    return ""
+    kinds = {
+        "the unspecified address": address.is_unspecified,
+        "a multicast address": address.is_multicast,
+        "a link-local address": address.is_link_local,
+        "a translated or tunnelled address": any(address in tunnel for tunnel in _TUNNELS),
+        "a private or reserved address": not address.is_global
+        or address.is_private
+        or any(address in reserved for reserved in _RESERVED),
+    }
+    return next((kind for kind, is_so in kinds.items() if is_so), "")

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import re
+from ipaddress import IPv4Address, IPv6Address
 from typing import NoReturn, Self
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
@@ -11,6 +13,9 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_LENGTH = 2048
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 _SHORTEST_SECRET = 4
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _HIDDEN = "•••"
 
 
@@ -127,10 +132,20 @@ def _host_of(parts: SplitResult) -> str:
         raise ValueError("node URL: no host after http:// or https://")
     if parts.fragment:
         raise ValueError("node URL: a #fragment is never sent to a node; remove it")
+    is_bracketed = parts.netloc.rpartition("@")[2].startswith("[")
     try:
-        return host if ":" in host or host.isascii() else host.encode("idna").decode()
-    except UnicodeError:
-        raise ValueError("node URL: host is not a valid name") from None
+        return str(IPv6Address(host)) if is_bracketed else _name(host)
+    except ValueError:
+        raise ValueError("node URL: host is neither a valid name nor an IP address") from None
+
+
+def _name(host: str) -> str:
+    host = host if host.isascii() else host.encode("idna").decode()
+    if not _NAME.fullmatch(host):
+        raise ValueError(host)
+    # A last label of digits makes it an address. Only four plain numbers are one to everybody;
+    # 127.1, 0177.0.0.1 and 2130706433 are 127.0.0.1 to some.
+    return str(IPv4Address(host)) if _NUMBER.fullmatch(host.rpartition(".")[2]) else host
 
 
 def _basic(user: str, password: str) -> str:
