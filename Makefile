@@ -37,7 +37,7 @@ bench: all-packages ## measures the engine and the fleet, each figure beside its
 soak: all-packages ## the long proofs of faults and load, too long for `make test`
 	@exec $(VENV)/python -m pytest -m soak --timeout=7200 $(ARGS)
 
-COMPILE := $(VENV)/uv pip compile --quiet --generate-hashes --python-version 3.12 --universal \
+COMPILE := $(VENV)/uv pip compile --quiet --no-python-downloads --generate-hashes --python-version 3.12 --universal \
 	--no-emit-index-url --only-binary :all: --custom-compile-command "make lock"
 
 lock: all-packages ## locks requirements/*.in to exact versions with hashes (ARGS=--upgrade for newer ones)
