@@ -105,7 +105,7 @@ class Child:
             try:
                 await asyncio.wait_for(process.wait(), grace_s)
             except TimeoutError:
-                self._say(f"did not end in {grace_s:g} s and is killed")
+                self._say(f"did not end in {grace_s:.1f} s and is killed")
                 signal_group(process.pid, signal.SIGKILL)
             await self.ended()
         if self._pumps:

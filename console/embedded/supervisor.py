@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from console.embedded.child import FIRST_DELAY_S, LONGEST_DELAY_S, Child, Program
@@ -11,8 +12,10 @@ from console.embedded.terminal import Terminal
 from console.embedded.watchman import Watchman
 
 NAME = "up"
-# Together with the servers' own end this stays below the ten seconds that `make up` promises.
-STOP_S = 6.5
+# Together below the ten seconds that `make up` promises.
+STOP_S = 6.0
+_SERVERS_STOP_S = 2.5
+_LEAST_S = 0.3
 _WATCH_S = 0.5
 _POLL_S = 0.02
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -148,14 +151,17 @@ class Supervisor:
         self._asked_to_stop.set()
 
     async def _shut_down(self) -> None:
+        """Ends what was started last first. One bound for all: they may not hang in turn."""
+        programs_end = time.monotonic() + self._stop_s
         while self._stages:
-            children = self._stages[-1]
-            await asyncio.gather(*(child.stop(self._stop_s) for child in children))
+            left_s = max(programs_end - time.monotonic(), _LEAST_S)
+            await asyncio.gather(*(child.stop(left_s) for child in self._stages[-1]))
             self._stages.pop()
         # `prepare` may still run in a thread: it must not start what is being stopped.
         await asyncio.get_running_loop().shutdown_default_executor()
+        servers_end = time.monotonic() + _SERVERS_STOP_S
         for server in reversed(self._servers):
-            server.stop()
+            server.stop(max(servers_end - time.monotonic(), _LEAST_S))
         self._watchman.dismiss()
         self.say("stopped")
 
