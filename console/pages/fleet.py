@@ -13,10 +13,14 @@ from monitoring.snapshots import WorkerSnapshot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerRow:
+    """`in_flight` and `requests` are None until the process has asked a node anything."""
+
     worker: WorkerSnapshot
     state: State
     started_at: datetime
     seen_at: datetime
+    in_flight: int | None
+    requests: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,4 +62,6 @@ def _row(worker: WorkerSnapshot, now: datetime) -> WorkerRow:
         state=states.of_worker(worker),
         started_at=datetime.fromtimestamp(worker.started_at, tz=now.tzinfo),
         seen_at=now - timedelta(seconds=worker.age_s),
+        in_flight=worker.node.get("in_flight"),
+        requests=worker.node.get("requests"),
     )

@@ -139,5 +139,5 @@ def test_exports_are_linked_and_served(
     href = f"/validations/{run.pk}/results.{form}"
     assert href in see(operator, f"/validations/{run.pk}/").hrefs()
     for address in (href, f"/validations/{run.pk}/?format={form}"):
-        body = b"".join(operator.get(address))  # type: ignore[arg-type]
+        body = b"".join(operator.get(address))
         assert body.count(b"hash_mismatch") == 1

@@ -53,3 +53,11 @@ def test_nobody_reports(operator: Client, see: See) -> None:
     page = see(operator, "/workers/")
     assert "No worker reports" in page.text
     assert "Look again" in page.text
+
+
+def test_a_worker_that_asked_no_node_yet(
+    operator: Client, see: See, worker_reports: Callable[..., None]
+) -> None:
+    worker_reports(node={})
+    row = see(operator, "/workers/").text.partition("84 MB")[2]
+    assert row.startswith(" – – ")

@@ -1,0 +1,1 @@
+"""Pages in a real Chromium, over a real web process, fleet and node."""

@@ -1,0 +1,107 @@
+"""One stack a session, one Chromium a module, one tab a test that must end without complaint."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from console.embedded.cluster import Cluster
+from tests.browser.stack import PASSWORD, Stack
+from tests.services import process_environment
+
+NewTab = Callable[..., Page]
+# What Chromium says when a test takes the network away, or a form is refused.
+_EXPECTED = ("ERR_INTERNET_DISCONNECTED", "status of 422")
+
+
+@pytest.fixture(scope="session")
+def stack(services: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    running = Stack(
+        environment=process_environment(services), folder=tmp_path_factory.mktemp("browser")
+    )
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Not of the session: while Playwright runs, its loop is this thread's, and others need one."""
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="session")
+def sessions(stack: Stack) -> dict[str, list[dict[str, str]]]:
+    """The cookies of each role, signed in once: that is slow on purpose."""
+    found = {}
+    for role in ("viewer", "operator", "admin"):
+        with httpx.Client(base_url=stack.url) as client:
+            client.get("/sign-in/")
+            form = {
+                "username": f"the-{role}",
+                "password": PASSWORD,
+                "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            }
+            assert client.post("/sign-in/", data=form).status_code == 302
+            found[role] = [
+                {"name": name, "value": value, "url": stack.url}
+                for name, value in client.cookies.items()
+            ]
+    return found
+
+
+def sign_in(tab: Page, stack: Stack, role: str) -> None:
+    tab.goto(f"{stack.url}/sign-in/")
+    tab.get_by_label("User name").fill(f"the-{role}")
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url(f"{stack.url}/")
+
+
+@pytest.fixture
+def new_tab(
+    stack: Stack, browser: Browser, sessions: dict[str, list[dict[str, str]]]
+) -> Iterator[NewTab]:
+    """Opens a tab of a role; every fault the browser reports fails the test."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def open_tab(role: str | None = "operator", **options: Any) -> Page:
+        context = browser.new_context(base_url=stack.url, **options)
+        if role:
+            context.add_cookies(sessions[role])  # type: ignore[arg-type]
+        contexts.append(context)
+        tab = context.new_page()
+        tab.on("pageerror", lambda error: complaints.append(f"{tab.url}: {error}"))
+        tab.on(
+            "console",
+            lambda said: (
+                complaints.append(f"{tab.url}: {said.text}")
+                if said.type in {"error", "warning"} and not any(e in said.text for e in _EXPECTED)
+                else None
+            ),
+        )
+        return tab
+
+    yield open_tab
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def tab(new_tab: NewTab) -> Page:
+    return new_tab()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    return (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text()

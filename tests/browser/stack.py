@@ -1,0 +1,118 @@
+"""The processes of a whole console on the session's servers: node, web and a worker fleet."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.services import ROOT
+
+_READY_S = 60.0
+_END_S = 12.0
+PASSWORD = "correct horse battery"
+_PEOPLE = f"""
+from django.contrib.auth.models import Group, User
+for role in ("viewer", "operator", "admin"):
+    user = User.objects.create_user(f"the-{{role}}", password={PASSWORD!r})
+    user.groups.add(Group.objects.get(name=role))
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(kw_only=True)
+class Stack:
+    """Started by `start`, ended by `stop`; logs lie in `folder`."""
+
+    environment: dict[str, str]
+    folder: Path
+    web_port: int = field(default_factory=free_port)
+    node_port: int = field(default_factory=free_port)
+    _children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.web_port}"
+
+    @property
+    def node(self) -> str:
+        return f"http://127.0.0.1:{self.node_port}"
+
+    def start(self) -> None:
+        static = self.folder / "static"
+        static.mkdir()
+        self.environment |= {
+            "NODE_URLS": self.node,
+            "WORKERS": "2",
+            "PORT": str(self.web_port),
+            "STATIC_ROOT": str(static),
+        }
+        self.manage("migrate", "-v0")
+        self.manage("shell", "-v0", "-c", _PEOPLE)
+        self._spawn("node", "manage.py", "devnode", "--port", str(self.node_port))
+        self.start_web()
+        worker = ("-A", "console.celery", "worker", "--concurrency=2", "--loglevel=WARNING")
+        self._spawn("worker", "-m", "celery", *worker)
+        self._wait(self.node, "node")
+
+    def start_web(self) -> None:
+        options = ("--port", str(self.web_port), "--no-access-log", "--no-proxy-headers")
+        graceful = ("--timeout-graceful-shutdown", "5")
+        self._spawn("web", "-m", "uvicorn", "console.asgi:application", *options, *graceful)
+        self._wait(f"{self.url}/livez", "web")
+
+    def manage(self, *arguments: str) -> None:
+        command = [sys.executable, "manage.py", *arguments]
+        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, timeout=_READY_S)
+
+    def faults(self, **settings: float | str | None) -> None:
+        """Sets the node's faults and lies, as an operator would."""
+        httpx.post(f"{self.node}/_control", json=settings, timeout=5).raise_for_status()
+
+    def end(self, name: str) -> None:
+        child = self._children.pop(name)
+        if child.poll() is None:
+            os.killpg(child.pid, signal.SIGTERM)
+        try:
+            child.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait(_END_S)
+
+    def stop(self) -> None:
+        for name in list(self._children):
+            self.end(name)
+
+    def _spawn(self, name: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._children[name] = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def _wait(self, url: str, name: str) -> None:
+        """Polls: another process's readiness has no other sign."""
+        until = time.monotonic() + _READY_S
+        while time.monotonic() < until and self._children[name].poll() is None:
+            try:
+                httpx.get(url, timeout=2)
+            except httpx.TransportError:
+                time.sleep(0.1)
+            else:
+                return
+        log = (self.folder / f"{name}.log").read_text(errors="replace")[-3_000:]
+        raise RuntimeError(f"{name} did not become ready at {url}:\n{log}")

@@ -1,0 +1,99 @@
+"""Every page, light and dark, wide and narrow: axe, no sideways scrolling, large targets."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewTab
+
+pytestmark = pytest.mark.slow
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+WIDE = {"width": 1_440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+_TARGETS = """
+(least) => [...document.querySelectorAll('a, button, summary, input:not([type=hidden]), select')]
+  .filter((e) => e.checkVisibility() && e.getBoundingClientRect().bottom > 0)
+  .filter((e) => !e.closest('p, td, th, li > code, .facts, .crumb, .keys'))
+  .filter((e) => !(e.matches('input[type=radio], input[type=checkbox]')))
+  .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+  .filter(([, box]) => box.height < least || box.width < 24)
+  .map(([html, box]) => `${html} ${box.width}x${box.height}`)
+"""
+
+
+@pytest.fixture(scope="module")
+def addresses(stack: object) -> list[str]:
+    """Filled by `_prepare` on first use: a finished run, a draft, and pages that always are."""
+    return []
+
+
+def _prepare(tab: Page, addresses: list[str]) -> list[str]:
+    if addresses:
+        return addresses
+    lines = {"done": "block:0-40\nblock:99999999\nhead", "draft": "block:1-9\nnonsense"}
+    for name, text in lines.items():
+        tab.goto("/validations/new/")
+        tab.get_by_label("Subjects").fill(text)
+        tab.get_by_role("button", name=re.compile("Start")).click()
+        tab.wait_for_url(re.compile(r"/validations/\d+/$"))
+        run = tab.url.partition("/validations/")[2]
+        if name == "done":
+            expect(tab.locator("#run-live .state").first).to_contain_text("Done", timeout=20_000)
+            addresses += [f"/validations/{run}{p}" for p in ("", "items/3/", "items/41/", "retry/")]
+        else:
+            addresses += [f"/validations/{run}", f"/validations/{run}discard/"]
+    addresses += ["/", "/validations/", "/validations/?q=zzz", "/validations/new/", "/workers/"]
+    addresses += ["/settings/tokens/"]
+    return addresses
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing(
+    new_tab: NewTab, axe: str, addresses: list[str], scheme: str, size: dict[str, int]
+) -> None:
+    tab = new_tab("admin", color_scheme=scheme, viewport=size, reduced_motion="reduce")
+    found = []
+    for address in _prepare(tab, addresses):
+        tab.goto(address)
+        tab.evaluate(axe)
+        violations = tab.evaluate(
+            "(tags) => axe.run({runOnly: tags}).then((r) => r.violations)", TAGS
+        )
+        found += [
+            (address, violation["id"], node["html"][:200], node["failureSummary"][:300])
+            for violation in violations
+            for node in violation["nodes"]
+        ]
+    assert found == []
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1_024, 1_440])
+def test_nothing_scrolls_sideways(new_tab: NewTab, addresses: list[str], width: int) -> None:
+    tab = new_tab("admin", viewport={"width": width, "height": 800})
+    for address in _prepare(tab, addresses):
+        tab.goto(address)
+        over = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, (address, over)
+
+
+def test_targets_are_large_enough_for_a_finger(new_tab: NewTab, addresses: list[str]) -> None:
+    tab = new_tab("admin", viewport=PHONE, has_touch=True, is_mobile=True)
+    small = {}
+    for address in _prepare(tab, addresses):
+        tab.goto(address)
+        if found := tab.evaluate(_TARGETS, 24):
+            small[address] = found
+    assert small == {}
+
+
+def test_sign_in_is_accessible(new_tab: NewTab, axe: str) -> None:
+    for scheme in ("light", "dark"):
+        tab = new_tab(None, color_scheme=scheme, viewport=PHONE)
+        tab.goto("/sign-in/")
+        tab.evaluate(axe)
+        violations = tab.evaluate(
+            "(tags) => axe.run({runOnly: tags}).then((r) => r.violations)", TAGS
+        )
+        assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []

@@ -1,0 +1,188 @@
+"""How a tab behaves: keys, dialogs, pause, silence, theme; and that it works without scripts."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewTab
+from tests.browser.stack import Stack
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def stuck_run(stack: Stack, tab: Page) -> Iterator[str]:
+    """The address of a run that does not end by itself: its node never answers in time."""
+    stack.faults(latency_ms=60_000)
+    tab.goto("/validations/new/")
+    tab.get_by_text("Block range").click()
+    tab.get_by_label("First", exact=True).fill("0")
+    tab.get_by_label("Last, included").fill("299")
+    tab.get_by_role("button", name="Start 300 blocks").click()
+    tab.wait_for_url(re.compile(r"/validations/\d+/$"))
+    yield tab.url
+    stack.faults(latency_ms=0)
+
+
+def _wait_live(tab: Page) -> None:
+    expect(tab.locator("#live[data-live=live]")).to_be_visible()
+
+
+def test_pages_by_keys(tab: Page) -> None:
+    tab.goto("/")
+    for keys, path in (("gw", "/workers/"), ("gv", "/validations/"), ("go", "/")):
+        for key in keys:
+            tab.keyboard.press(key)
+        tab.wait_for_url(f"**{path}")
+
+
+def test_search_takes_the_focus_and_keys_are_letters_there(tab: Page) -> None:
+    tab.goto("/validations/")
+    tab.keyboard.press("/")
+    expect(tab.locator("#q")).to_be_focused()
+    tab.keyboard.type("gv?p")
+    expect(tab.locator("#q")).to_have_value("gv?p")
+    expect(tab.locator("#keys")).to_be_hidden()
+
+
+def test_help_lists_the_keys_and_can_switch_them_off(tab: Page) -> None:
+    tab.goto("/workers/")
+    tab.keyboard.press("?")
+    expect(tab.get_by_role("dialog")).to_be_visible()
+    tab.get_by_label("Single-key shortcuts are on").uncheck()
+    tab.keyboard.press("Escape")
+    expect(tab.locator("#keys")).to_be_hidden()
+    tab.reload()
+    tab.keyboard.press("?")
+    expect(tab.locator("#keys")).to_be_hidden()
+
+
+def test_rows_by_keys(tab: Page, stuck_run: str) -> None:
+    tab.goto(stuck_run)
+    tab.keyboard.press("j")
+    tab.keyboard.press("j")
+    tab.keyboard.press("k")
+    expect(tab.locator("tr[data-current]")).to_have_attribute("id", "item-0")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/items/0/")
+
+
+def test_the_skip_link_is_first_and_leads_to_the_content(tab: Page) -> None:
+    tab.goto("/")
+    tab.keyboard.press("Tab")
+    skip = tab.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    tab.keyboard.press("Enter")
+    expect(tab.locator("main")).to_be_focused()
+
+
+def test_cancel_asks_in_a_dialog_that_escape_closes(tab: Page, stuck_run: str) -> None:
+    tab.goto(stuck_run)
+    cancel = tab.get_by_role("link", name="Cancel 300 waiting")
+    cancel.click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog).to_contain_text("300 items are not validated")
+    tab.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(cancel).to_be_focused()
+    cancel.click()
+    dialog.get_by_role("link", name="Keep it running").click()
+    expect(dialog).to_be_hidden()
+    assert tab.url == stuck_run
+    cancel.click()
+    dialog.get_by_role("button", name="Cancel 300 waiting items").click()
+    expect(tab.locator("#run-live .state").first).to_have_text("Cancelled · 300 not validated")
+    expect(tab.get_by_role("status").filter(has_text="is cancelled")).to_be_visible()
+
+
+def test_another_tab_sees_it_without_a_reload(new_tab: NewTab, tab: Page, stuck_run: str) -> None:
+    watcher = new_tab("viewer")
+    watcher.goto(stuck_run)
+    _wait_live(watcher)
+    assert watcher.get_by_role("link", name=re.compile("Cancel")).count() == 0
+    tab.goto(f"{stuck_run}cancel/")
+    tab.get_by_role("button", name=re.compile("Cancel 300")).click()
+    expect(watcher.locator("#run-live .state").first).to_contain_text("Cancelled", timeout=8_000)
+
+
+def test_pause_holds_and_resume_catches_up(tab: Page, new_tab: NewTab, stuck_run: str) -> None:
+    other = new_tab()
+    tab.goto(stuck_run)
+    _wait_live(tab)
+    tab.keyboard.press("p")
+    expect(tab.locator("#live")).to_contain_text("Paused at")
+    expect(tab.get_by_role("button", name="Resume")).to_be_visible()
+    other.goto(f"{stuck_run}cancel/")
+    other.get_by_role("button", name=re.compile("Cancel 300")).click()
+    expect(other.locator("#run-live .state").first).to_contain_text("Cancelled")
+    tab.wait_for_timeout(2_500)  # longer than the stream's healing poll
+    expect(tab.locator("#run-live .state").first).to_contain_text("Running")
+    tab.get_by_role("button", name="Resume").click()
+    expect(tab.locator("#run-live .state").first).to_contain_text("Cancelled", timeout=8_000)
+
+
+def test_silence_is_called_stale_and_ends(tab: Page) -> None:
+    tab.clock.install()
+    tab.goto("/")
+    _wait_live(tab)
+    tab.context.set_offline(offline=True)
+    tab.clock.run_for(14_000)
+    expect(tab.locator("#live")).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
+    expect(tab.locator("#live-said")).to_contain_text("Stale since")
+    tab.context.set_offline(offline=False)
+    tab.clock.run_for(70_000)  # past the longest wait between attempts
+    _wait_live(tab)
+
+
+def test_the_theme_is_chosen_and_kept(tab: Page) -> None:
+    tab.emulate_media(color_scheme="light")
+    tab.goto("/workers/")
+    light = tab.evaluate("getComputedStyle(document.body).color")
+    tab.locator("summary").first.click()
+    tab.get_by_role("button", name="Dark").click()
+    expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+    assert tab.url.endswith("/workers/")
+    assert tab.evaluate("getComputedStyle(document.body).color") != light
+    tab.goto("/")
+    expect(tab.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_all_of_it_without_scripts(new_tab: NewTab) -> None:
+    tab = new_tab(java_script_enabled=False)
+    tab.goto("/")
+    tab.get_by_role("link", name="Validate…").click()
+    tab.get_by_text("Block range").click()
+    expect(tab.get_by_label("Subjects")).to_be_hidden()
+    tab.get_by_label("First", exact=True).fill("5")
+    tab.get_by_label("Last, included").fill("3")
+    tab.get_by_role("button", name="Start").click()
+    expect(tab.locator("#last-error")).to_contain_text("comes before")
+    tab.get_by_label("Last, included").fill("9")
+    tab.get_by_role("button", name="Start").click()
+    for _ in range(50):
+        tab.reload()
+        if tab.locator("#run-live .state", has_text="Done").count():
+            break
+        tab.wait_for_timeout(200)
+    expect(tab.locator("#run-live .state").first).to_have_text("Done · all valid")
+    tab.get_by_role("link", name="block:7").click()
+    expect(tab.locator("#subject")).to_have_text("block:7")
+    tab.get_by_role("link", name="Validations").first.click()
+    tab.locator("#q").fill("nothing is called so")
+    tab.get_by_role("button", name="Search").click()
+    expect(tab.get_by_text("None match")).to_be_visible()
+
+
+def test_a_preview_counts_and_names_bad_lines(tab: Page) -> None:
+    tab.goto("/validations/new/")
+    tab.get_by_label("Subjects").fill("block:1-20\nnonsense")
+    expect(tab.locator("#preview")).to_contain_text("20 items")
+    expect(tab.locator("#preview")).to_contain_text("line 2")
+    tab.get_by_role("button", name="Start 20 items").click()
+    expect(tab.get_by_role("button", name="Start the 20 good ones")).to_be_visible()
+    tab.get_by_role("link", name="Discard").click()
+    tab.get_by_role("dialog").get_by_role("button", name="Discard 20 items").click()
+    tab.wait_for_url("**/validations/")
