@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rpc.scripted import ScriptedNode, client_of, echo
@@ -55,6 +55,7 @@ def test_loopback_is_a_switch_of_its_own() -> None:
 
 
 @given(st.ip_addresses(network="10.0.0.0/8") | st.ip_addresses(network="fc00::/7"))
+@settings(deadline=None)
 def test_no_private_address_passes(address: Any) -> None:
     assert PUBLIC.refusal(str(address))
 

@@ -43,6 +43,7 @@ seeds = st.integers(0, 2**32)
 
 
 @given(sizes, seeds, st.data())
+@settings(deadline=None)
 def test_any_order_with_errors_of_single_calls(
     groups: list[int], seed: int, data: st.DataObject
 ) -> None:
@@ -130,7 +131,7 @@ WRONGS = [
 
 @pytest.mark.parametrize("wrong", WRONGS)
 @given(sizes, seeds)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_one_wrong_answer_condemns_the_whole_batch(
     wrong: Any, groups: list[int], seed: int
 ) -> None:

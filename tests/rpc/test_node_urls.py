@@ -119,6 +119,7 @@ def shown(secret: str, *texts: str) -> list[str]:
 
 
 @given(secrets, secrets, secrets, secrets)
+@settings(deadline=None)
 def test_no_credential_shows_in_any_text_of_a_url(
     user: str, password: str, path: str, query: str
 ) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.rpc.fakes import NODE
@@ -97,11 +97,13 @@ json_values = st.recursive(
 
 
 @given(json_values)
+@settings(deadline=None)
 def test_every_well_formed_value_passes(value: Any) -> None:
     check_value(json.dumps(value).encode(), max_depth=64)
 
 
 @given(st.dictionaries(st.text(), json_values, min_size=1, max_size=4), st.data())
+@settings(deadline=None)
 def test_every_key_given_twice_is_found(value: dict[str, Any], data: st.DataObject) -> None:
     members = [f"{json.dumps(key)}:{json.dumps(item)}" for key, item in value.items()]
     twice = data.draw(st.sampled_from(members))
