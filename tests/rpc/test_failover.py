@@ -160,6 +160,8 @@ def test_a_rate_limit_rests_a_node_for_as_long_as_it_asked() -> None:
     order = NodeOrder(2, cool_down_s=5, cool_down_max_s=60, clock=clock)
     order.failed(0, RateLimited("slow", retry_after_s=7))
     assert order.pick() == 1
+    order.succeeded(0)  # by a batch that was out when the limit was told
+    assert order.pick() == 1
     clock.now += 7
     assert order.pick() == 0
     order.failed(0, RateLimited("slow", retry_after_s=3600))

@@ -4,7 +4,7 @@ rides together, and while the node is busy a small batch waits a moment for comp
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from validation.rpc.endpoints import NodeUrl
@@ -72,11 +72,10 @@ class Lane:
         self._flush_soon: asyncio.Handle | None = None
         self._company: asyncio.TimerHandle | None = None
 
-    def add(self, groups: Iterable[Group]) -> None:
-        """Queues groups already admitted by `limits`."""
-        for group in groups:
-            group.lane = self
-            self._queue.append(group)
+    def add(self, group: Group) -> None:
+        """Queues a group already admitted by `limits`."""
+        group.lane = self
+        self._queue.append(group)
         self.flush_soon()
 
     def abandon(self, group: Group) -> None:

@@ -119,7 +119,7 @@ class Dispatcher:
     def _queue(self, group: Group) -> None:
         lane = self.lanes[self._order.pick(group.tried)]
         lane.limits.admit(len(group.fragments), node=lane.node.label)
-        lane.add((group,))
+        lane.add(group)
 
     def _requeue(self, groups: Iterable[Group]) -> None:
         for group in groups:
@@ -220,7 +220,7 @@ class Dispatcher:
         for group in groups:
             group.batch = None
             group.attempts += 1
-            group.tried.add(lane.index)
+            group.tried |= {lane.index}
             error = group.last_error
             if error is None or not group.waiters:
                 continue

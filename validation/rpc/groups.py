@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from validation.rpc.batching import Batch, Lane
 
 
+_NONE: frozenset[int] = frozenset()  # shared: a set of its own costs a group as much as encoding
+
+
 class Waiter:
     """One fetch: its future, its calls, and where among the group's calls each of them is."""
 
@@ -73,7 +76,7 @@ class Group:
         self.fragments = fragments
         self.waiters: list[Waiter] = []
         self.attempts = 0
-        self.tried: set[int] = set()
+        self.tried: frozenset[int] = _NONE
         self.lane: Lane | None = None
         self.batch: Batch | None = None
         self.batch_limit: int | None = None

@@ -28,9 +28,12 @@ class NodeOrder:
         self._cool_down_s = cool_down_s
         self._cool_down_max_s = cool_down_max_s
         self._clock = clock
+        self._all_well = True
 
     def pick(self, tried: Collection[int] = ()) -> int:
         """The node to ask now. Where every node cools down, the one that is ready first."""
+        if self._all_well and not tried:
+            return 0
         best = self._first_ready(tried)
         if best is None:
             best = self._first_ready(())
@@ -48,9 +51,16 @@ class NodeOrder:
         return self._first_ready(tried) is not None
 
     def succeeded(self, index: int) -> None:
+        """Ends the rest of a node that had failed, not one that the node asked for."""
+        if self._all_well:
+            return
         state = self._states[index]
-        state.failures = 0
-        state.cool_until = state.trial_until = 0.0
+        if state.failures:
+            state.failures = 0
+            state.cool_until = 0.0
+        state.trial_until = 0.0
+        now = self._clock()
+        self._all_well = all(not node.failures and node.cool_until <= now for node in self._states)
 
     def failed(self, index: int, error: RpcError) -> None:
         """Cools the node down if the failure was its own, or for as long as it asked for."""
@@ -63,6 +73,7 @@ class NodeOrder:
             pause = error.retry_after_s
         else:
             return
+        self._all_well = False
         state.cool_until = max(state.cool_until, self._clock() + min(pause, self._cool_down_max_s))
 
     def cooling(self, index: int) -> float:
