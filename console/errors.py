@@ -1,4 +1,5 @@
 """What an error looks like to a person: a page that says what happened and what to do."""
+# ruff: noqa: ARG001 - Django passes `exception` by its name
 
 import secrets
 import sys
@@ -14,7 +15,7 @@ from console.api.problems import UNAVAILABLE, Problem, problem_of, respond
 log = structlog.get_logger(__name__)
 
 
-def bad_request(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     # The text of a SuspiciousOperation is for the log: it may quote what an attacker sent.
     return _page(request, 400, "The request could not be understood.")
 
@@ -30,7 +31,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
-def not_found(request: HttpRequest, _exception: Exception) -> HttpResponse:
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 404, "There is nothing at this address.")
 
 

@@ -6,6 +6,7 @@ fails in the middle the connection is cut: nobody takes a part for the whole.
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import StringIO
 from typing import Any
 
@@ -21,7 +22,17 @@ COLUMNS = ("subject", "verdict", "level", "reason", "node", "ms", "checks")
 # A spreadsheet takes a cell that starts so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
-type Encode = Callable[[Iterator[list[Result]]], Iterator[bytes]]
+type Rows = list[Result]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How a file begins, how each page of rows follows (is it the first?), and how it ends."""
+
+    content_type: str
+    opening: bytes
+    page: Callable[[Rows, bool], bytes]
+    closing: bytes
 
 
 def result_object(result: Result) -> dict[str, Any]:
@@ -42,26 +53,30 @@ def result_object(result: Result) -> dict[str, Any]:
 
 def stream_results(run: Run, form: str) -> StreamingHttpResponse:
     """The results of `run` so far as a download; `form` is a key of `FORMATS`."""
-    content_type, encode = FORMATS[form]
-    response = StreamingHttpResponse(encode(_pages(run)), content_type=content_type)
+    wanted = FORMATS[form]
+    response = StreamingHttpResponse(_chunks(run, wanted), content_type=wanted.content_type)
     response["Content-Disposition"] = f'attachment; filename="{run}.{form}"'
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-def _pages(run: Run) -> Iterator[list[Result]]:
+def _chunks(run: Run, form: Format) -> Iterator[bytes]:
+    yield form.opening
     after = -1
     while True:
+        first = after < 0
         try:
             rows = services.results_page(run, after=after, limit=PAGE)
+            # Inside: what a row says of its checks may be read from the database too.
+            chunk = form.page(rows, first) if rows else form.closing
         finally:
             # Given back before anything is sent; the next page takes another.
             _give_back()
+        yield chunk
         if not rows:
             return
         after = rows[-1].ordinal
-        yield rows
 
 
 def _give_back() -> None:
@@ -71,24 +86,17 @@ def _give_back() -> None:
             connection.close_if_unusable_or_obsolete()
 
 
-def _ndjson(pages: Iterator[list[Result]]) -> Iterator[bytes]:
-    encoder = msgspec.json.Encoder()
-    for rows in pages:
-        yield encoder.encode_lines([result_object(row) for row in rows])
+def _ndjson(rows: Rows, _first: bool) -> bytes:
+    return msgspec.json.Encoder().encode_lines([result_object(row) for row in rows])
 
 
-def _json(pages: Iterator[list[Result]]) -> Iterator[bytes]:
-    before = b"["
-    for rows in pages:
-        yield before + msgspec.json.encode([result_object(row) for row in rows])[1:-1]
-        before = b",\n"
-    yield b"[]\n" if before == b"[" else b"]\n"
+def _json(rows: Rows, first: bool) -> bytes:
+    objects = msgspec.json.encode([result_object(row) for row in rows])[1:-1]
+    return objects if first else b",\n" + objects
 
 
-def _csv(pages: Iterator[list[Result]]) -> Iterator[bytes]:
-    yield _csv_rows([list(COLUMNS)])
-    for rows in pages:
-        yield _csv_rows([[cell(value) for value in _flat(row)] for row in rows])
+def _csv(rows: Rows, _first: bool) -> bytes:
+    return _csv_rows([[cell(value) for value in _flat(row)] for row in rows])
 
 
 def _flat(row: Result) -> list[object]:
@@ -107,8 +115,8 @@ def _csv_rows(rows: list[list[Any]]) -> bytes:
     return text.getvalue().encode()
 
 
-FORMATS: dict[str, tuple[str, Encode]] = {
-    "ndjson": ("application/x-ndjson", _ndjson),
-    "csv": ("text/csv; charset=utf-8", _csv),
-    "json": ("application/json", _json),
+FORMATS = {
+    "ndjson": Format("application/x-ndjson", b"", _ndjson, b""),
+    "csv": Format("text/csv; charset=utf-8", _csv_rows([list(COLUMNS)]), _csv, b""),
+    "json": Format("application/json", b"[", _json, b"]\n"),
 }

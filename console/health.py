@@ -33,7 +33,9 @@ def _valkey(url: str) -> Probe:
     async def ping() -> None:
         if not url:
             raise ConnectionError
-        client = redis.asyncio.Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+        # Celery writes a socket as redis+socket://, redis-py as unix://.
+        address = url.replace("redis+socket://", "unix://", 1)
+        client = redis.asyncio.Redis.from_url(address, retry=Retry(NoBackoff(), 0))
         try:
             await client.ping()
         finally:

@@ -46,6 +46,8 @@ def guarded(view: ApiView) -> ApiView:
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
             request.caller = caller_of(request)  # type: ignore[attr-defined]
+            if request.method == "HEAD":
+                request.method = "GET"  # ninja knows no HEAD; the server sends no body
             response = view(request, *args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - each becomes its problem, the unexpected one is logged
             response = respond(problem_of(exc, request))

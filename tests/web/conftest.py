@@ -12,6 +12,7 @@ from tests.access.conftest import (  # noqa: F401 - fixtures, found by name
     quick_passwords,
     static_root,
 )
+from tests.api.conftest import finished_run  # noqa: F401 - as below
 
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -103,7 +104,12 @@ class Call:
 class Transport:
     """What `abort` cuts: uvicorn hangs its own on the object that `send` belongs to."""
 
-    aborted = False
+    def __init__(self) -> None:
+        self.cut = asyncio.Event()
+
+    @property
+    def aborted(self) -> bool:
+        return self.cut.is_set()
 
     def abort(self) -> None:
-        self.aborted = True
+        self.cut.set()

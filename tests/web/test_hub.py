@@ -20,9 +20,18 @@ class Page:
         self.regions: Regions = regions
         self.reads = 0
         self.fails = False
+        self._loop = asyncio.get_running_loop()
+        self._turn = asyncio.Event()
+
+    async def read_again(self, times: int) -> None:
+        async with asyncio.timeout(10):
+            for _ in range(times):
+                self._turn.clear()
+                await self._turn.wait()
 
     def __call__(self, argument: str, role: Role, /) -> Mapping[str, str]:
         self.reads += 1
+        self._loop.call_soon_threadsafe(self._turn.set)
         if self.fails:
             raise OSError("the database is away")
         return {name: f"{html}{argument}" for name, html in self.regions.items()}
@@ -82,7 +91,7 @@ def test_what_is_no_element_id_is_refused(region: str) -> None:
         encode(region, "")
 
 
-def test_a_topic_has_a_bounded_number_of_regions() -> None:
+async def test_a_topic_has_a_bounded_number_of_regions() -> None:
     channel = Channel("t", "", Role.VIEWER, Page())
     with pytest.raises(ValueError, match="8 are the most"):
         channel.take({f"r{n}": "" for n in range(MAX_REGIONS + 1)})
@@ -131,10 +140,7 @@ async def test_nothing_is_sent_while_nothing_changes(
     page = Page(a="one")
     call, _ = joined(t=page)
     await call.until("one")
-    reads = page.reads
-    async with asyncio.timeout(10):
-        while page.reads < reads + 5:
-            await asyncio.sleep(0)
+    await page.read_again(5)
     assert call.text.count("#a") == 1
 
 
@@ -190,9 +196,8 @@ async def test_a_client_that_takes_nothing_is_cut_off(
     await call.until("one")
     call.reads.clear()
     page.regions["a"] = "two"
-    async with asyncio.timeout(10):
-        while not call.transport.aborted:
-            await asyncio.sleep(0)
+    await asyncio.wait_for(call.transport.cut.wait(), 10)
+    await asyncio.sleep(0)
     assert client.ended
 
 

@@ -1,0 +1,105 @@
+import ast
+import csv
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from django.db import OperationalError, connection
+from django.http import StreamingHttpResponse
+from django.test import Client
+
+from console import exports
+from console.exports import cell, stream_results
+from validation.models import Run
+
+CONSOLE = Path(exports.__file__).parent
+
+
+def read(response: StreamingHttpResponse) -> bytes:
+    return b"".join(response)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def small_pages() -> Iterator[None]:
+    with patch.object(exports, "PAGE", 2):
+        yield
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7])
+@pytest.mark.usefixtures("small_pages")
+def test_every_result_comes_once_in_order_in_each_form(
+    finished_run: Callable[..., Run],
+    count: int,
+) -> None:
+    run = finished_run(count)
+    wanted = [f"block:{n}" for n in range(count)]
+    lines = read(stream_results(run, "ndjson")).splitlines()
+    assert [json.loads(line)["subject"] for line in lines] == wanted
+    assert [row["subject"] for row in json.loads(read(stream_results(run, "json")))] == wanted
+    rows = list(csv.DictReader(read(stream_results(run, "csv")).decode().splitlines()))
+    assert [row["subject"] for row in rows] == wanted
+    assert all(row["checks"] == "hash:pass" for row in rows)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_connection_is_held_between_pages(finished_run: Callable[..., Run]) -> None:
+    with patch.object(exports, "PAGE", 2):
+        stream = iter(stream_results(finished_run(5), "ndjson"))
+        next(stream)  # the opening, before anything is read
+        for _ in range(3):
+            assert next(stream)
+            assert connection.connection is None
+
+
+def test_a_failure_in_the_middle_is_no_end(finished_run: Callable[..., Run]) -> None:
+    run = finished_run(3)
+    page = exports.services.results_page(run, limit=2)
+    with patch("validation.services.results_page", side_effect=[page, OperationalError("gone")]):
+        stream = iter(stream_results(run, "ndjson"))
+        assert [next(stream), next(stream)][1]
+        with pytest.raises(OperationalError):
+            next(stream)
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+def test_a_cell_that_a_spreadsheet_would_calculate_is_neutralised(text: str) -> None:
+    assert cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("value", ["block:1", "0x-1", "", -1.5, 7])
+def test_other_cells_stay_as_they_are(value: object) -> None:
+    assert cell(value) == value
+
+
+@pytest.mark.parametrize("form", ["ndjson", "csv", "json", "xml"])
+def test_a_page_links_to_each_form(
+    clients: dict[str, Client],
+    finished_run: Callable[..., Run],
+    form: str,
+) -> None:
+    run = finished_run(1)
+    response = clients["viewer"].get(f"/validations/{run.pk}/results.{form}")
+    assert response.status_code == (404 if form == "xml" else 200)
+    if form != "xml":
+        assert response["Content-Disposition"] == f'attachment; filename="V-{run.pk}.{form}"'
+        read(response)  # type: ignore[arg-type]
+
+
+def test_only_two_modules_stream() -> None:
+    """A stream in a view would hold a thread and a connection for as long as its client likes."""
+    named = {
+        path.relative_to(CONSOLE).as_posix()
+        for path in CONSOLE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Name | ast.Attribute | ast.alias)
+        and "StreamingHttpResponse" in ast.unparse(node)
+    }
+    assert named == {"exports.py"}
+    streams = {
+        path.relative_to(CONSOLE).as_posix()
+        for path in CONSOLE.rglob("*.py")
+        if "text/event-stream" in path.read_text()
+    }
+    assert streams == {"sse.py"}
