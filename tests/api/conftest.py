@@ -37,7 +37,7 @@ def finished_run(db: None) -> Callable[..., Run]:
 
     def make(count: int = 3, **fields: object) -> Run:
         run = Run.objects.create(state="done", title="done", total=count, origin="api", **fields)
-        Result.objects.bulk_create(
+        results = [
             Result(
                 run=run,
                 ordinal=n,
@@ -47,10 +47,12 @@ def finished_run(db: None) -> Callable[..., Run]:
                 reason="ok" if n else "hash_mismatch",
                 node="node:8545",
                 ms=1.5,
-                checks=[{"status": "pass", "detail": "=1+1", "name": "hash"}],
             )
             for n in range(count)
-        )
+        ]
+        for result in results:
+            result.checks = [{"name": "hash", "status": "pass", "detail": "=1+1"}]
+        Result.objects.bulk_create(results)
         return run
 
     return make

@@ -49,13 +49,15 @@ def _prepare() -> tuple[str, str]:
     run = Run.objects.create(state="running", title="bench", total=400, origin="cli")
     Chunk.objects.create(run=run, first=0, size=200, state="done", valid=200)
     Item.objects.bulk_create(Item(run=run, ordinal=n, subject=f"block:{n}") for n in range(400))
-    Result.objects.bulk_create(
+    results = [
         Result(
-            run=run, ordinal=n, subject=f"block:{n}", verdict="valid", level=2, reason="ok",
-            node="node:8545", ms=1.5, checks=[],
+            run=run, ordinal=n, subject=f"block:{n}", verdict="valid", level=2, reason="ok", ms=1.5
         )
         for n in range(200)
-    )  # fmt: skip
+    ]
+    for result in results:
+        result.checks = []
+    Result.objects.bulk_create(results)
     browser = Client()
     browser.force_login(User.objects.create_superuser("bench"))
     return f"sessionid={browser.cookies['sessionid'].value}", "/workers/"

@@ -1,7 +1,7 @@
 import pytest
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import OperationalError
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
@@ -16,7 +16,7 @@ RAISED = {
 }
 
 
-def fail(_request: HttpRequest, status: str) -> None:
+def fail(_request: HttpRequest, status: str) -> HttpResponse:
     raise RAISED[status]
 
 

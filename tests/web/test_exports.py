@@ -12,13 +12,14 @@ from django.test import Client
 
 from console import exports
 from console.exports import cell, stream_results
+from validation import services
 from validation.models import Run
 
 CONSOLE = Path(exports.__file__).parent
 
 
 def read(response: StreamingHttpResponse) -> bytes:
-    return b"".join(response)  # type: ignore[arg-type]
+    return b"".join(response)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_no_connection_is_held_between_pages(finished_run: Callable[..., Run]) -
 
 def test_a_failure_in_the_middle_is_no_end(finished_run: Callable[..., Run]) -> None:
     run = finished_run(3)
-    page = exports.services.results_page(run, limit=2)
+    page = services.results_page(run, limit=2)
     with patch("validation.services.results_page", side_effect=[page, OperationalError("gone")]):
         stream = iter(stream_results(run, "ndjson"))
         assert [next(stream), next(stream)][1]

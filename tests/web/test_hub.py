@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 
 import pytest
+import redis
 
 from console import hub as hub_module
 from console.access.roles import Role
@@ -44,7 +45,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(hub_module, name, getattr(hub_module, name) / 100)
 
     def follow(_stopped: object) -> list[set[str]]:
-        raise hub_module.redis.ConnectionError
+        raise redis.ConnectionError
 
     monkeypatch.setattr("monitoring.events.follow", follow)
 

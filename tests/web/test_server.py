@@ -1,0 +1,115 @@
+"""The web process as it is deployed: uvicorn, real servers, a real session."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+
+from console.embedded.cluster import Cluster
+from tests.services import process_environment
+from validation.models import Run
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Server:
+    """One uvicorn on a port of its own, on the database of the test."""
+
+    def __init__(self, cluster: Cluster, **environment: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        name = connection.settings_dict["NAME"]
+        url = cluster.dsn.replace("/postgres?", f"/{name}?").replace("/switchyard?", f"/{name}?")
+        command = [sys.executable, "-m", "uvicorn", "console.asgi:application"]
+        command += ["--port", str(self.port), "--no-proxy-headers", "--log-level", "warning"]
+        self.process = subprocess.Popen(
+            [*command, "--timeout-graceful-shutdown", "5"],
+            env=process_environment(cluster) | {"DATABASE_URL": url} | environment,
+            cwd=ROOT,
+        )
+
+    async def ask(self, path: str, **headers: str) -> tuple[asyncio.StreamReader, int, str]:
+        """(what follows, status, headers) of one GET on a connection of its own."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n".encode())
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        self.kept = [*getattr(self, "kept", []), writer]  # closed with the server
+        return reader, int(head.split()[1]), head
+
+    async def listening(self) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await self.ask("/livez")
+                except OSError:
+                    assert self.process.poll() is None
+                    await asyncio.sleep(0.05)
+                else:
+                    return
+
+    def close(self) -> None:
+        for writer in getattr(self, "kept", []):
+            writer.transport.abort()
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.wait(15)
+
+
+@pytest.fixture
+async def server(services: Cluster) -> AsyncIterator[Server]:
+    started = Server(services, TRUSTED_PROXIES="")
+    try:
+        await started.listening()
+        yield started
+    finally:
+        started.close()
+
+
+# Plain fixtures: a thread's own database connection would outlive the test.
+@pytest.fixture
+def cookie(transactional_db: None) -> str:
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("ada"))
+    return f"sessionid={browser.cookies['sessionid'].value}"
+
+
+@pytest.fixture
+def run(transactional_db: None) -> Run:
+    return Run.objects.create(state="running", title="seen", total=3, origin="api")
+
+
+async def test_live_data_reaches_a_browser_and_sigterm_ends_it_at_once(
+    cookie: str, run: Run, server: Server
+) -> None:
+    stream, status, head = await server.ask(f"/events?topics=run:{run.pk}", Cookie=cookie)
+    assert status == 200
+    assert "text/event-stream" in head
+    async with asyncio.timeout(30):
+        await stream.readuntil(b'hx-target="#run-')
+        os.kill(server.process.pid, signal.SIGTERM)
+        assert (await stream.read()).endswith(b"0\r\n\r\n")
+    # Uvicorn's own patience with open streams is five seconds; none of it is needed.
+    assert await asyncio.to_thread(server.process.wait, 4) in {0, -signal.SIGTERM}
+
+
+async def test_pages_health_and_refusals_as_deployed(server: Server) -> None:
+    _, status, head = await server.ask("/validations/")
+    assert (status, "location: /sign-in/?next=/validations/" in head) == (302, True)
+    reader, status, head = await server.ask("/readyz?verbose")
+    assert status == 200, await reader.read(500)
+    assert (await server.ask("/events?topics=runs"))[1] == 401
+    _, status, head = await server.ask("/sign-in/", **{"X-Forwarded-Proto": "https"})
+    assert status == 200
+    assert "script-src 'self'" in head
