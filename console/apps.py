@@ -1,7 +1,4 @@
-"""Registers the console itself: what it serves, its checks and commands."""
-
-from importlib import import_module
-from importlib.util import find_spec
+"""Registers what every process of the console needs: its checks, and the broker its tasks ring."""
 
 from django.apps import AppConfig
 
@@ -11,7 +8,4 @@ class ConsoleConfig(AppConfig):
     verbose_name = "Switchyard"
 
     def ready(self) -> None:
-        # Registering happens on import: system checks, and the topics of the live pages.
-        for package, module in (("console", "checks"), ("console.pages", "topics")):
-            if find_spec(package) and find_spec(f"{package}.{module}"):
-                import_module(f"{package}.{module}")
+        from console import celery, checks  # noqa: F401, PLC0415 - importing registers; needs settings

@@ -25,6 +25,7 @@ from console.bridge import BridgeConfig, Message, Receive, Scope, Send, WsgiBrid
 # This sets up the apps; what follows imports models.
 _django = get_wsgi_application()
 
+import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above

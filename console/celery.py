@@ -26,7 +26,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    worker_soft_shutdown_timeout=8,
+    worker_soft_shutdown_timeout=5,
     worker_enable_soft_shutdown_on_idle=False,
     worker_hijack_root_logger=False,
     worker_send_task_events=False,

@@ -50,6 +50,8 @@ class Ledger:
         self._connect = connect
         self._worker = worker
         self._open: psycopg.Connection[Any] | None = None
+        self._profiles: dict[str, int] = {}
+        self._fields: dict[tuple[Check, ...], str] = {}
 
     def close(self) -> None:
         if self._open is not None:
@@ -104,11 +106,12 @@ class Ledger:
         counts = Counter(outcome.verdict.value for outcome in outcomes)
         closing = (*(counts[v] for v in _VERDICTS), claim.chunk, claim.fence)
         connection = self._connection
+        lines = self._copy_lines(claim, outcomes)
         with connection.transaction(), connection.cursor() as cursor:
             if cursor.execute(_CLOSE, closing).rowcount != 1:
                 return False
             with cursor.copy(_COPY) as copy:
-                copy.write(_copy_lines(claim, outcomes))
+                copy.write(lines)
         connection.execute(_FINISH, (claim.run,))
         return True
 
@@ -134,9 +137,40 @@ class Ledger:
         elif attempts < MAX_ATTEMPTS:
             self._connection.execute(_READY_AGAIN, (chunk,))
         else:
-            self._connection.execute(_QUARANTINE, {"id": chunk, "run": run, "ordinal": first})
+            poison = {"id": chunk, "run": run, "ordinal": first, "profile": self._profile(())}
+            self._connection.execute(_QUARANTINE, poison)
             return run
         return None
+
+    def _copy_lines(self, claim: Claim, outcomes: Sequence[Outcome]) -> bytes:
+        run = claim.run
+        return "".join(
+            [
+                f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
+                f"\t{_escaped(o.node)}\t{o.ms:.3f}\t{self._checks(o.checks)}\n"
+                for ordinal, o in enumerate(outcomes, claim.first)
+            ]
+        ).encode()
+
+    def _checks(self, checks: tuple[Check, ...]) -> str:
+        """The fields `profile_id` and `details`. Most items of a run share theirs."""
+        fields = self._fields.get(checks)
+        if fields is None:
+            if len(self._fields) >= _FIELDS_KEPT:
+                self._fields.clear()
+            fields = f"{self._profile(checks)}\t{_details(checks)}"
+            self._fields[checks] = fields
+        return fields
+
+    def _profile(self, checks: tuple[Check, ...]) -> int:
+        """Committed before the results that name it, so that workers never wait for each other."""
+        text = " ".join([f"{check.name}:{check.status}" for check in checks])
+        if text not in self._profiles:
+            self._connection.execute(_ADD_PROFILE, (text,))
+            row = self._connection.execute(_FIND_PROFILE, (text,)).fetchone()
+            assert row is not None  # noqa: S101 - profiles are never deleted
+            self._profiles[text] = row[0]
+        return self._profiles[text]
 
     def _ours(self, statement: str, params: Sequence[object]) -> bool:
         return self._connection.execute(statement, params).rowcount == 1
@@ -215,32 +249,29 @@ WITH closed AS (
     UPDATE validation_chunk
     SET state = 'done', closed_at = now(), lease_until = NULL, error = 1 WHERE id = %(id)s
 )
-INSERT INTO validation_result (run_id, ordinal, subject, verdict, level, reason, node, ms, checks)
-SELECT run_id, ordinal, subject, 'error', 0, 'poison', '', 0, '[]'
+INSERT INTO validation_result
+    (run_id, ordinal, subject, verdict, level, reason, node, ms, profile_id)
+SELECT run_id, ordinal, subject, 'error', 0, 'poison', '', 0, %(profile)s
 FROM validation_item WHERE run_id = %(run)s AND ordinal = %(ordinal)s
 """
 
 _COPY = """
-COPY validation_result (run_id, ordinal, subject, verdict, level, reason, node, ms, checks)
+COPY validation_result
+    (run_id, ordinal, subject, verdict, level, reason, node, ms, profile_id, details)
 FROM STDIN
 """
 
-
-def _copy_lines(claim: Claim, outcomes: Sequence[Outcome]) -> bytes:
-    run = claim.run
-    return "".join(
-        [
-            f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
-            f"\t{_escaped(o.node)}\t{o.ms:.3f}\t{_checks_json(o.checks)}\n"
-            for ordinal, o in enumerate(outcomes, claim.first)
-        ]
-    ).encode()
+_ADD_PROFILE = "INSERT INTO validation_checkprofile (text) VALUES (%s) ON CONFLICT DO NOTHING"
+_FIND_PROFILE = "SELECT id FROM validation_checkprofile WHERE text = %s"
+_FIELDS_KEPT = 4_096
 
 
-@lru_cache(maxsize=4_096)
-def _checks_json(checks: tuple[Check, ...]) -> str:
-    """Checks as JSON in COPY's escaping. Most items of a run share theirs."""
-    return _escaped(msgspec.json.encode(checks).decode().replace("\\u0000", "\\ufffd"))
+def _details(checks: tuple[Check, ...]) -> str:
+    """Details by position as JSON in COPY's escaping, or COPY's null. jsonb has no NUL."""
+    details = {str(n): check.detail for n, check in enumerate(checks) if check.detail}
+    if not details:
+        return "\\N"
+    return _escaped(msgspec.json.encode(details).decode().replace("\\u0000", "\\ufffd"))
 
 
 @lru_cache(maxsize=1_024)

@@ -1,7 +1,5 @@
 """Runs, their items, the chunks that workers claim, and one result an item."""
 
-from typing import Any
-
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -132,7 +130,21 @@ class Item(models.Model):
         return self.subject
 
 
+class CheckProfile(models.Model):
+    """The names and statuses of one list of checks, which thousands of results share."""
+
+    # "answered:pass hash:pass receipt:skip", in the order in which they were computed.
+    text = models.TextField(unique=True)
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class ResultQuerySet(models.QuerySet["Result"]):
+    def with_checks(self) -> "ResultQuerySet":
+        """Reads what `checks` needs in the same query."""
+        return self.select_related("profile")
+
     def not_valid(self) -> "ResultQuerySet":
         return self.exclude(verdict="valid")
 
@@ -155,8 +167,12 @@ class Result(models.Model):
     reason = models.CharField(max_length=40)
     node = models.CharField(max_length=120)
     ms = models.FloatField()
-    # [{"name", "status", "detail"}, …] as validators computed them.
-    checks: "models.JSONField[list[dict[str, Any]], list[dict[str, Any]]]" = models.JSONField()
+    # No constraint, as above; `checks` puts the two together.
+    profile = models.ForeignKey(
+        CheckProfile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
+    )
+    # Details by position, of the checks that have one; null where none has.
+    details = models.JSONField(null=True)
 
     objects = ResultQuerySet.as_manager()
 
@@ -171,3 +187,20 @@ class Result(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject}: {self.verdict}"
+
+    @property
+    def checks(self) -> list[dict[str, str]]:
+        """[{"name", "status", "detail"}, …] in the order in which they were computed."""
+        details = self.details or {}
+        named = (entry.partition(":") for entry in self.profile.text.split())
+        return [
+            {"name": name, "status": status, "detail": details.get(str(position), "")}
+            for position, (name, _, status) in enumerate(named)
+        ]
+
+    @checks.setter
+    def checks(self, found: list[dict[str, str]]) -> None:
+        text = " ".join(f"{check['name']}:{check['status']}" for check in found)
+        self.profile = CheckProfile.objects.get_or_create(text=text)[0]
+        details = {str(n): check["detail"] for n, check in enumerate(found) if check["detail"]}
+        self.details = details or None

@@ -214,13 +214,14 @@ def items_page(
     """At most `limit` items after ordinal `after`. `verdict`: also "waiting" or "not_valid"."""
     if verdict in {"", "waiting"} and not reason:
         return _all_items(run, after, limit, waiting_only=verdict == "waiting")
-    results = _filtered(run, verdict, reason).filter(ordinal__gt=after).order_by("ordinal")[:limit]
+    results = _filtered(run, verdict, reason).with_checks().filter(ordinal__gt=after)
+    results = results.order_by("ordinal")[:limit]
     return [ItemRow(ordinal=r.ordinal, subject=r.subject, result=r) for r in results]
 
 
 def results_page(run: Run, *, after: int = -1, limit: int = 2_000) -> list[Result]:
     """The next results in order of ordinal: what exports page by."""
-    rows = Result.objects.filter(run_id=run.pk, ordinal__gt=after).order_by("ordinal")
+    rows = Result.objects.with_checks().filter(run_id=run.pk, ordinal__gt=after).order_by("ordinal")
     return list(rows[:limit])
 
 
@@ -333,7 +334,8 @@ def _all_items(run: Run, after: int, limit: int, *, waiting_only: bool) -> list[
     if not page:
         return []
     span = (page[0].ordinal, page[-1].ordinal)
-    found = {r.ordinal: r for r in Result.objects.filter(run_id=run.pk, ordinal__range=span)}
+    results = Result.objects.with_checks().filter(run_id=run.pk, ordinal__range=span)
+    found = {result.ordinal: result for result in results}
     return [
         ItemRow(ordinal=i.ordinal, subject=i.subject, result=found.get(i.ordinal)) for i in page
     ]
