@@ -197,10 +197,3 @@ class Result(models.Model):
             {"name": name, "status": status, "detail": details.get(str(position), "")}
             for position, (name, _, status) in enumerate(named)
         ]
-
-    @checks.setter
-    def checks(self, found: list[dict[str, str]]) -> None:
-        text = " ".join(f"{check['name']}:{check['status']}" for check in found)
-        self.profile = CheckProfile.objects.get_or_create(text=text)[0]
-        details = {str(n): check["detail"] for n, check in enumerate(found) if check["detail"]}
-        self.details = details or None

@@ -13,6 +13,7 @@ from tests.access.conftest import (  # noqa: F401 - fixtures, found by name
     quick_passwords,
     static_root,
 )
+from tests.records import check_fields
 from validation.models import Result, Run
 
 
@@ -47,11 +48,10 @@ def finished_run(db: None) -> Callable[..., Run]:
                 reason="ok" if n else "hash_mismatch",
                 node="node:8545",
                 ms=1.5,
+                **check_fields([{"name": "hash", "status": "pass", "detail": "=1+1"}]),
             )
             for n in range(count)
         ]
-        for result in results:
-            result.checks = [{"name": "hash", "status": "pass", "detail": "=1+1"}]
         Result.objects.bulk_create(results)
         return run
 

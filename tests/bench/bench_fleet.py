@@ -41,7 +41,7 @@ def celery_alone(fleet: Fleet) -> float:
     for _ in range(MESSAGES):
         app.send_task("celery.accumulate", ignore_result=True)
     broker = redis.Redis.from_url(fleet.cluster.broker.url)
-    waiting = int(broker.llen("switchyard"))  # type: ignore[arg-type]
+    waiting = int(broker.llen("switchyard"))
     started = time.perf_counter()
     wait_until(lambda: not broker.llen("switchyard"), within_s=120, what="the queue is empty")
     broker.close()

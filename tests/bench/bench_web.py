@@ -43,21 +43,17 @@ def _prepare() -> tuple[str, str]:
     from django.core.management import call_command
     from django.test import Client
 
-    from validation.models import Chunk, Item, Result, Run
+    from validation.models import CheckProfile, Chunk, Item, Result, Run
 
     call_command("migrate", verbosity=0)
     run = Run.objects.create(state="running", title="bench", total=400, origin="cli")
     Chunk.objects.create(run=run, first=0, size=200, state="done", valid=200)
     Item.objects.bulk_create(Item(run=run, ordinal=n, subject=f"block:{n}") for n in range(400))
-    results = [
-        Result(
-            run=run, ordinal=n, subject=f"block:{n}", verdict="valid", level=2, reason="ok", ms=1.5
-        )
-        for n in range(200)
-    ]
-    for result in results:
-        result.checks = []
-    Result.objects.bulk_create(results)
+    profile = CheckProfile.objects.create(text="answered:pass hash:pass")
+    valid = {"verdict": "valid", "level": 2, "reason": "ok", "ms": 1.5, "profile": profile}
+    Result.objects.bulk_create(
+        Result(run=run, ordinal=n, subject=f"block:{n}", **valid) for n in range(200)
+    )
     browser = Client()
     browser.force_login(User.objects.create_superuser("bench"))
     return f"sessionid={browser.cookies['sessionid'].value}", "/workers/"

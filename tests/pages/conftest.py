@@ -13,6 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from monitoring import snapshots, valkey
+from tests.records import check_fields
 from validation.models import VERDICTS, Chunk, ChunkState, Item, Result, Run, RunState
 
 Mix = dict[str, tuple[str, int]]
@@ -162,7 +163,7 @@ def _result(run: Run, ordinal: int, subject: str, verdict: str, reason: str) -> 
         reason=reason,
         node="node.example:8545",
         ms=12.5,
-        checks=[{"name": "header_hash", "status": status, "detail": "computed <0xab>"}],
+        **check_fields([{"name": "header_hash", "status": status, "detail": "computed <0xab>"}]),
     )
 
 
