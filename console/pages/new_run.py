@@ -19,7 +19,7 @@ from validation.models import RunState
 from validation.services import MalformedItems, RunRefused
 from validation.subjects import MAX_RANGE, Malformed, Subject, read_lines
 
-PREVIEW_CHARACTERS = 400_000
+PREVIEW_CHARACTERS = 2_000_000
 _SHOWN = 5
 _KINDS = {
     "tx": ("transaction", "transactions"),

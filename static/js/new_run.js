@@ -2,7 +2,7 @@
 (() => {
   "use strict";
 
-  const PREVIEW_CHARACTERS = 400_000;
+  const PREVIEW_CHARACTERS = 2_000_000;
   const THIN = "\u202f";
   const grouped = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, THIN);
   const find = (id) => document.getElementById(id);

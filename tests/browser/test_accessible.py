@@ -20,6 +20,15 @@ _TARGETS = """
   .filter(([, box]) => box.height < least || box.width < 24)
   .map(([html, box]) => `${html} ${box.width}x${box.height}`)
 """
+_RAGGED = """
+[...document.querySelectorAll('table')].filter((table) => {
+  const isShown = (cell) => getComputedStyle(cell).display !== 'none';
+  const shown = (row) => [...row.cells].filter(isShown).length;
+  const head = table.tHead?.rows[0];
+  if (!head || getComputedStyle(table.tHead).position !== 'static') return false;
+  return [...table.tBodies[0].rows].some((row) => shown(row) !== shown(head));
+}).map((table) => table.outerHTML.slice(0, 200))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,7 @@ def test_nothing_scrolls_sideways(new_tab: NewTab, addresses: list[str], width: 
         tab.goto(address)
         over = tab.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert over <= 0, (address, over)
+        assert tab.evaluate(_RAGGED) == [], address
 
 
 def test_targets_are_large_enough_for_a_finger(new_tab: NewTab, addresses: list[str]) -> None:
