@@ -162,14 +162,13 @@ def verdict_meter(counts: Sequence[tuple[str, int]], total: int) -> SafeString:
 
     Two invalid of a million are seen too: a part is never thinner than `_LEAST_PART`.
     """
-    least = {code: _LEAST_PART for code, n in counts if 0 < 100 * n < _LEAST_PART * total}
-    wide = sum(n for code, n in counts if code not in least)
-    rest = (100 * sum(n for _, n in counts) / total if total else 0) - sum(least.values())
+    shares = [(code, 100 * n / total if total else 0) for code, n in counts]
+    widths = [(code, max(share, _LEAST_PART) if share else 0) for code, share in shares]
+    fit = min(1, 100 / (sum(width for _, width in widths) or 1))
     at, bars = 0.0, []
-    for code, number in counts:
-        width = least.get(code, max(rest, 0) * number / wide if wide else 0)
-        bars.append((f"{at:.3f}", f"{width:.3f}", VERDICTS[code].glyph))
-        at += width
+    for code, width in widths:
+        bars.append((f"{at:.3f}", f"{width * fit:.3f}", VERDICTS[code].glyph))
+        at += width * fit
     said = ", ".join(f"{n} {VERDICTS[code].word.lower()}" for code, n in counts if n) or "none yet"
     return format_html(
         '<svg class="meter meter-tall" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
