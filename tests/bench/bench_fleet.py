@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import redis
 from celery import Celery
 
@@ -49,8 +50,11 @@ def celery_alone(fleet: Fleet) -> float:
 
 
 def first_result_ms(fleet: Fleet) -> float:
-    """From the run's commit to its end, one item, the fleet otherwise idle."""
-    run = fleet.start_run(1)
+    """From the click to the end of a run of one item, the fleet otherwise idle."""
+    from validation import services
+    from validation.subjects import parse_subject
+
+    run = services.start_run([parse_subject("block:100")], level=2, origin="cli").pk
     wait_until(lambda: fleet.finished(run), within_s=20, what="the run ends")
     [(ms,)] = fleet.rows(
         "SELECT 1000 * extract(epoch FROM finished_at - created_at)::float FROM validation_run "
@@ -89,6 +93,8 @@ def main() -> None:
         )
         show("addresses through the fleet", addresses, unit="items/s", goal="5 000")
     with servers() as cluster, Fleet(cluster=cluster, node_options=("--latency-ms", "5")) as fleet:
+        os.environ.update(fleet.environment)
+        django.setup()
         first_result_ms(fleet)
         first = interleaved({"one item": lambda: first_result_ms(fleet)})
         show("first result, node 5 ms away", first, unit="ms", goal="50")
