@@ -69,6 +69,27 @@ def test_rows_by_keys(tab: Page, stuck_run: str) -> None:
     tab.wait_for_url("**/items/0/")
 
 
+def test_an_update_keeps_the_chosen_row_and_an_open_menu(tab: Page) -> None:
+    tab.goto("/validations/new/")
+    tab.get_by_label("Subjects").fill("block:0-49")
+    tab.get_by_role("button", name="Start 50 items").click()
+    expect(tab.locator("#run-live .state").first).to_contain_text("Done", timeout=20_000)
+    tab.keyboard.press("j")
+    tab.locator("#run-actions summary").click()
+    for region in ("run-items", "run-actions"):
+        # What the stream and the table's own refresh do: the same element again, as first drawn.
+        tab.evaluate(
+            """(id) => fetch(location.href).then((r) => r.text()).then((html) => htmx.swap({
+                 text: `<hx-partial hx-target="#${id}" hx-swap="outerMorph">${
+                   new DOMParser().parseFromString(html, 'text/html').getElementById(id).outerHTML
+                 }</hx-partial>`, target: document.body, swap: 'none', sourceElement: document.body,
+               }))""",
+            region,
+        )
+    expect(tab.locator("tr[data-current]")).to_have_count(1)
+    expect(tab.get_by_role("link", name="CSV, for spreadsheets")).to_be_visible()
+
+
 def test_the_skip_link_is_first_and_leads_to_the_content(tab: Page) -> None:
     tab.goto("/")
     tab.keyboard.press("Tab")
