@@ -42,5 +42,7 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
-        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+        "loggers": {name: {"level": "WARNING"} for name in _QUIET}
+        # Anyone on the network can cause it, and each would write a traceback.
+        | {"django.security.DisallowedHost": {"level": "CRITICAL"}},
     }

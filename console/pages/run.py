@@ -15,7 +15,7 @@ from validation import services
 from validation.models import VERDICTS, Run, RunState
 from validation.validators import REASONS
 
-PAGE = 100
+PAGE = 50
 TEMPLATE = "console/run.html"
 REGIONS = ("live", "actions")
 _FILTERS = ("not_valid", *VERDICTS, "waiting")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 
 from django import template
 from django.templatetags.static import static
@@ -56,6 +57,7 @@ def plus(value: int, other: int) -> int:
 
 
 @register.simple_tag
+@cache  # of few values, drawn hundreds of times a page
 def icon(name: str) -> SafeString:
     """A Lucide icon. Decoration: the words beside it carry the meaning."""
     sprite = static("vendor/lucide-1.62.0/icons.svg")
@@ -65,11 +67,13 @@ def icon(name: str) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def glyph(name: str) -> SafeString:
     return format_html('<svg aria-hidden="true"><use href="{}#{}"/></svg>', _glyphs(), name)
 
 
 @register.simple_tag
+@cache
 def state(value: State) -> SafeString:
     """Glyph, word, effect and colour of one state."""
     words = f"{value.word} · {value.effect}" if value.effect else value.word
@@ -79,6 +83,7 @@ def state(value: State) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def verdict(code: str) -> SafeString:
     return state(VERDICTS[code])
 
@@ -91,11 +96,13 @@ def verdict_of(code: str, number: int) -> SafeString:
 
 
 @register.simple_tag
+@cache
 def check_status(code: str) -> SafeString:
     return state(CHECKS[code])
 
 
 @register.simple_tag
+@cache
 def token_state(code: str) -> SafeString:
     return state(TOKENS[code])
 
@@ -121,6 +128,7 @@ def seconds_ago(age_s: float) -> SafeString | str:
 
 
 @register.simple_tag
+@cache
 def ladder(level: int) -> SafeString:
     """The trust ladder as six rungs, those up to `level` filled, and in words."""
     rungs = format_html_join(

@@ -67,13 +67,13 @@ def test_filters(
 def test_items_page_by_key(operator: Client, see: See, made_run: Callable[..., Run]) -> None:
     run = made_run(250, mix={"valid": ("ok", 250)})
     first = see(operator, f"/validations/{run.pk}/")
-    assert "Showing 100 of 250" in first.text
-    assert "?after=99" in first.hrefs()
+    assert "Showing 50 of 250" in first.text
+    assert "?after=49" in first.hrefs()
     last = see(operator, f"/validations/{run.pk}/?after=199")
     assert "Showing 50 of 250" in last.text
     assert "block:200" in last.text
     assert "rel" not in last.hrefs()
-    assert "Next 100" not in last.text
+    assert "Next 50" not in last.text
 
 
 def test_a_filtered_page_keeps_its_filter(
