@@ -81,7 +81,7 @@ def test_a_filtered_page_keeps_its_filter(
 ) -> None:
     run = made_run(150, mix={"error": ("node_timeout", 150)})
     page = see(operator, f"/validations/{run.pk}/?verdict=error&reason=node_timeout")
-    assert "?verdict=error&reason=node_timeout&after=99" in page.hrefs()
+    assert "?verdict=error&reason=node_timeout&after=49" in page.hrefs()
 
 
 def test_htmx_gets_the_items_alone(
