@@ -29,6 +29,7 @@ import console.pages.topics  # noqa: E402, F401 - importing registers the live r
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
+from validation import tasks  # noqa: E402 - as above
 
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Handler = Callable[[int, FrameType | None], Any]
@@ -58,6 +59,7 @@ class Web:
 
     async def _live(self, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, tasks.dial)
         end_streams_on_sign_out(self.hub, loop)
         _before_shutdown(loop, self.hub)
         while True:

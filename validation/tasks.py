@@ -5,7 +5,7 @@ import os
 import kombu.exceptions
 import psycopg
 import structlog
-from celery import shared_task
+from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
 
@@ -51,6 +51,15 @@ def ring(chunks: int) -> None:
     try:
         for _ in range(min(chunks, fleet_size())):
             drain.apply_async(retry=False)
+    except _BROKER_DOWN as exc:
+        log.warning("broker.unreachable", error=type(exc).__name__)
+
+
+def dial() -> None:
+    """Connects to the broker ahead of the first wake-up, which would wait half a second."""
+    try:
+        with current_app.producer_or_acquire() as producer:
+            producer.connection.ensure_connection(max_retries=1, timeout=1)
     except _BROKER_DOWN as exc:
         log.warning("broker.unreachable", error=type(exc).__name__)
 
