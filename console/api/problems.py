@@ -1,10 +1,10 @@
 """Errors of the API: `application/problem+json`, mapped once from whatever was raised."""
 
+import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import structlog
 from django.core.exceptions import (
     PermissionDenied,
@@ -72,7 +72,8 @@ def respond(problem: Problem) -> HttpResponse:
     if problem.status in {429, 503}:
         headers.setdefault("Retry-After", "2")
     return HttpResponse(
-        msgspec.json.encode(body),
+        # Half a surrogate pair, echoed from what the caller sent, has no UTF-8: it becomes "?".
+        json.dumps(body, ensure_ascii=False).encode(errors="replace"),
         status=problem.status,
         content_type="application/problem+json",
         headers=headers | {"Cache-Control": "no-store"},

@@ -102,6 +102,31 @@ def test_accept_valid_starts_the_good_ones(operator: Client) -> None:
     assert Run.objects.get().malformed_count == 1
 
 
+@pytest.mark.parametrize("strange", ["\x00", "\ud800"])
+@pytest.mark.parametrize(("query", "status"), [("", 422), ("?accept=valid", 202)])
+def test_characters_that_cannot_be_kept_are_replaced(
+    operator: Client, strange: str, query: str, status: int
+) -> None:
+    response = post(operator, {"items": ["block:1", f"a{strange}b"]}, query=query)
+    assert response.status_code == status
+    kept = Run.objects.get().malformed if query else response.json()["malformed"]
+    assert [(m["line"], m["text"]) for m in kept] == [(2, "a\ufffdb")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"items": ["head"], "title": "a\ud800b"},
+        {"items": ["head"], "level": "\ud800"},
+        {"items": ["head"], "\ud800": 1},
+    ],
+)
+def test_a_refusal_can_name_what_utf8_cannot_write(operator: Client, body: object) -> None:
+    response = post(operator, body)
+    assert response.status_code == 422
+    assert response.json()["detail"]
+
+
 @pytest.mark.parametrize("level", [-1, 6, 2.5, "high", True, "2"])
 def test_a_level_that_is_none_is_named_with_its_value(operator: Client, level: object) -> None:
     response = post(operator, {"items": ["head"], "level": level})

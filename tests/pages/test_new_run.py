@@ -107,6 +107,13 @@ def test_malformed_lines_make_a_draft(operator: Client, see: See) -> None:
     assert f"/validations/{run.pk}/discard/" in page.hrefs()
 
 
+def test_a_malformed_line_of_a_binary_file_makes_a_draft_too(operator: Client, see: See) -> None:
+    file = SimpleUploadedFile("a.bin", b"block:1\na\x00b")
+    _post(operator, source="file", file=file)
+    page = see(operator, f"/validations/{Run.objects.get().pk}/")
+    assert "a\ufffdb" in page.text
+
+
 def test_the_preview_counts(operator: Client) -> None:
     text = f"{HASH}\nblock:1-1000\nnonsense"
     response = operator.post(f"{NEW}preview/", {"text": text}, headers={"HX-Request": "true"})

@@ -141,3 +141,9 @@ def test_the_largest_range_starts_at_once() -> None:
 
 def test_malformed_text_is_bounded() -> None:
     assert len(Malformed(line=1, text="x" * 5000, reason="").text) == 200
+
+
+def test_malformed_texts_can_be_kept_and_sent() -> None:
+    bad = Malformed(line=1, text="a\x00b\ud800c\udfff", reason="'\x00' and '\udcff' are none")
+    assert bad.text == "a\ufffdb\ufffdc\ufffd"
+    assert bad.reason == "'\ufffd' and '\ufffd' are none"

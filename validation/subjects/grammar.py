@@ -11,6 +11,8 @@ MAX_BLOCK_NUMBER = 2**63 - 1
 
 _TEXT_SHOWN = 80
 _MALFORMED_TEXT = 200
+# NUL, which PostgreSQL's text refuses, and halves of surrogate pairs, which UTF-8 cannot write.
+_UNHELD = re.compile(r"[\x00\ud800-\udfff]").sub
 
 
 class Kind(StrEnum):
@@ -37,14 +39,18 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Malformed:
-    """A line, or a part of one, that names no subject: `line` counts from 1."""
+    """A line, or a part of one, that names no subject: `line` counts from 1.
+
+    Its texts can be kept and sent: what neither PostgreSQL nor UTF-8 can hold is replaced.
+    """
 
     line: int
     text: str
     reason: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", self.text[:_MALFORMED_TEXT])
+        object.__setattr__(self, "text", _UNHELD("\ufffd", self.text[:_MALFORMED_TEXT]))
+        object.__setattr__(self, "reason", _UNHELD("\ufffd", self.reason))
 
 
 class SubjectError(ValueError):
