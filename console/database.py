@@ -8,6 +8,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from console import env
 
+# A network that drops packets silently would otherwise hold a worker for a quarter of an hour.
+_NEVER_FOR_EVER = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 _LAST_PORT = 65535
 _DJANGO_NAMES = {
     "dbname": "NAME",
@@ -35,7 +43,7 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
         django: str(parts.pop(libpq)) for libpq, django in _DJANGO_NAMES.items() if libpq in parts
     }
     # What is left (sslmode, options, …) is libpq's; the pool settings join it, never replace it.
-    settings["OPTIONS"] = {"connect_timeout": 5} | parts
+    settings["OPTIONS"] = _NEVER_FOR_EVER | parts
     settings["DISABLE_SERVER_SIDE_CURSORS"] = True
     if pooled:
         settings["OPTIONS"]["pool"] = {
@@ -55,15 +63,18 @@ def _check_port(port: str) -> None:
         raise ValueError(port)
 
 
-def redis_url(name: str) -> str:
+def cache_url() -> str:
+    return _server_url("REDIS_URL", {"redis", "rediss", "unix"})
+
+
+def broker_url() -> str:
+    schemes = {"redis", "rediss", "redis+socket", "amqp", "amqps"}
+    return _server_url("CELERY_BROKER_URL", schemes)
+
+
+def _server_url(name: str, schemes: set[str]) -> str:
     url = env.text(name)
-    if url and urlsplit(url).scheme not in {
-        "redis",
-        "rediss",
-        "unix",
-        "redis+socket",
-        "amqp",
-        "amqps",
-    }:
-        env.refuse(name, "…", "a URL that starts with redis://, rediss:// or unix://")
+    if url and urlsplit(url).scheme not in schemes:
+        known = ", ".join(f"{scheme}://" for scheme in sorted(schemes))
+        env.refuse(name, "…", f"a URL that starts with one of {known}")
     return url

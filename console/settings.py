@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.csp import CSP
 
 from console import env
-from console.database import database_settings, redis_url
+from console.database import broker_url, cache_url, database_settings
 from console.logs import logging_settings
 from validation.rpc.endpoints import NodeUrl
 
@@ -82,8 +82,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis: the cache and telemetry may evict, the broker never.
-REDIS_URL = redis_url("REDIS_URL")
-CELERY_BROKER_URL = redis_url("CELERY_BROKER_URL")
+REDIS_URL = cache_url()
+CELERY_BROKER_URL = broker_url()
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -141,6 +141,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 NODES = tuple(
     env.parsed("NODE_URLS", NodeUrl.parse, env.listed("NODE_URLS"), "a list of node URLs")
 )
+if len(set(NODES)) < len(NODES):
+    env.refuse("NODE_URLS", "…", "a list without repetitions")
 NODE_CHAIN_ID = env.optional_integer("NODE_CHAIN_ID", low=1, high=2**63)
 NODE_PRIVATE_NETWORKS = tuple(env.networks("NODE_PRIVATE_NETWORKS"))
 # Calls in flight a node over the whole fleet, shared out to WORKERS processes.

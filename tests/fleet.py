@@ -22,7 +22,7 @@ from console.embedded.cluster import Cluster
 from tests.services import ROOT, process_environment
 
 _READY_S = 30
-_POLL_S = 0.02
+_POLL_S = 0.05
 
 
 def free_port() -> int:
@@ -50,6 +50,7 @@ class Fleet:
     environment: dict[str, str] = field(default_factory=dict)
     log: Path = field(init=False)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _watching: psycopg.Connection[Any] | None = None
 
     def __enter__(self) -> Self:
         self.log = self.cluster.places.var / "fleet.log"
@@ -97,6 +98,8 @@ class Fleet:
             return []
 
     def stop(self) -> None:
+        if self._watching is not None:
+            self._watching.close()
         for name in ("beat", "worker", "node"):
             process = self._processes.pop(name, None)
             if process is None:
@@ -130,8 +133,9 @@ class Fleet:
         return int(done.stdout)
 
     def rows(self, query: str, *params: object) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.cluster.dsn, connect_timeout=5) as connection:
-            return connection.execute(query, params).fetchall()
+        if self._watching is None or self._watching.broken or self._watching.closed:
+            self._watching = psycopg.connect(self.cluster.dsn, connect_timeout=5, autocommit=True)
+        return self._watching.execute(query, params).fetchall()
 
     def done(self, run: int) -> int:
         """Items with a closed chunk; -1 while the database does not answer."""

@@ -14,12 +14,15 @@ from typing import Any
 import msgspec
 import psycopg
 
+from validation.models import VERDICTS
 from validation.validators import Check, Outcome
 
 LEASE_S = 6.0
 # A chunk whose worker died once is watched more closely, so that its neighbours wait less.
 RETRY_LEASE_S = 3.0
 HEARTBEAT_S = 1.0
+# After a restart of the database, living workers get this long to renew what lapsed meanwhile.
+RESTART_GRACE_S = 3.0
 MAX_ATTEMPTS = 5
 _EXPIRED_AT_ONCE = 50
 
@@ -46,8 +49,11 @@ class Ledger:
     Not for use by two threads at once: the caller serialises.
     """
 
-    def __init__(self, connect: Connect, worker: str) -> None:
+    def __init__(
+        self, connect: Connect, worker: str, *, restart_grace_s: float = RESTART_GRACE_S
+    ) -> None:
         self._connect = connect
+        self._restart_grace_s = restart_grace_s
         self._worker = worker
         self._open: psycopg.Connection[Any] | None = None
         self._profiles: dict[str, int] = {}
@@ -62,6 +68,9 @@ class Ledger:
     def _connection(self) -> psycopg.Connection[Any]:
         if self._open is None or self._open.closed or self._open.broken:
             self._open = self._connect()
+            # It may be another server now, after a failover or a restore.
+            self._profiles.clear()
+            self._fields.clear()
         return self._open
 
     def claim(self) -> Claim | None:
@@ -73,9 +82,12 @@ class Ledger:
             if row is None:
                 return None
             chunk, run, first, size, fence, attempts = row
-            level, node_urls, subjects = self._connection.execute(
+            level, node_urls, subjects, started = self._connection.execute(
                 _LOAD, {"run": run, "first": first, "end": first + size}
-            ).fetchone() or (None, [], [])
+            ).fetchone() or (None, [], [], True)
+        if not started:
+            # After the commit: cancelling locks the run first and its chunks then.
+            self._connection.execute(_START, (run,))
         return Claim(
             chunk=chunk,
             run=run,
@@ -104,50 +116,49 @@ class Ledger:
         if len(outcomes) != len(claim.subjects):
             raise ValueError(f"{len(outcomes)} outcomes for {len(claim.subjects)} items")
         counts = Counter(outcome.verdict.value for outcome in outcomes)
-        closing = (*(counts[v] for v in _VERDICTS), claim.chunk, claim.fence)
+        closing = (*(counts[v] for v in VERDICTS), claim.chunk, claim.fence)
         connection = self._connection
         lines = self._copy_lines(claim, outcomes)
         with connection.transaction(), connection.cursor() as cursor:
-            if cursor.execute(_CLOSE, closing).rowcount != 1:
-                return False
-            with cursor.copy(_COPY) as copy:
-                copy.write(lines)
+            is_ours = cursor.execute(_CLOSE, closing).rowcount == 1
+            if is_ours:
+                with cursor.copy(_COPY) as copy:
+                    copy.write(lines)
+        # Also where it was closed before: perhaps by us, and only the answer was lost.
         connection.execute(_FINISH, (claim.run,))
-        return True
+        return is_ours
 
     def expire(self) -> int:
         """Takes back chunks whose lease ran out; returns how many can be claimed again.
 
         A chunk of many is split, so that an item that kills its worker is soon alone; alone it is
-        quarantined after MAX_ATTEMPTS as `error`, reason `poison`.
+        quarantined after MAX_ATTEMPTS as `error`, reason `poison`. Runs whose last worker died
+        between its commit and the run's end are ended here.
         """
         connection = self._connection
+        no_checks = self._profile(())
         with connection.transaction():
-            dead = connection.execute(_EXPIRED, (_EXPIRED_AT_ONCE,)).fetchall()
-            finished = {self._bury(*row) for row in dead}
-        for run in finished - {None}:
-            connection.execute(_FINISH, (run,))
+            bounds = (self._restart_grace_s, _EXPIRED_AT_ONCE)
+            dead = connection.execute(_EXPIRED, bounds).fetchall()
+            for chunk, run, first, size, attempts in dead:
+                if size > 1:
+                    step = isqrt(size)
+                    connection.execute(_SPLIT, {"id": chunk, "step": step})
+                elif attempts < MAX_ATTEMPTS:
+                    connection.execute(_READY_AGAIN, (chunk,))
+                else:
+                    poison = {"id": chunk, "run": run, "ordinal": first, "profile": no_checks}
+                    connection.execute(_QUARANTINE, poison)
+        connection.execute(_CANCEL_LEFT)
+        connection.execute(_FINISH_ALL)
         return len(dead)
-
-    def _bury(self, chunk: int, run: int, first: int, size: int, attempts: int) -> int | None:
-        """Decides about one expired chunk, its row locked by the caller."""
-        if size > 1:
-            step = max(1, isqrt(size))
-            self._connection.execute(_SPLIT, {"id": chunk, "step": step})
-        elif attempts < MAX_ATTEMPTS:
-            self._connection.execute(_READY_AGAIN, (chunk,))
-        else:
-            poison = {"id": chunk, "run": run, "ordinal": first, "profile": self._profile(())}
-            self._connection.execute(_QUARANTINE, poison)
-            return run
-        return None
 
     def _copy_lines(self, claim: Claim, outcomes: Sequence[Outcome]) -> bytes:
         run = claim.run
         return "".join(
             [
                 f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
-                f"\t{_escaped(o.node)}\t{o.ms:.3f}\t{self._checks(o.checks)}\n"
+                f"\t{_escaped(o.node[:_NODE_WIDTH])}\t{o.ms:.3f}\t{self._checks(o.checks)}\n"
                 for ordinal, o in enumerate(outcomes, claim.first)
             ]
         ).encode()
@@ -163,7 +174,9 @@ class Ledger:
         return fields
 
     def _profile(self, checks: tuple[Check, ...]) -> int:
-        """Committed before the results that name it, so that workers never wait for each other."""
+        """Committed before the results that name it: workers never wait for each other, and no
+        cached id can be rolled back. Never called within a transaction.
+        """
         text = " ".join([f"{check.name}:{check.status}" for check in checks])
         if text not in self._profiles:
             self._connection.execute(_ADD_PROFILE, (text,))
@@ -176,28 +189,32 @@ class Ledger:
         return self._connection.execute(statement, params).rowcount == 1
 
 
-_VERDICTS = ("valid", "invalid", "not_found", "unverifiable", "error")
-
 _CLAIM = """
 UPDATE validation_chunk c
 SET state = 'leased', fence = fence + 1, attempts = attempts + 1, worker = %s,
     lease_until = now() + make_interval(secs => CASE WHEN attempts > 0 THEN %s ELSE %s END)
 FROM (
-    SELECT id FROM validation_chunk WHERE state = 'ready'
-    ORDER BY priority, turn, id LIMIT 1 FOR UPDATE SKIP LOCKED
+    SELECT c.id FROM validation_chunk c JOIN validation_run r ON r.id = c.run_id
+    WHERE c.state = 'ready' AND r.state = 'running'
+    ORDER BY c.priority, c.turn, c.id LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 ) next
 WHERE c.id = next.id
 RETURNING c.id, c.run_id, c.first, c.size, c.fence, c.attempts
 """
 
 _LOAD = """
-WITH started AS (
-    UPDATE validation_run SET started_at = now() WHERE id = %(run)s AND started_at IS NULL
-)
 SELECT level, array(SELECT jsonb_array_elements_text(node_urls)), array(
     SELECT subject FROM validation_item
     WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
-) FROM validation_run WHERE id = %(run)s
+), started_at IS NOT NULL FROM validation_run WHERE id = %(run)s
+"""
+
+_START = "UPDATE validation_run SET started_at = now() WHERE id = %s AND started_at IS NULL"
+
+# The turn that is on: what comes back waits neither behind its own run nor behind a newer one.
+_TURN_NOW = """
+coalesce((SELECT min(turn) FROM validation_chunk n
+          WHERE n.state = 'ready' AND n.priority = c.priority), 0)
 """
 
 _RENEW = """
@@ -205,8 +222,9 @@ UPDATE validation_chunk SET lease_until = now() + make_interval(secs => %s)
 WHERE id = %s AND fence = %s AND state = 'leased'
 """
 
-_RELEASE = """
-UPDATE validation_chunk SET state = 'ready', attempts = attempts - 1, lease_until = NULL
+_RELEASE = f"""
+UPDATE validation_chunk c
+SET state = 'ready', attempts = attempts - 1, lease_until = NULL, turn = {_TURN_NOW}
 WHERE id = %s AND fence = %s AND state = 'leased'
 """
 
@@ -225,17 +243,35 @@ WHERE id = %s AND state = 'running' AND NOT EXISTS (
 )
 """
 
+_FINISH_ALL = """
+UPDATE validation_run r SET state = 'done', finished_at = now()
+WHERE state = 'running' AND NOT EXISTS (
+    SELECT FROM validation_chunk WHERE run_id = r.id AND state IN ('ready', 'leased')
+)
+"""
+
+# A chunk that was split while its run was being cancelled.
+_CANCEL_LEFT = """
+UPDATE validation_chunk c SET state = 'cancelled', lease_until = NULL
+FROM validation_run r
+WHERE r.id = c.run_id AND r.state = 'cancelled' AND c.state IN ('ready', 'leased')
+"""
+
 _EXPIRED = """
 SELECT id, run_id, first, size, attempts FROM validation_chunk
 WHERE state = 'leased' AND lease_until < now()
+  AND now() - pg_postmaster_start_time() > make_interval(secs => %s)
 ORDER BY lease_until LIMIT %s FOR UPDATE SKIP LOCKED
 """
 
-_READY_AGAIN = "UPDATE validation_chunk SET state = 'ready', lease_until = NULL WHERE id = %s"
+_READY_AGAIN = f"""
+UPDATE validation_chunk c SET state = 'ready', lease_until = NULL, turn = {_TURN_NOW} WHERE id = %s
+"""
 
-_SPLIT = """
+_SPLIT = f"""
 WITH old AS (
-    UPDATE validation_chunk SET state = 'split', lease_until = NULL WHERE id = %(id)s RETURNING *
+    UPDATE validation_chunk c SET state = 'split', lease_until = NULL, turn = {_TURN_NOW}
+    WHERE id = %(id)s RETURNING *
 )
 INSERT INTO validation_chunk (run_id, first, size, state, priority, turn, fence, attempts, worker,
                               valid, invalid, not_found, unverifiable, error)
@@ -264,6 +300,7 @@ FROM STDIN
 _ADD_PROFILE = "INSERT INTO validation_checkprofile (text) VALUES (%s) ON CONFLICT DO NOTHING"
 _FIND_PROFILE = "SELECT id FROM validation_checkprofile WHERE text = %s"
 _FIELDS_KEPT = 4_096
+_NODE_WIDTH = 120
 
 
 def _details(checks: tuple[Check, ...]) -> str:

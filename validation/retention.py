@@ -21,7 +21,10 @@ def forget_old_drafts() -> int:
 def forget_draft(pk: int) -> bool:
     """Deletes a draft with its items; False where it is no draft any more."""
     with transaction.atomic():
-        if not Run.objects.filter(pk=pk, state=RunState.DRAFT).delete()[0]:
+        # Locked first: whoever starts it at this moment waits, and finds it gone.
+        draft = Run.objects.select_for_update().filter(pk=pk, state=RunState.DRAFT).first()
+        if draft is None:
             return False
+        draft.delete()
         Item.objects.filter(run_id=pk).delete()
     return True

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, OuterRef
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from validation import retention, tasks
 from validation.models import (
@@ -30,6 +30,8 @@ MAX_ITEMS = 5_000_000
 MALFORMED_KEPT = 1_000
 RATE_WINDOW_S = 10
 _COPY_ROWS = 10_000
+# Five million items take a minute; a deployment bounds statements by less.
+_TAKE_TIME = "SET LOCAL statement_timeout = '10min'"
 
 
 class RunRefused(Exception):
@@ -126,7 +128,9 @@ def start_run(
 def start_draft(run: Run) -> Run:
     """Starts the good items of a draft that had malformed ones."""
     with transaction.atomic():
-        locked = Run.objects.select_for_update().get(pk=run.pk)
+        locked = Run.objects.select_for_update().filter(pk=run.pk).first()
+        if locked is None:
+            raise RunRefused(f"{run} was discarded: give its items again.")
         if locked.state != RunState.DRAFT:
             raise RunRefused(f"{locked} is {locked.get_state_display().lower()} already.")
         _release(locked)
@@ -143,7 +147,7 @@ def cancel_run(run: Run) -> Run:
     """Stops a run: what is validated stays, what a worker holds is refused when it comes back."""
     with transaction.atomic():
         stopped = Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
-            state=RunState.CANCELLED, finished_at=timezone.now()
+            state=RunState.CANCELLED, finished_at=Now()
         )
         if not stopped:
             run.refresh_from_db()
@@ -178,6 +182,7 @@ def retry_run(
             retry_of=run,
         )
         with connection.cursor() as cursor:
+            cursor.execute(_TAKE_TIME)
             sql, params = failed.values_list("ordinal", "subject").query.sql_with_params()
             cursor.execute(
                 "INSERT INTO validation_item (run_id, ordinal, subject) "
@@ -239,7 +244,8 @@ class _Intake:
     def copy(self, entries: Iterable[Subject | Malformed]) -> None:
         subjects = self._subjects(entries)
         total = 0
-        with connection.cursor() as cursor:
+        with connection.wrap_database_errors, connection.cursor() as cursor:
+            cursor.execute(_TAKE_TIME)
             copy_in = cursor.copy("COPY validation_item (run_id, ordinal, subject) FROM STDIN")
             with copy_in as copy:
                 while rows := list(islice(subjects, _COPY_ROWS)):

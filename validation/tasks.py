@@ -1,17 +1,15 @@
 """Celery's side: messages that only ring, and the signals that give each child its worker."""
 
-import os
-
 import kombu.exceptions
-import psycopg
 import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
 
+from monitoring import snapshots
 from validation import retention, wiring
 from validation.ledger import Ledger
-from validation.worker import Worker
+from validation.worker import DATABASE_AWAY, Worker
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +21,9 @@ _worker: Worker | None = None
 def drain() -> None:
     """Works off chunks for a while and rings again where there may be more."""
     try:
-        if _worker is not None and _worker.drain():
+        if _this_worker().drain():
             ring(1)
-    except psycopg.Error as exc:
+    except DATABASE_AWAY as exc:
         # The attendant looks again every two seconds; nothing is lost meanwhile.
         log.warning("database.unreachable", error=type(exc).__name__)
 
@@ -71,9 +69,16 @@ def fleet_size() -> int:
 @worker_process_init.connect
 def _start_worker(**_: object) -> None:
     """In the child, after the fork: threads, loops and connections do not survive one."""
+    _this_worker()
+
+
+def _this_worker() -> Worker:
+    """The worker of this process; a pool that does not fork sends no signal, and makes it here."""
     global _worker  # noqa: PLW0603 - a process is one worker
-    _worker = Worker(Ledger(wiring.connect, f"pid:{os.getpid()}"), wiring.fleet_engine())
-    _worker.start()
+    if _worker is None:
+        _worker = Worker(Ledger(wiring.connect, snapshots.worker_id()), wiring.fleet_engine())
+        _worker.start()
+    return _worker
 
 
 @worker_process_shutdown.connect

@@ -46,7 +46,7 @@ class FleetEngine:
         processes = max(processes, settings.WORKERS)
         if processes != self._processes:
             self._processes = processes
-            for engine in self._engines.values():
+            for engine in list(self._engines.values()):  # another thread may add one
                 engine.client.set_max_in_flight(max(1, settings.NODE_MAX_IN_FLIGHT // processes))
 
     def snapshot(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class FleetEngine:
     def _engine(self, node_urls: tuple[str, ...]) -> Engine:
         engine = self._engines.get(node_urls)
         if engine is None:
-            nodes = [NodeUrl.parse(url) for url in node_urls] or settings.NODES
+            nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)] or settings.NODES
             config = rpc_config(nodes, processes=self._processes)
             engine = self._engines[node_urls] = Engine.on(config)
             self._forget_oldest()

@@ -1,30 +1,34 @@
 """One worker process: it drains chunks when a message rings, and looks for work by itself."""
 
+import os
 import random
 import resource
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg
-import redis
 import structlog
 
-from monitoring import events, snapshots
+from monitoring import snapshots
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
-from validation.validators import Outcome
+from validation.reporter import Reporter
+from validation.validators import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
 
 # How long one message keeps a process: long enough to pay for itself, short enough to stop soon.
 DRAIN_S = 2.0
 LOOK_EVERY_S = 2.0
-SNAPSHOT_EVERY_S = 1.0
 RECONNECT_S = 0.25
+# Every fetch has a deadline far below this: a chunk that takes longer is stuck for ever.
+STUCK_S = 120.0
+# The database is away or restarting; any other error of its is a defect and said as one.
+DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class ChunkEngine(Protocol):
@@ -39,7 +43,7 @@ class ChunkEngine(Protocol):
 class Worker:
     """Claims, validates and settles chunks, one at a time.
 
-    Celery's thread and the attendant's both call `drain`; one lock keeps them, and the ledger's
+    Celery's thread and the looker's both call `drain`; one lock keeps them, and the ledger's
     only connection, apart.
     """
 
@@ -50,15 +54,19 @@ class Worker:
         *,
         clock: Callable[[], float] = time.monotonic,
         heartbeat_s: float = HEARTBEAT_S,
+        die: Callable[[], None] = lambda: os._exit(70),
     ) -> None:
         self.id = snapshots.worker_id()
         self._ledger = ledger
         self._engine = engine
         self._clock = clock
         self._heartbeat_s = heartbeat_s
+        self._die = die
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._attendant = threading.Thread(target=self._attend, name="attendant", daemon=True)
+        self._looker = threading.Thread(target=self._look_for_work, name="looker", daemon=True)
+        self._reporter = Reporter(self._snapshot, engine.share_with)
+        self._next_sweep = 0.0
         self._started_at = time.time()
         self._run: int | None = None
         self._items = 0
@@ -66,24 +74,30 @@ class Worker:
         self._rate = _Rate(clock)
 
     def start(self) -> None:
-        self._attendant.start()
+        self._looker.start()
+        self._reporter.start()
 
     def stop(self) -> None:
         """Ends in good order: the chunk at hand is given back unharmed."""
         self._stopping.set()
-        self._attendant.join(timeout=3)
+        self._looker.join(timeout=3)
         with self._lock:
             self._ledger.close()
+        self._reporter.stop()
         self._engine.stop()
-        snapshots.retire(self.id)
 
     def drain(self, budget_s: float = DRAIN_S) -> bool:
         """Works off chunks for at most `budget_s`; True where there may be more to do."""
         deadline = self._clock() + budget_s
         with self._lock:
             while not self._stopping.is_set():
-                if self._clock() >= deadline:
+                now = self._clock()
+                if now >= deadline:
                     return True
+                if now >= self._next_sweep:
+                    # Here too: where work never ends, the sweeper's message waits behind it.
+                    self._next_sweep = now + LOOK_EVERY_S
+                    self._ledger.expire()
                 claim = self._ledger.claim()
                 if claim is None:
                     return False
@@ -103,11 +117,28 @@ class Worker:
                 self._rate.add(len(outcomes))
         finally:
             self._run = None
-            events.publish(f"run:{claim.run}")
+            self._reporter.changed(f"run:{claim.run}")
 
     def _outcomes(self, claim: Claim) -> list[Outcome] | None:
         """What the engine found; None where the chunk was lost or given back meanwhile."""
-        future = self._engine.validate(claim.subjects, level=claim.level, node_urls=claim.node_urls)
+        future: Future[list[Outcome]] | None = None
+        try:
+            future = self._engine.validate(
+                claim.subjects, level=claim.level, node_urls=claim.node_urls
+            )
+            return self._awaited(future, claim)
+        except (CancelledError, *DATABASE_AWAY):
+            return None
+        except Exception:
+            # Not the node's fault and not the items': said as what it is, instead of killing on.
+            log.exception("chunk.failed", run=claim.run, first=claim.first)
+            return [_failed(subject) for subject in claim.subjects]
+        finally:
+            if future is not None:
+                future.cancel()  # nothing, where it is done; else nobody waits for it any more
+
+    def _awaited(self, future: "Future[list[Outcome]]", claim: Claim) -> list[Outcome] | None:
+        stuck_at = self._clock() + STUCK_S
         while True:
             try:
                 return future.result(timeout=self._heartbeat_s)
@@ -115,12 +146,16 @@ class Worker:
                 if future.done():
                     raise
             if self._stopping.is_set():
-                future.cancel()
                 self._ledger.release(claim)
                 return None
-            if not self._ledger.renew(claim):
-                future.cancel()
-                return None
+            if self._clock() >= stuck_at:
+                log.error("worker.stuck", run=claim.run, first=claim.first, after_s=STUCK_S)
+                self._die()
+            try:
+                if not self._ledger.renew(claim):
+                    return None
+            except DATABASE_AWAY:
+                log.warning("lease.not_renewed", run=claim.run, first=claim.first)
 
     def _settled(self, claim: Claim, outcomes: list[Outcome]) -> bool:
         """Settles through a restart of the database, as long as the lease may hold.
@@ -132,44 +167,24 @@ class Worker:
         while True:
             try:
                 return self._ledger.settle(claim, outcomes)
-            except psycopg.OperationalError:
+            except DATABASE_AWAY:
                 if self._clock() >= deadline or self._stopping.wait(RECONNECT_S):
                     raise
 
-    def _attend(self) -> None:
-        """Each second says how this process is; every two, takes work that nobody rang for."""
-        # Jitter of the look only: workers started together should not all look at once.
-        next_look = self._clock() + LOOK_EVERY_S * random.random()  # noqa: S311
-        while not self._stopping.wait(SNAPSHOT_EVERY_S):
-            self._report()
-            if self._clock() >= next_look:
-                next_look = self._clock() + LOOK_EVERY_S
-                self._look()
-
-    def _look(self) -> None:
-        if not self._lock.acquire(blocking=False):
-            return  # busy: it will find the next chunk itself
-        try:
-            self._ledger.expire()
-        except psycopg.Error as exc:
-            log.warning("database.unreachable", error=type(exc).__name__)
-            return
-        finally:
-            self._lock.release()
-        try:
-            while self.drain():
-                self._report()
-        except psycopg.Error as exc:
-            log.warning("database.unreachable", error=type(exc).__name__)
-
-    def _report(self) -> None:
-        try:
-            snapshots.publish(self._snapshot())
-            live = snapshots.live_count()
-        except redis.RedisError:
-            return
-        if live:
-            self._engine.share_with(live)
+    def _look_for_work(self) -> None:
+        """Every two seconds takes work that nobody rang for: the broker may have lost it."""
+        # Jitter of the first look only: workers started together should not all look at once.
+        wait_s = LOOK_EVERY_S * random.random()  # noqa: S311
+        while not self._stopping.wait(wait_s):
+            wait_s = LOOK_EVERY_S
+            try:
+                while not self._lock.locked() and self.drain():
+                    pass
+            except DATABASE_AWAY as exc:
+                log.warning("database.unreachable", error=type(exc).__name__)
+            except Exception:
+                # A thread that ends here would end the promise that a lost message costs seconds.
+                log.exception("look.failed")
 
     def _snapshot(self) -> snapshots.WorkerSnapshot:
         host, _, pid = self.id.rpartition(":")
@@ -186,6 +201,18 @@ class Worker:
             rss_bytes=_rss_bytes(),
             node=self._engine.snapshot(),
         )
+
+
+def _failed(subject: str) -> Outcome:
+    return Outcome(
+        subject=subject,
+        verdict=Verdict.ERROR,
+        level=0,
+        reason="internal",
+        checks=(),
+        node="",
+        ms=0.0,
+    )
 
 
 class _Rate:

@@ -45,7 +45,7 @@ def new_ledger(transactional_db: None) -> Iterator[Callable[[str], Ledger]]:
     opened: list[Ledger] = []
 
     def make(name: str = "worker") -> Ledger:
-        opened.append(Ledger(wiring.connect, name))
+        opened.append(Ledger(wiring.connect, name, restart_grace_s=0))
         return opened[-1]
 
     yield make

@@ -1,12 +1,15 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from unittest.mock import patch
 
+import msgspec
+import psycopg
 import pytest
 
 from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
 from validation.ledger import MAX_ATTEMPTS, Claim, Ledger
 from validation.models import Chunk, ChunkState, Result, Run, RunState
-from validation.validators import Verdict
+from validation.validators import Outcome, Verdict
 
 type Start = Callable[..., Run]
 type NewLedger = Callable[[str], Ledger]
@@ -177,3 +180,93 @@ def test_a_hostile_text_cannot_break_the_copy(start: Start, ledger: Ledger) -> N
     )
     assert ledger.settle(claim, [changed])
     assert Result.objects.get().checks[0]["detail"] == nasty.replace("\x00", "\ufffd")
+
+
+class DiesBeforeTheEnd(Ledger):
+    """Killed between the commit that closes the last chunk and the statement that ends the run."""
+
+    def settle(self, claim: Claim, found: Sequence[Outcome]) -> bool:
+        with patch("validation.ledger._FINISH", "SELECT %s"):
+            return super().settle(claim, found)
+
+
+def test_a_run_whose_last_worker_died_at_the_end_is_ended_by_whoever_sweeps_next(
+    start: Start, ledger: Ledger
+) -> None:
+    run = start(10)
+    dying = DiesBeforeTheEnd(ledger._connect, "dying")
+    claim = claimed(dying)
+    assert dying.settle(claim, outcomes(claim))
+    dying.close()
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+    ledger.expire()
+    run.refresh_from_db()
+    assert run.state == RunState.DONE
+
+
+def test_what_a_dead_worker_held_does_not_wait_behind_a_newer_run(
+    start: Start, ledger: Ledger
+) -> None:
+    old = start(5_000)
+    while claim := ledger.claim():
+        last = claim
+        if claim.first + len(claim.subjects) < 5_000:
+            ledger.settle(claim, outcomes(claim))
+    start(5_000)
+    lapse_leases()
+    assert ledger.expire() == 1
+    next_runs = [claimed(ledger).run for _ in range(3)]
+    assert last.run == old.pk
+    assert old.pk in next_runs
+
+
+def test_an_expiry_that_is_rolled_back_leaves_no_trace_in_later_results(
+    start: Start, new_ledger: NewLedger
+) -> None:
+    """A profile made within the transaction would be gone, and its number still in use."""
+    run = start(1)
+    ledger = new_ledger("unlucky")
+    for _ in range(MAX_ATTEMPTS - 1):
+        claimed(ledger)
+        lapse_leases()
+        ledger.expire()
+    claimed(ledger)
+    lapse_leases()
+    with patch("validation.ledger._QUARANTINE", "SELECT 1/0"), pytest.raises(psycopg.Error):
+        ledger.expire()
+    assert ledger.expire() == 1
+    assert [r.reason for r in services.results_page(run)] == ["poison"]
+
+
+def test_chunks_left_by_a_split_during_a_cancel_are_never_worked(
+    start: Start, ledger: Ledger
+) -> None:
+    run = start(25)
+    claimed(ledger)
+    lapse_leases()
+    ledger.expire()
+    # As if the pieces had been made outside the cancelling transaction's view.
+    Run.objects.filter(pk=run.pk).update(state=RunState.CANCELLED)
+    assert ledger.claim() is None
+    ledger.expire()
+    assert not Chunk.objects.filter(state=ChunkState.READY).exists()
+
+
+def test_a_node_with_a_long_name_is_cut_not_refused(start: Start, ledger: Ledger) -> None:
+    start(1)
+    claim = claimed(ledger)
+    [outcome] = outcomes(claim)
+    long = msgspec.structs.replace(outcome, node="n" * 300)
+    assert ledger.settle(claim, [long])
+    assert len(Result.objects.get().node) == 120
+
+
+def test_a_restarted_database_gives_the_living_time_to_renew(start: Start, ledger: Ledger) -> None:
+    start(1)
+    claim = claimed(ledger)
+    lapse_leases()
+    just_restarted = Ledger(ledger._connect, "x", restart_grace_s=10**6)
+    assert just_restarted.expire() == 0
+    just_restarted.close()
+    assert ledger.renew(claim)

@@ -5,7 +5,9 @@ import pytest
 from tests.runs.conftest import outcomes
 from validation import services
 from validation.ledger import Ledger
+from validation.management.commands import validate
 from validation.models import Result, Run, RunState
+from validation.report import Report
 from validation.validators import Verdict
 
 type Start = Callable[..., Run]
@@ -104,3 +106,16 @@ def test_a_finished_run_cannot_be_cancelled(start: Start, ledger: Ledger) -> Non
     finish(ledger)
     with pytest.raises(services.RunRefused, match="done: nothing to cancel"):
         services.cancel_run(run)
+
+
+def test_a_cancelled_run_is_not_all_valid_to_a_script(
+    start: Start, ledger: Ledger, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start(100)
+    claim = ledger.claim()
+    assert claim is not None
+    ledger.settle(claim, outcomes(claim))
+    services.cancel_run(run)
+    report = Report(as_json=True)
+    assert validate._through_fleet(report, run) is False
+    assert "was cancelled" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -5,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.runs.conftest import outcomes
+from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
 from validation.ledger import Claim, Ledger
 from validation.models import Chunk, Result, Run
@@ -112,8 +113,77 @@ def test_a_commit_whose_answer_was_lost_is_not_written_twice(
     ledger.close()
     assert Result.objects.count() == 10
     assert services.progress([run.pk])[run.pk].done == 10
+    run.refresh_from_db()
+    assert run.state == "done"
 
 
 @pytest.mark.django_db(transaction=True)
 def test_nothing_to_do_is_no_work(ledger: Ledger) -> None:
     assert Worker(ledger, InstantEngine()).drain() is False
+
+
+class BrokenEngine(InstantEngine):
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        future.set_exception(ValueError("nodes: at least one node URL is needed"))
+
+
+def test_a_defect_is_an_error_of_the_items_not_the_death_of_workers(
+    start: Start, ledger: Ledger
+) -> None:
+    run = start(10)
+    assert Worker(ledger, BrokenEngine()).drain() is False
+    assert services.progress([run.pk])[run.pk].error == 10
+    assert set(Result.objects.values_list("reason", flat=True)) == {"internal"}
+
+
+class RenewalsFail(Ledger):
+    def renew(self, claim: Claim) -> bool:
+        raise psycopg.OperationalError("the connection is lost")
+
+
+def test_a_renewal_that_failed_does_not_throw_the_work_away(
+    start: Start, new_ledger: Callable[[str], Ledger]
+) -> None:
+    run = start(10)
+    ledger = RenewalsFail(new_ledger("x")._connect, "x")
+    engine = LateEngine()
+    Worker(ledger, engine, heartbeat_s=0.01).drain()
+    ledger.close()
+    assert services.progress([run.pk])[run.pk].valid == 10
+
+
+class LateEngine(InstantEngine):
+    """Answers a moment later than the worker's first look."""
+
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        threading.Timer(0.05, future.set_result, [found]).start()
+
+
+class Died(Exception):
+    pass
+
+
+def test_an_engine_that_is_stuck_ends_the_process_and_frees_its_chunk(
+    start: Start, ledger: Ledger
+) -> None:
+    start(1)
+    ticks = iter([0.0, 0.0, 0.0, *[1_000.0] * 10])
+
+    def die() -> None:
+        raise Died
+
+    worker = Worker(ledger, HangingEngine(), clock=lambda: next(ticks), heartbeat_s=0.01, die=die)
+    worker.drain()
+    # The process would be gone; here the exception is taken for a defect of the engine.
+    assert Result.objects.get().reason == "internal"
+
+
+def test_leases_are_taken_back_between_the_chunks_of_a_busy_worker(
+    start: Start, new_ledger: Callable[[str], Ledger]
+) -> None:
+    run = start(1_000)
+    dead = new_ledger("dead").claim()
+    assert dead is not None
+    lapse_leases()
+    Worker(new_ledger("alive"), InstantEngine()).drain()
+    assert services.progress([run.pk])[run.pk].done == 1_000

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,9 @@ class Command(BaseCommand):
             asyncio.run(_validate_here(report, subjects, nodes or settings.NODES, level))
             report.summary()
         else:
-            _through_fleet(report, entries, [node.secret_url for node in nodes], level, accept)
+            run = _start(entries, [node.secret_url for node in nodes], level, accept=accept)
+            if not _through_fleet(report, run):
+                return SOME_NOT
         return ALL_VALID if report.all_valid else SOME_NOT
 
 
@@ -94,7 +97,7 @@ def _entries(subjects: Iterable[str], file: str | None) -> Iterator[Subject | Ma
 
 def _nodes(urls: Iterable[str]) -> list[NodeUrl]:
     try:
-        return [NodeUrl.parse(url) for url in urls]
+        return list(dict.fromkeys(NodeUrl.parse(url) for url in urls))
     except ValueError as exc:
         raise CannotRun(f"--node: {exc}") from exc
 
@@ -132,36 +135,44 @@ async def _validate_here(
         await engine.client.aclose()
 
 
-def _through_fleet(
-    report: Report,
+def _start(
     entries: Iterable[Subject | Malformed],
     node_urls: list[str],
     level: int | None,
+    *,
     accept: bool,
-) -> None:
+) -> Run:
     if not wiring.has_database():
         raise CannotRun("no database: run `make up` first, set DATABASE_URL, or use --local.")
     if not (node_urls or settings.NODES):
         raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
-    run = services.start_run(
+    return services.start_run(
         entries,
         level=level,
         origin="cli",
         node_urls=node_urls,
         on_malformed="accept" if accept else "refuse",
     )
+
+
+def _through_fleet(report: Report, run: Run) -> bool:
+    """Follows the run and prints its results; False where some items have none."""
     try:
         _follow(report, run)
     except KeyboardInterrupt:
-        services.cancel_run(run)
-        report.say(f"{run} is cancelled.")
+        with suppress(services.RunRefused):  # it ended just now
+            services.cancel_run(run)
+            report.say(f"{run} is cancelled.")
         raise
-    after = -1
+    read, after = 0, -1
     while page := services.results_page(run, after=after):
         for result in page:
             report.outcome(_outcome(result))
-        after = page[-1].ordinal
+        read, after = read + len(page), page[-1].ordinal
+    if read < run.total:
+        report.say(f"{run} was cancelled: {run.total - read:,} of {run.total:,} have no verdict.")
     report.summary(f"{run}: ")
+    return read == run.total
 
 
 def _follow(report: Report, run: Run) -> None:
