@@ -20,7 +20,9 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from console.bridge import BridgeConfig, Message, Receive, Scope, Send, WsgiBridge
+from console.bodies import BodyConfig
+from console.bridge import BridgeConfig, WsgiBridge
+from console.wire import Message, Receive, Scope, Send
 
 # This sets up the apps; what follows imports models.
 _django = get_wsgi_application()
@@ -39,9 +41,12 @@ class Web:
     """Dispatches by path before Django sees a request."""
 
     def __init__(self) -> None:
-        config = BridgeConfig(max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        bodies = BodyConfig(
+            max_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+            session_cookie=settings.SESSION_COOKIE_NAME,
+        )
         self.hub = Hub()
-        self._django = WsgiBridge(_django, config)
+        self._django = WsgiBridge(_django, BridgeConfig(bodies=bodies))
         self._events = Events(self.hub)
         self._raw: dict[str, App] = {
             "/events": self._events,

@@ -12,7 +12,7 @@ from django.db import connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from console.bridge import Receive, Scope, Send
+from console.wire import Receive, Scope, Send
 
 _TIMEOUT_S = 1.0
 # Anonymous callers may ask as often as they like; servers are asked at most this often.

@@ -20,7 +20,7 @@ import structlog
 from django.db import close_old_connections
 
 from console.access.roles import Role
-from console.bridge import Send, abort
+from console.wire import Send, abort
 from monitoring import events
 
 NUDGED_S = 0.5

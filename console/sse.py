@@ -53,8 +53,8 @@ from django.db import DatabaseError, close_old_connections
 from django.http import HttpRequest
 
 from console.access.roles import Role, role_of
-from console.bridge import Headers, Receive, Scope, Send, refuse
 from console.hub import Client, Hub, Renderer
+from console.wire import Headers, Receive, Scope, Send, refuse
 
 MAX_STREAMS = 5_000
 MAX_STREAMS_OF_A_USER = 20

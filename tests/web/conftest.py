@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from console.bridge import Message, Receive, Scope, Send
+from console.wire import Message, Receive, Scope, Send
 from tests.access.conftest import (  # noqa: F401 - fixtures, found by name
     clients,
     people,

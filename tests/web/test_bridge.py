@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console import bridge as bridge_module
+from console.bodies import BodyConfig
 from console.bridge import BridgeConfig, WsgiBridge, environ_of
 from tests.web.conftest import Call
 
@@ -89,19 +89,18 @@ async def test_a_body_that_is_too_large_is_refused_said_or_unsaid(
     serve: Callable[..., WsgiBridge], headers: dict[str, str], path: str, kind: str
 ) -> None:
     body = (b"x" * 65_536 for _ in range(32))
-    call = await Call(path, "POST", headers=dict(headers), body=body).to(serve(max_body=1_000_000))
+    bridge = serve(bodies=BodyConfig(max_body=1_000_000))
+    call = await Call(path, "POST", headers=dict(headers), body=body).to(bridge)
     assert call.status == 413
     assert call.answered["content-type"].startswith(kind)
     assert call.answered["connection"] == "close"
 
 
-async def test_a_client_that_sends_nothing_is_let_go(
-    serve: Callable[..., WsgiBridge], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bridge_module, "_BODY_IDLE_S", 0.01)
+async def test_a_client_that_sends_nothing_is_let_go(serve: Callable[..., WsgiBridge]) -> None:
     call = Call("/", "POST", headers={"Content-Length": "10"})
     call._ended_body = lambda: False  # type: ignore[method-assign]
-    assert (await call.to(serve())).status == 408
+    assert (await call.to(serve(bodies=BodyConfig(idle_s=0.01)))).status == 408
+    assert call.answered["connection"] == "close"
 
 
 async def test_a_client_that_leaves_while_sending_costs_no_thread(
