@@ -17,9 +17,10 @@ from console.pages.forms import LEVELS, SOURCES, NewRunForm
 from validation import services
 from validation.models import RunState
 from validation.services import MalformedItems, RunRefused
-from validation.subjects import MAX_RANGE, Malformed, Subject, read_lines
+from validation.subjects import Malformed, Subject, read_lines
 
 PREVIEW_CHARACTERS = 2_000_000
+PREVIEW_ITEMS = 50_000
 _SHOWN = 5
 _KINDS = {
     "tx": ("transaction", "transactions"),
@@ -64,16 +65,20 @@ def preview(request: HttpRequest) -> HttpResponse:
     """Counts what is pasted, before anything is started."""
     text = request.POST.get("text", "")
     context = summary(read_lines(text[:PREVIEW_CHARACTERS].splitlines()))
-    context["cut"] = len(text) > PREVIEW_CHARACTERS
+    context["cut"] = context["more"] or len(text) > PREVIEW_CHARACTERS
     return render_page(request, "console/new_run.html", "preview", {**_choices(), **context})
 
 
 def summary(entries: Iterable[Subject | Malformed]) -> dict[str, Any]:
-    """How many of each kind, and the first lines that are none. Bounded by the largest range."""
+    """How many of each kind, and the first lines that are none, among the first `PREVIEW_ITEMS`.
+
+    It is asked for at each pause in typing, and one line may name five million blocks.
+    """
     kinds: Counter[str] = Counter()
     malformed: list[Malformed] = []
     lines = 0
-    for entry in islice(entries, MAX_RANGE):
+    rest = iter(entries)
+    for entry in islice(rest, PREVIEW_ITEMS):
         if isinstance(entry, Malformed):
             lines += 1
             if len(malformed) < _SHOWN:
@@ -86,6 +91,7 @@ def summary(entries: Iterable[Subject | Malformed]) -> dict[str, Any]:
         "kinds": ", ".join(named),
         "bad": lines,
         "malformed": malformed,
+        "more": next(rest, None) is not None,
     }
 
 

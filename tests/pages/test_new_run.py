@@ -126,6 +126,22 @@ def test_the_preview_counts(operator: Client) -> None:
     assert not Run.objects.exists()
 
 
+@pytest.mark.parametrize("text", ["block:1-5000000", "7\n" * 50_001, "block:1-50000\nnonsense"])
+def test_the_preview_stops_counting(operator: Client, text: str) -> None:
+    response = operator.post(f"{NEW}preview/", {"text": text}, headers={"HX-Request": "true"})
+    said = Page(response.content.decode()).text
+    assert "more than 50 000 items : 50 000 blocks" in said
+    assert "the rest is counted when you start" in said
+
+
+def test_a_preview_that_is_whole_says_so(operator: Client) -> None:
+    given = {"text": "block:1-50000"}
+    response = operator.post(f"{NEW}preview/", given, headers={"HX-Request": "true"})
+    said = Page(response.content.decode()).text
+    assert "50 000 items : 50 000 blocks" in said
+    assert "more than" not in said
+
+
 def test_the_preview_of_nothing_says_nothing(operator: Client) -> None:
     response = operator.post(f"{NEW}preview/", {"text": ""}, headers={"HX-Request": "true"})
     assert Page(response.content.decode()).text == ""
