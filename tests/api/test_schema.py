@@ -1,17 +1,23 @@
 """The OpenAPI document is true: schemathesis throws at the API what the document allows."""
 
+import dataclasses
 import json
 from typing import Any
 from urllib.parse import urlencode
 
 import jsonschema_rs
+import msgspec
 import pytest
 import schemathesis
 from django.test import Client
 from hypothesis import HealthCheck, settings
 
+from console.api.runs import RunProgress
 from console.api.schema import openapi_document
 from console.api.urls import api
+from console.api.workers import Worker
+from monitoring.snapshots import WorkerSnapshot
+from validation.services import Progress
 
 DOCUMENT = openapi_document(api)
 type Case = schemathesis.Case[Any]
@@ -29,6 +35,13 @@ def test_every_operation_says_its_role_and_its_problems() -> None:
         for operation in methods.values():
             assert operation["x-role"] in {"viewer", "operator", "admin"}
             assert {"401", "403", "503"} <= set(operation["responses"])
+
+
+def test_the_document_leaves_out_nothing_that_is_known() -> None:
+    progress = {field.name for field in dataclasses.fields(Progress)}
+    assert set(RunProgress.model_fields) == progress
+    snapshot = {field.name for field in msgspec.structs.fields(WorkerSnapshot)}
+    assert set(Worker.model_fields) == snapshot | {"state"}
 
 
 def test_the_document_and_its_page_are_served(operator: Client, clients: dict[str, Client]) -> None:
