@@ -5,7 +5,14 @@ from typing import Any
 import structlog
 
 # Two log whole URLs, which may hold a node's key; the others a line for every wake-up and sweep.
-_QUIET = ("httpx", "httpcore", "celery.app.trace", "celery.worker.strategy", "celery.beat")
+_QUIET = (
+    "httpx",
+    "httpcore",
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "celery.beat",
+    "celery.worker.request",
+)
 
 
 def logging_settings(*, readable: bool) -> dict[str, Any]:

@@ -114,12 +114,13 @@ def test_a_million_items_through_twenty_kills_five_wipes_and_two_crashes(
 @pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_worker_that_stops_in_good_order_gives_its_chunk_back(durable_cluster: Cluster) -> None:
-    total = 4_000
+    total = 20_000
     with Fleet(cluster=durable_cluster, node_options=("--latency-ms", "60")) as fleet:
         run = fleet.start_run(total)
-        for _ in range(3):
+        for stops in (1, 2, 3):
             before = fleet.done(run)
             wait_until(lambda seen=before: fleet.done(run) > seen, within_s=20, what="progress")  # type: ignore[misc]
+            assert not fleet.finished(run), f"too short a run: it ended before stop {stops}"
             fleet.stop_worker()
             fleet.start_worker()
         wait_until(lambda: fleet.finished(run), within_s=60, what="the run ends")
