@@ -1,7 +1,7 @@
 """Validates many subjects at once over one client: what a chunk and `--local` run on."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from validation.rpc import RpcClient, RpcConfig
@@ -26,23 +26,29 @@ class Engine:
             parse_subject(subject), level=level, fetcher=self.client, chain_id=self.chain_id
         )
 
-    async def validate_many(
-        self,
-        subjects: Sequence[str],
-        *,
-        level: int | None,
-        tell: Callable[[Outcome], None] = lambda _: None,
-    ) -> list[Outcome]:
-        """One outcome a subject, in their order; `tell` hears each as it comes."""
+    async def validate_many(self, subjects: Sequence[str], *, level: int | None) -> list[Outcome]:
+        """One outcome a subject, in their order."""
         found: dict[int, Outcome] = {}
+        await self.validate_each(subjects, level=level, tell=found.__setitem__)
+        return [found[place] for place in range(len(subjects))]
+
+    async def validate_each(
+        self, subjects: Iterable[str], *, level: int | None, tell: Callable[[int, Outcome], None]
+    ) -> None:
+        """Tells each outcome with its subject's place as it comes; reads `subjects` as it goes.
+
+        What `tell` raises ends it, and nothing goes on behind its back.
+        """
         waiting = iter(enumerate(subjects))
 
         async def work() -> None:
             for place, subject in waiting:
-                found[place] = await self.validate_one(subject, level=level)
-                tell(found[place])
+                tell(place, await self.validate_one(subject, level=level))
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(_AT_ONCE, len(subjects))):
-                group.create_task(work())
-        return [found[place] for place in range(len(subjects))]
+        workers = [asyncio.create_task(work()) for _ in range(_AT_ONCE)]
+        try:
+            await asyncio.gather(*workers)
+        finally:
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)

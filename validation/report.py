@@ -67,7 +67,9 @@ class Report:
     def summary(self, title: str = "") -> None:
         parts = ", ".join(f"{count:,} {verdict}" for verdict, count in self._counts.most_common())
         seconds = time.monotonic() - self._started
-        self.say(f"{title}{self._counts.total():,} items: {parts or 'none'} in {seconds:.1f} s")
+        total = self._counts.total()
+        items = "item" if total == 1 else "items"
+        self.say(f"{title}{total:,} {items}: {parts or 'none'} in {seconds:.1f} s")
 
     def _line(self, outcome: Outcome) -> str:
         if self._as_json:

@@ -286,8 +286,20 @@ class _Intake:
     def title(self) -> str:
         if sum(self.kinds.values()) == 1:
             return self.first
-        names = {"tx": "transactions", "block": "blocks", "address": "addresses", "head": "heads"}
-        return ", ".join(f"{count:,} {names[kind]}" for kind, count in self.kinds.items())
+        return ", ".join(_counted(count, _NAMES[kind]) for kind, count in self.kinds.items())
+
+
+_NAMES = {
+    "tx": ("transaction", "transactions"),
+    "block": ("block", "blocks"),
+    "address": ("address", "addresses"),
+    "head": ("head", "heads"),
+}
+
+
+def _counted(count: int, names: tuple[str, str]) -> str:
+    """As pages write numbers: 10 000 blocks, with narrow spaces that do not break."""
+    return f"{count:,} {names[count != 1]}".replace(",", "\u202f")
 
 
 def _known(user: User | None, key: str, digest: str) -> Run | None:

@@ -32,7 +32,7 @@ def test_items_are_kept_in_order_and_covered_by_chunks_exactly_once() -> None:
 
 def test_the_title_counts_what_was_asked() -> None:
     head = Subject(kind=Kind.HEAD, value="")
-    assert start([*blocks(2), head]).title == "2 blocks, 1 heads"
+    assert start([*blocks(2), head]).title == "2 blocks, 1 head"
     assert start([*blocks(1)]).title == "block:0"
     assert start([*blocks(1)], title="Nightly").title == "Nightly"
 

@@ -18,6 +18,7 @@ from pytest_django import Settings
 from console.embedded.cluster import Cluster
 from tests.fleet import Fleet, free_port, wait_until
 from tests.services import ROOT
+from validation import services
 from validation.devnode.chain import Chain
 
 type Validate = Callable[..., "Done"]
@@ -201,6 +202,36 @@ def test_an_interrupt_ends_with_130(chain: Chain, node: str, tmp_path: Path) -> 
     assert process.returncode == 130
     assert "Interrupted" in err
     assert "Traceback" not in err
+
+
+def test_a_reader_that_leaves_ends_it_without_a_word(node: str) -> None:
+    command = [sys.executable, "manage.py", "validate", "--local", "--node", node]
+    process = subprocess.Popen(
+        [*command, "block:1-300"],
+        cwd=ROOT, env=os.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=20) == 128 + signal.SIGPIPE
+
+
+def test_local_has_the_bound_of_a_run(
+    validate: Validate, node: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MAX_ITEMS", 5)
+    done = validate("--local", "--node", node, "block:1-6")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "at most 5 items" in done.stderr
+
+
+def test_what_was_written_cannot_speak_to_the_terminal(validate: Validate, node: str) -> None:
+    done = validate("--local", "--node", node, "--file", "-", stdin="\x1b[31mred\x1b]0;t\x07\n")
+    assert done.returncode == 2
+    assert "\x1b" not in done.stderr
 
 
 @pytest.mark.slow

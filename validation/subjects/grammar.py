@@ -184,5 +184,7 @@ def _but(value: str) -> str:
 
 
 def _shown(text: str) -> str:
+    """What was written, fit for a terminal: it may hold escape sequences or change direction."""
     text = text.strip()
-    return text if len(text) <= _TEXT_SHOWN else f"{text[:_TEXT_SHOWN]}…"
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text[:_TEXT_SHOWN])
+    return shown if len(text) <= _TEXT_SHOWN else f"{shown}…"

@@ -34,5 +34,8 @@ async def examine(
     findings.passed("well_formed")
     written = subject.value[2:]
     if written != written.lower() and written != written.upper():
-        findings.match("checksum", computed=checksum_address(subject.value), claimed=subject.value)
+        computed = checksum_address(subject.value)
+        is_right = computed == subject.value
+        flaw = "" if is_right else f"computed {computed}, it was written {subject.value}"
+        findings.settle("checksum", flaw)
     return None

@@ -1,11 +1,14 @@
 """`manage.py validate`: a run through the fleet, or `--local` in this process alone."""
 
 import asyncio
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +25,7 @@ from validation.subjects import Malformed, Subject, SubjectError, expand, read_u
 from validation.validators import Check, Outcome, Status, Verdict
 
 ALL_VALID, SOME_NOT, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
+PIPE_CLOSED = 128 + signal.SIGPIPE
 _POLL_S = 0.1
 _LONELY_S = 5.0
 _HIGHEST_LEVEL = 5
@@ -51,6 +55,10 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             report.say("Interrupted.")
             sys.exit(INTERRUPTED)
+        except BrokenPipeError:
+            # `| head` has seen enough. What is still buffered must not complain at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(PIPE_CLOSED)
         except services.MalformedItems as exc:
             report.malformed(exc.malformed, exc.count)
         except (CannotRun, services.RunRefused, SubjectError) as exc:
@@ -67,8 +75,11 @@ class Command(BaseCommand):
         nodes = _nodes(options["node"])
         accept = bool(options["accept_valid"])
         if options["local"]:
-            subjects = _checked(entries, accept=accept)
-            asyncio.run(_validate_here(report, subjects, nodes or settings.NODES, level))
+            here = tuple(nodes) or settings.NODES
+            if not here:
+                raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
+            with _checked(entries, accept=accept) as (subjects, total):
+                asyncio.run(_validate_here(report, subjects, total, here, level))
             report.summary()
         else:
             run = _start(entries, [node.secret_url for node in nodes], level, accept=accept)
@@ -102,35 +113,50 @@ def _nodes(urls: Iterable[str]) -> list[NodeUrl]:
         raise CannotRun(f"--node: {exc}") from exc
 
 
-def _checked(entries: Iterable[Subject | Malformed], *, accept: bool) -> list[Subject]:
-    subjects: list[Subject] = []
+@contextmanager
+def _checked(
+    entries: Iterable[Subject | Malformed], *, accept: bool
+) -> Iterator[tuple[Iterable[str], int]]:
+    """The subjects and their number, once all are read: on disk, for there may be millions."""
     malformed: list[Malformed] = []
-    for entry in entries:
-        (malformed if isinstance(entry, Malformed) else subjects).append(entry)  # type: ignore[arg-type]
-    if malformed and not (accept and subjects):
-        raise services.MalformedItems(malformed, len(malformed))
-    if not subjects:
-        raise CannotRun("there is nothing to validate: name a subject or --file.")
-    return subjects
+    count = malformed_count = 0
+    with TemporaryFile("w+", encoding="ascii") as spool:
+        for entry in entries:
+            if isinstance(entry, Malformed):
+                malformed_count += 1
+                if len(malformed) < services.MALFORMED_KEPT:
+                    malformed.append(entry)
+                continue
+            count += 1
+            if count > services.MAX_ITEMS:
+                raise CannotRun(f"at most {services.MAX_ITEMS:,} items at once: split them.")
+            spool.write(f"{entry}\n")
+        if malformed and not (accept and count):
+            raise services.MalformedItems(malformed, malformed_count)
+        if not count:
+            raise CannotRun("there is nothing to validate: name a subject or --file.")
+        spool.seek(0)
+        yield map(str.rstrip, spool), count
 
 
 async def _validate_here(
-    report: Report, subjects: list[Subject], nodes: Iterable[NodeUrl], level: int | None
+    report: Report,
+    subjects: Iterable[str],
+    total: int,
+    nodes: tuple[NodeUrl, ...],
+    level: int | None,
 ) -> None:
-    nodes = tuple(nodes)
-    if not nodes:
-        raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
     engine = Engine.on(wiring.rpc_config(nodes, processes=1))
     done = 0
 
-    def tell(outcome: Outcome) -> None:
+    def tell(_: int, outcome: Outcome) -> None:
         nonlocal done
         done += 1
         report.outcome(outcome)
-        report.progress(done, len(subjects))
+        report.progress(done, total)
 
     try:
-        await engine.validate_many([str(s) for s in subjects], level=level, tell=tell)
+        await engine.validate_each(subjects, level=level, tell=tell)
     finally:
         await engine.client.aclose()
 
