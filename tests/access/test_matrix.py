@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from console.access.tokens import create_token
+from tests.access.conftest import PASSWORD
 from validation.models import Run
 
 ROLES = ("viewer", "operator", "admin")
@@ -62,6 +63,10 @@ def _filled(entry: URLPattern | URLResolver) -> str:
     text = str(entry.pattern).strip("^$").replace("\\.", ".")
     text = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda m: ARGUMENTS.get(m[1], "1"), text)
     return re.sub(r"<(?:\w+:)?(\w+)>", lambda m: ARGUMENTS.get(m[1], "1"), text)
+
+
+def admins() -> set[str]:
+    return {a for a in addresses(get_resolver()) if a.startswith("admin/")}
 
 
 def ours() -> set[str]:
@@ -157,3 +162,31 @@ def test_the_admin_is_for_admins_and_only_reads(
     assert changed.status_code in {302, 403}
     run.refresh_from_db()
     assert run.title == "x"
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.django_db
+def test_the_admin_has_no_door_of_its_own(method: str) -> None:
+    """Every password is tried where tries are counted, with a form's token or without."""
+    assert "admin/login/" in admins()
+    surprises = []
+    for address in admins():
+        response = getattr(Client(), method)(f"/{address}")
+        onward = response.headers.get("Location", "").partition("?")[0]
+        if response.status_code != 302 or onward not in {"/sign-in/", "/admin/login/"}:
+            surprises.append((address, response.status_code, onward))
+    assert surprises == []
+    login = getattr(Client(enforce_csrf_checks=True), method)("/admin/login/?next=//evil.example")
+    assert login["Location"] == "/sign-in/?next=/admin/"
+
+
+def test_a_password_given_to_the_admin_is_not_tried(people: dict[str, User]) -> None:
+    client = Client()
+    client.post("/admin/login/", {"username": "admin", "password": PASSWORD})
+    assert "_auth_user_id" not in client.session
+
+
+def test_who_may_not_see_the_admin_is_told_so(clients: dict[str, Client]) -> None:
+    response = clients["operator"].get("/admin/", follow=True)
+    assert response.status_code == 403
+    assert "need the role admin" in response.content.decode()
