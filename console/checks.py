@@ -1,11 +1,14 @@
 """System checks across settings: each has a number, says what is wrong and what to set."""
 
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+
+from validation.rpc.addresses import AddressPolicy
 
 
 @register(Tags.database)
@@ -62,6 +65,23 @@ def development_is_off(**_: Any) -> list[CheckMessage]:
     return [Warning("DEVELOPMENT is on.", hint=hint, id="switchyard.W003")]
 
 
+@register
+def nodes_may_be_asked(**_: Any) -> list[CheckMessage]:
+    """Only addresses are judged here: a name's are known when it is looked up, at every call."""
+    policy = AddressPolicy(
+        allow_loopback=settings.DEVELOPMENT, private_networks=settings.NODE_PRIVATE_NETWORKS
+    )
+    return [
+        Warning(
+            f"NODE_URLS names {node.label}, whose host is {why}: it is never asked.",
+            hint="Add its network to NODE_PRIVATE_NETWORKS (10.0.0.0/8, say), or remove it.",
+            id="switchyard.W004",
+        )
+        for node in settings.NODES
+        if (why := _refusal(policy, node.host))
+    ]
+
+
 _SERVERS = "Run `make up`, or set DATABASE_URL, REDIS_URL and CELERY_BROKER_URL."
 
 
@@ -71,3 +91,11 @@ def _server(url: str) -> tuple[str, int] | str:
         return parts.path
     default = 5672 if parts.scheme.startswith("amqp") else 6379
     return (parts.hostname or "", parts.port or default)
+
+
+def _refusal(policy: AddressPolicy, host: str) -> str:
+    try:
+        ip_address(host)
+    except ValueError:
+        return ""
+    return policy.refusal(host)

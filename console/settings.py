@@ -143,7 +143,7 @@ NODES = tuple(
 )
 if len(set(NODES)) < len(NODES):
     env.refuse("NODE_URLS", "…", "a list without repetitions")
-NODE_CHAIN_ID = env.optional_integer("NODE_CHAIN_ID", low=1, high=2**63)
+NODE_CHAIN_ID = env.optional_integer("NODE_CHAIN_ID", low=1, high=2**63 - 1)
 NODE_PRIVATE_NETWORKS = tuple(env.networks("NODE_PRIVATE_NETWORKS"))
 # Calls in flight a node over the whole fleet, shared out to WORKERS processes.
 NODE_MAX_IN_FLIGHT = env.integer("NODE_MAX_IN_FLIGHT", 256, low=1, high=100_000)

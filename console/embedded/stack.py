@@ -72,6 +72,11 @@ class Stack:
             write_private(note, wanted)
         return status
 
+    @property
+    def judged(self) -> dict[str, str]:
+        """What the operator gives, as a stack for development reads it."""
+        return dict(self.given) if self._has("DEVELOPMENT") else {**self.given, "DEVELOPMENT": "1"}
+
     def forget(self) -> None:
         """Takes back what other terminals read: nothing runs any more."""
         self._file.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from console import env
 from console.embedded.errors import EmbeddedError
 from console.embedded.lock import hold
 from console.embedded.places import places
+from console.embedded.preflight import judge
 from console.embedded.readiness import refuse_busy
 from console.embedded.stack import Stack
 from console.embedded.supervisor import Supervisor
@@ -29,6 +30,9 @@ def run() -> int:
     )
     try:
         with hold(places(stack.var).var):
+            stack.forget()  # what a killed one left is nobody's setting
+            if status := judge(stack.root, stack.judged):
+                return status
             refuse_busy(stack.host, stack.port)
             try:
                 return asyncio.run(_supervise(stack))

@@ -23,6 +23,8 @@ from tests.services import ROOT, process_environment
 # Together: the first test makes the stack's data, which the second finds again.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
+_SERVERS = ("DATABASE_URL", "REDIS_URL", "CELERY_BROKER_URL", "SECRET_KEY", "DEVELOPMENT")
+
 
 class Up:
     """One `make up` without make."""
@@ -119,15 +121,62 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert re.fullmatch(rf"switchyard: PORT={port} on 127\.0\.0\.1 is taken .*\n", said)
 
 
-@pytest.mark.parametrize(("name", "value"), [("PORT", "eighty"), ("WORKERS", "0")])
-def test_a_bad_value_is_one_clear_line(tmp_path: Path, name: str, value: str) -> None:
-    refused = subprocess.run(
+def refused(var: Path, **given: str) -> subprocess.CompletedProcess[str]:
+    """What a start with `given` says and does to the folder `var`."""
+    inherited = {name: value for name, value in os.environ.items() if name not in _SERVERS}
+    return subprocess.run(
         [sys.executable, "-m", "console.embedded.up"],
         cwd=ROOT,
-        env=os.environ | {"VAR_DIR": str(tmp_path), name: value},
+        env=inherited | {"VAR_DIR": str(var)} | given,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert refused.returncode == 2
-    assert re.fullmatch(rf"switchyard: {name}='{value}' is not .*\n", refused.stderr)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("WORKERS", "0"),
+        ("DEVELOPMENT", "perhaps"),
+        ("NODE_URLS", "ftp://node.example/hunter2"),
+        ("DATABASE_URL", "hunter2"),
+        ("REDIS_URL", "http://:hunter2@cache.example"),
+        ("CELERY_BROKER_URL", "hunter2"),
+        ("NODE_CHAIN_ID", "9223372036854775808"),
+        ("SECRET_KEY_FILE", "/nowhere/key"),
+        ("DB_POOL_MAX", "many"),
+        ("NODE_PRIVATE_NETWORKS", "everyone"),
+        ("TRUSTED_PROXIES", "10.0.0.0/64"),
+    ],
+)
+def test_a_bad_value_is_one_clear_line_before_anything_starts(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    said = refused(tmp_path, **{name: value})
+    assert said.returncode == 2
+    assert said.stdout == ""
+    assert re.fullmatch(rf"switchyard: {name}='.*' is not .*\n", said.stderr)
+    assert "hunter2" not in said.stderr
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_what_a_killed_stack_left_is_not_taken_for_a_setting(tmp_path: Path) -> None:
+    (tmp_path / "stack.env").write_text("SECRET_KEY_FILE=/nowhere/key\nDB_POOL_MAX=many\n")
+    said = refused(tmp_path, NODE_CHAIN_ID="none")
+    assert re.fullmatch(r"switchyard: NODE_CHAIN_ID='none' is not .*\n", said.stderr)
+
+
+def test_a_node_that_is_never_asked_is_named_at_the_start(tmp_path: Path) -> None:
+    url = "http://user:hunter2@10.0.0.7:8545/v3/0123456789abcdef"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        # A taken port ends what would go on to start.
+        said = refused(tmp_path, NODE_URLS=url, PORT=str(taken.getsockname()[1]))
+    warning, refusal = said.stderr.splitlines()
+    assert re.fullmatch(
+        r"switchyard: NODE_URLS names 10\.0\.0\.7:8545#\w+, whose host is .*", warning
+    )
+    assert "NODE_PRIVATE_NETWORKS" in warning
+    assert not re.search("hunter2|0123456789abcdef", said.stderr)
+    assert refusal.startswith("switchyard: PORT=")

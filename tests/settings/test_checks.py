@@ -1,3 +1,4 @@
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -5,6 +6,7 @@ from django.conf import settings
 from django.test import override_settings
 
 from console import checks
+from validation.rpc import NodeUrl
 
 
 @pytest.mark.parametrize(
@@ -44,3 +46,33 @@ def test_a_broker_on_the_caches_server_is_warned_of(cache: str, broker: str, sha
     with override_settings(REDIS_URL=cache, CELERY_BROKER_URL=broker):
         found = checks.the_broker_has_a_server_of_its_own()
     assert [message.id for message in found] == (["switchyard.W001"] if shared else [])
+
+
+@pytest.mark.parametrize(
+    ("host", "development", "refused"),
+    [
+        ("10.0.0.7", False, "a private or reserved address, which NODE_PRIVATE_NETWORKS"),
+        ("10.0.0.7", True, "a private or reserved address, which NODE_PRIVATE_NETWORKS"),
+        ("[fe80::1]", False, "a link-local address"),
+        ("127.0.0.1", False, "a loopback address"),
+        ("127.0.0.1", True, ""),
+        ("192.168.4.4", False, ""),
+        ("1.1.1.1", False, ""),
+        ("node.example", False, ""),
+    ],
+)
+def test_a_node_that_is_never_asked_is_warned_of(
+    host: str, development: bool, refused: str
+) -> None:
+    node = NodeUrl.parse(f"http://user:hunter2@{host}:8545/v3/0123456789abcdef")
+    with override_settings(
+        NODES=(node,),
+        DEVELOPMENT=development,
+        NODE_PRIVATE_NETWORKS=(ip_network("192.168.0.0/16"),),
+    ):
+        found = checks.nodes_may_be_asked()
+    assert [message.id for message in found] == (["switchyard.W004"] if refused else [])
+    for message in found:
+        assert f"{node.label}, whose host is {refused}" in message.msg
+        assert "hunter2" not in str(message)
+        assert "0123456789abcdef" not in str(message)
