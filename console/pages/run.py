@@ -17,7 +17,8 @@ from validation.validators import REASONS
 
 PAGE = 50
 TEMPLATE = "console/run.html"
-REGIONS = ("live", "actions")
+# One reading fills them all: no two places of the page count differently.
+REGIONS = ("live", "actions", "tabs")
 _FILTERS = ("not_valid", *VERDICTS, "waiting")
 _MOST_DIGITS = 9
 
@@ -69,7 +70,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 
 def standing(run: Run) -> dict[str, Any]:
-    """What the live regions show: progress, verdicts and why, what can be done."""
+    """What the live regions show: progress, verdicts and why, the tabs, what can be done."""
     row = listing.row_of(run, services.progress([run.pk])[run.pk])
     reasons = services.reasons(run) if row.not_valid else []
     return {
@@ -77,6 +78,9 @@ def standing(run: Run) -> dict[str, Any]:
         "row": row,
         "progress": row.progress,
         "waiting": row.progress.total - row.progress.done,
+        "filters": [
+            {"code": code, "count": number, "href": link(code)} for code, number in _filters(row)
+        ],
         "reasons": [
             {"verdict": v, "code": r, "said": REASONS.get(r, r), "count": n, "href": link(v, r)}
             for v, r, n in reasons
@@ -99,11 +103,6 @@ def items(run: Run, row: RunRow, reasons: list[dict[str, Any]], wish: Wish) -> d
         "next_count": PAGE,
         "first": wish.link() if wish.after >= 0 else "",
         "here": wish.link(after=wish.after),
-        "filters": [
-            {"code": code, "count": number, "href": link(code)}
-            for code, number in _filters(row)
-            if number or code in {"", wish.verdict}
-        ],
         "reason_said": REASONS.get(wish.reason, wish.reason),
         "without_reason": link(wish.verdict),
     }

@@ -18,6 +18,8 @@ register = template.Library()
 
 LEVELS = ("answered", "well-formed", "self-consistent", "in its block", "anchored", "final")
 _LEAST_PART = 0.8
+# Subjects up to here fit everywhere; of longer ones this much of the end always shows.
+_UNCUT, _TAIL = 24, 8
 _NONE = "–"
 
 
@@ -86,6 +88,14 @@ def state(value: State) -> SafeString:
 @cache
 def verdict(code: str) -> SafeString:
     return state(VERDICTS[code])
+
+
+@register.simple_tag
+def cut(subject: str) -> SafeString | str:
+    """A long subject in two parts: where there is no room, the end of the first gives way."""
+    if len(subject) <= _UNCUT:
+        return subject
+    return format_html("<span>{}</span><span>{}</span>", subject[:-_TAIL], subject[-_TAIL:])
 
 
 @register.simple_tag

@@ -76,7 +76,7 @@ def test_an_update_keeps_the_chosen_row_and_an_open_menu(tab: Page) -> None:
     expect(tab.locator("#run-live .state").first).to_contain_text("Done", timeout=20_000)
     tab.keyboard.press("j")
     tab.locator("#run-actions summary").click()
-    for region in ("run-items", "run-actions"):
+    for region in ("run-list", "run-tabs", "run-actions"):
         # What the stream and the table's own refresh do: the same element again, as first drawn.
         tab.evaluate(
             """(id) => fetch(location.href).then((r) => r.text()).then((html) => htmx.swap({

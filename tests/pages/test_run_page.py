@@ -5,8 +5,10 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from console.access.roles import Role
+from console.pages import topics
 from tests.pages.conftest import Page
-from validation.models import Run, RunState
+from validation.models import Item, Run, RunState
 
 See = Callable[..., Page]
 MIX = {
@@ -56,7 +58,7 @@ def test_a_running_one_is_live_and_can_be_cancelled(
 def test_filters(
     operator: Client, see: See, made_run: Callable[..., Run], query: str, of: int
 ) -> None:
-    run = made_run(20, state=RunState.RUNNING, mix=MIX)
+    run = made_run(20, state=RunState.CANCELLED, mix=MIX)
     text = see(operator, f"/validations/{run.pk}/?{query}").text
     if not of:
         assert "None match" in text
@@ -89,7 +91,52 @@ def test_htmx_gets_the_items_alone(
 ) -> None:
     run = made_run(12, mix=MIX)
     page = see(operator, f"/validations/{run.pk}/", **{"HX-Request": "true"})
-    assert page.tags[0][1]["id"] == "run-items"
+    assert page.tags[0][1]["id"] == "run-list"
+    assert "run-tabs" not in page.ids()
+
+
+def test_all_counts_of_a_running_one_come_with_one_reading(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    """What the items' own refresh brings, at another moment, counts nothing."""
+    run = made_run(150, state=RunState.RUNNING, mix=MIX)
+    regions = {
+        name: Page(html) for name, html in topics.render_run(str(run.pk), Role.ADMIN).items()
+    }
+    assert {name: page.ids()[0] for name, page in regions.items()} == {n: n for n in regions}
+    assert "Cancel 138 waiting" in regions["run-actions"].text
+    assert "Waiting 138" in regions["run-tabs"].text
+    assert "Not valid 6" in regions["run-tabs"].text
+    assert "12 of 150" in regions["run-live"].text
+    alone = see(operator, f"/validations/{run.pk}/", **{"HX-Request": "true"}).text
+    assert "Showing 50 Next 50" in alone
+    assert "150" not in alone
+    assert "138" not in alone
+
+
+def test_the_tab_one_looks_at_is_marked_and_empty_ones_are_left_out_of_sight(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    page = see(operator, f"/validations/{run.pk}/?verdict=invalid")
+    tabs = {a["id"]: a for a in page.all("a") if (a.get("id") or "").startswith("run-tab-")}
+    assert [i for i, a in tabs.items() if a.get("aria-current")] == ["run-tab-invalid"]
+    empty = {i for i, a in tabs.items() if a["class"] == "has-none"}
+    assert empty == {"run-tab-unverifiable", "run-tab-waiting"}
+    # A live update has no address to know the tab from: the page's own mark stays.
+    assert '"aria-current"' in page.html.partition("morphIgnore")[2].partition("]")[0]
+
+
+def test_a_long_subject_can_be_cut_in_its_middle_and_read_whole(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(1)
+    subject = "tx:0x" + "ab" * 28 + "12345678"
+    Item.objects.filter(run=run).update(subject=subject)
+    page = see(operator, f"/validations/{run.pk}/")
+    (link,) = [a for a in page.all("a") if a.get("class") == "mono cut"]
+    assert link["title"] == link["aria-label"] == subject
+    assert f"<span>{subject[:-8]}</span><span>12345678</span>" in page.html
 
 
 def test_an_item_tells_its_checks(operator: Client, see: See, made_run: Callable[..., Run]) -> None:
