@@ -27,7 +27,11 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     log.info("csrf_refused", path=request.path, reason=reason)
     return _page(
-        request, 403, "This form is from an older session: reload the page and send again."
+        request,
+        403,
+        "It was opened in an older session, or its cookie is gone. Nothing was changed: go back,"
+        " reload the page and send it again.",
+        heading="This form is out of date",
     )
 
 
@@ -55,12 +59,19 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _page(request: HttpRequest, status: int, reason: str) -> HttpResponse:
+def _page(request: HttpRequest, status: int, reason: str, *, heading: str = "") -> HttpResponse:
     if _is_api(request):
-        return respond(problem_of(Problem(status, reason), request))
+        said = f"{heading}. {reason}" if heading else reason
+        return respond(problem_of(Problem(status, said), request))
     user = getattr(request, "user", None)
     role = role_of(user) if user is not None else None
-    context = {"reason": reason, "role": role, "exception": reason, "request_path": request.path}
+    context = {
+        "heading": heading,
+        "reason": reason,
+        "role": role,
+        "exception": reason,
+        "request_path": request.path,
+    }
     response = render(request, f"{status}.html", context, status=status)
     response["Cache-Control"] = "no-store"
     return response

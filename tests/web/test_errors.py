@@ -58,3 +58,14 @@ def test_the_reference_on_the_page_is_the_one_in_the_log(
     (logged,) = [r.msg for r in caplog.records if "request_failed" in str(r.msg)]
     assert isinstance(logged, dict)
     assert logged["reference"] in page
+
+
+def test_a_form_that_is_out_of_date_is_called_so(clients: dict[str, Client]) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies.update(clients["viewer"].cookies)
+    response = browser.post("/settings/theme/", {"theme": "dark"})
+    page = response.content.decode()
+    assert response.status_code == 403
+    assert "<h1>This form is out of date</h1>" in page
+    assert "not yours to do" not in page
+    assert "reload the page and send it again" in page
