@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any, NoReturn
 
-import msgspec
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest
 
+from console.api.body import Body, body_of
 from console.api.problems import Problem, field_error
 from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
 
@@ -24,12 +24,6 @@ _PART = 64 * 1024
 _LINES = {"application/x-ndjson", "application/jsonl", "text/csv", "text/plain"}
 
 type Entries = Iterator[Subject | Malformed]
-
-
-class Body(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    items: list[str]
-    level: int | None = None
-    title: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +85,15 @@ def _source(request: HttpRequest, closing: ExitStack, *, hashed: bool) -> _Sourc
         stream, digest = _spooled(request, closing) if hashed else (request, "")
         entries = read_upload(_parts(stream), filename="", content_type=content_type)
         return _Source(entries, digest, level, title)
-    raise Problem(415, _FORMATS.format(content_type or "nothing"), accepted=sorted(_TYPES))
+    said = f"Content-Type {content_type[:80]!r} is not taken" if content_type else _UNSAID
+    raise Problem(415, f"{said}: {_FORMATS}", accepted=sorted(_TYPES))
 
 
 _TYPES = {"application/json", "multipart/form-data", *_LINES}
-_FORMATS = "The body is {0}: send application/json, application/x-ndjson, text/csv or multipart."
+_UNSAID = "The request has no Content-Type, so nobody knows what its body is"
+_FORMATS = (
+    "send application/json, application/x-ndjson, text/csv, text/plain or multipart/form-data."
+)
 
 
 def level_of(value: object) -> int | None:
@@ -133,16 +131,14 @@ def _json(request: HttpRequest) -> tuple[Body, str]:
         mb = MAX_JSON // 2**20
         raise Problem(413, f"One JSON body holds {mb} MB at most: send NDJSON, one item a line.")
     try:
-        document = json.loads(
+        document: object = json.loads(
             raw, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_unique
         )
-        return msgspec.convert(document, Body), sha256(raw).hexdigest()
-    except msgspec.ValidationError as exc:
-        raise Problem(422, f"The body is refused: {exc}.") from exc
     except RecursionError as exc:
         raise Problem(422, "The body is nested too deeply.") from exc
     except ValueError as exc:
         raise Problem(422, f"The body is no JSON: {exc}.") from exc
+    return body_of(document), sha256(raw).hexdigest()
 
 
 def _no_number(name: str) -> NoReturn:

@@ -139,9 +139,25 @@ def _invalid(exc: ValidationError, request: HttpRequest) -> Problem:
     for error in exc.errors:
         field = str(error["loc"][-1])
         value = request.GET.get(field, "")[:200]
-        errors.append({"field": field, "value": value, "expected": error["msg"]})
-    text = "; ".join(f"{e['field']}: {e['value']!r} is refused: {e['expected']}" for e in errors)
-    return Problem(422, text, errors=errors)
+        errors.append({"field": field, "value": value, "expected": _expected(error)})
+    text = "; ".join(f"{e['field']}: {e['value']!r} is not {e['expected']}" for e in errors)
+    return Problem(422, f"{text}.", errors=errors)
+
+
+def _expected(error: dict[str, Any]) -> str:
+    """What a field takes, in our words: those of a library are for who wrote the schema."""
+    bounds = error.get("ctx", {})
+    match error["type"]:
+        case "greater_than_equal":
+            return f"a whole number from {bounds['ge']}"
+        case "less_than_equal":
+            return f"a whole number up to {bounds['le']}"
+        case kind if kind.startswith("int_"):
+            return "a whole number"
+        case "literal_error":
+            return "one of " + str(bounds["expected"]).replace("'", "").replace(" or ", ", ")
+        case _:
+            return "what this field takes: /api/v1/docs says what that is"
 
 
 def install(api: NinjaAPI) -> None:

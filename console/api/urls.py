@@ -1,5 +1,6 @@
 """Puts the API together: its routes, its OpenAPI document and the page that explains it."""
 
+import re
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -36,6 +37,9 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 def nothing(_request: HttpRequest, rest: str) -> HttpResponse:
+    # What stands where the number of a run does, and is none.
+    if named := re.match(r"runs/([^/]{1,40})(?=/|$)", rest):
+        raise Http404(f"There is no run {named[1]}.")
     raise Http404(f"The API has no address /{rest[:200]}.")
 
 

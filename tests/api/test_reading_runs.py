@@ -53,17 +53,39 @@ def test_runs_are_filtered_by_state(operator: Client, finished_run: Callable[...
 
 
 @pytest.mark.parametrize(
-    ("query", "field"),
-    [("state=lost", "state"), ("limit=0", "limit"), ("limit=x", "limit"), ("before=0", "before")],
+    ("query", "detail"),
+    [
+        ("state=lost", "state: 'lost' is not one of draft, running, done, cancelled."),
+        ("limit=0", "limit: '0' is not a whole number from 1."),
+        ("limit=201", "limit: '201' is not a whole number up to 200."),
+        ("limit=x", "limit: 'x' is not a whole number."),
+        ("limit=2.5", "limit: '2.5' is not a whole number."),
+        ("limit=", "limit: '' is not a whole number."),
+        ("before=0", "before: '0' is not a whole number from 1."),
+        (f"before={'9' * 5_000}", f"before: '{'9' * 200}' is not a whole number."),
+    ],
 )
 @pytest.mark.django_db
 def test_a_filter_that_is_none_is_named_with_its_value(
-    operator: Client, query: str, field: str
+    operator: Client, query: str, detail: str
 ) -> None:
     response = operator.get(f"{RUNS}?{query}")
     error = response.json()["errors"][0]
     assert response.status_code == 422
-    assert (error["field"], error["value"]) == (field, query.split("=")[1])
+    assert response.json()["detail"] == detail
+    assert [error["field"], error["value"]] == [
+        query.split("=", maxsplit=1)[0],
+        query.split("=")[1][:200],
+    ]
+
+
+@pytest.mark.parametrize("name", ["-1", "abc", "1.5"])
+@pytest.mark.parametrize("rest", ["", "/results", "/cancel"])
+@pytest.mark.django_db
+def test_what_is_no_number_of_a_run_is_named(operator: Client, name: str, rest: str) -> None:
+    response = operator.get(f"{RUNS}/{name}{rest}")
+    assert response.status_code == 404
+    assert response.json()["detail"] == f"There is no run {name}."
 
 
 def test_a_list_costs_the_same_however_long(

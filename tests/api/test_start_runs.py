@@ -151,11 +151,14 @@ def test_the_querys_level_too(operator: Client, level: str) -> None:
         ('{"items": ["head"], "level": 1e400}', "1e400"),
         ('{"items": ["head"], "items": []}', "'items' is there twice"),
         ('{"items": ["head"], "colour": 1}', "colour"),
-        ('{"items": "head"}', r"$.items"),
-        ('{"items": [1]}', r"$.items[0]"),
+        ('{"items": "head"}', "items: 'head' is not a list of texts"),
+        ('{"items": ["head", 1]}', "items[1]: 1 is not a text"),
         ('{"items": []}', "nothing to validate"),
         ('{"level": 1}', "items"),
         ("[" * 100_000, "nested too deeply"),
+        ('{"items": ["head"], "title": 7}', "title: 7 is not a text"),
+        ('["head"]', "The body is a list"),
+        ("null", "The body is null"),
         ("{", "no JSON"),
         (b"\xff\xfe{", "no JSON"),
         ('{"items": ["head"], "title": "' + "x" * 201 + '"}', "title"),
@@ -184,7 +187,14 @@ def test_bodies_are_bounded(operator: Client, settings: Any) -> None:
 def test_another_type_is_refused_with_those_that_are_taken(operator: Client) -> None:
     problem = post(operator, "<items/>", "application/xml").json()
     assert problem["status"] == 415
+    assert "Content-Type 'application/xml' is not taken" in problem["detail"]
     assert "application/x-ndjson" in problem["accepted"]
+
+
+def test_a_body_without_a_type_is_told_which_header_is_missing(operator: Client) -> None:
+    response = operator.generic("POST", RUNS, "head", content_type="")
+    assert response.status_code == 415
+    assert "no Content-Type" in response.json()["detail"]
 
 
 def test_the_same_key_starts_once_whatever_the_form(operator: Client) -> None:
