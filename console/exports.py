@@ -1,12 +1,13 @@
-"""Streams a run's results as NDJSON, CSV or JSON: one page of rows in memory at a time.
+"""Streams results and tables as NDJSON, CSV or JSON: one page of rows in memory at a time.
 
 A database connection is held within a page only, so a slow download holds none. When the database
 fails in the middle the connection is cut: nobody takes a part for the whole.
 """
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
@@ -22,7 +23,10 @@ COLUMNS = ("subject", "verdict", "level", "reason", "node", "ms", "checks")
 # A spreadsheet takes a cell that starts so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
+TABLE_FORMS = frozenset({"csv", "json"})
+
 type Rows = list[Result]
+type Table = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +58,51 @@ def result_object(result: Result) -> dict[str, Any]:
 def stream_results(run: Run, form: str) -> StreamingHttpResponse:
     """The results of `run` so far as a download; `form` is a key of `FORMATS`."""
     wanted = FORMATS[form]
-    response = StreamingHttpResponse(_chunks(run, wanted), content_type=wanted.content_type)
-    response["Content-Disposition"] = f'attachment; filename="{run}.{form}"'
+    return _download(_chunks(run, wanted), f"{run}.{form}", wanted.content_type)
+
+
+def stream_table(
+    name: str, form: str, columns: Sequence[str], pages: Iterator[Sequence[Table]]
+) -> StreamingHttpResponse:
+    """The rows of a page's table, which come in pages; `form` is one of `TABLE_FORMS`."""
+    write = {"csv": _table_csv, "json": _table_json}[form]
+    return _download(write(columns, pages), f"{name}.{form}", FORMATS[form].content_type)
+
+
+def _table_csv(columns: Sequence[str], pages: Iterator[Sequence[Table]]) -> Iterator[bytes]:
+    yield _csv_rows([list(columns)])
+    for rows in _read(pages):
+        yield _csv_rows([[cell(_plain(row[name])) for name in columns] for row in rows])
+
+
+def _table_json(columns: Sequence[str], pages: Iterator[Sequence[Table]]) -> Iterator[bytes]:
+    lead = b"["
+    for rows in _read(pages):
+        objects = [{name: _plain(row[name]) for name in columns} for row in rows]
+        yield lead + msgspec.json.encode(objects)[1:-1]
+        lead = b",\n"
+    yield b"]\n" if lead != b"[" else b"[]\n"
+
+
+def _plain(value: object) -> object:
+    return value.isoformat(timespec="milliseconds") if isinstance(value, datetime) else value
+
+
+def _read(pages: Iterator[Sequence[Table]]) -> Iterator[Sequence[Table]]:
+    """Pages until an empty one, each read before the connection is given back."""
+    while True:
+        try:
+            rows = next(pages, ())
+        finally:
+            _give_back()
+        if not rows:
+            return
+        yield rows
+
+
+def _download(chunks: Iterator[bytes], name: str, content_type: str) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(chunks, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     return response

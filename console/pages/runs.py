@@ -1,20 +1,29 @@
 """The list of validations: filtered, searched, sorted and paged by its address."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.views.decorators.http import require_safe
 
+from console.exports import PAGE as EXPORT_PAGE
+from console.exports import TABLE_FORMS, stream_table
 from console.http import render_page
 from console.pages import listing
-from validation.models import Run, RunState
+from console.pages.listing import RunRow
+from validation.models import VERDICTS, Run, RunState
 
 PAGE = 50
 _SORTS = {"newest": "-id", "oldest": "id", "largest": "-total"}
 _MOST_DIGITS = 18
+COLUMNS = (
+    *("id", "title", "state", "level", "total", "done", *VERDICTS, "rate", "eta_s"),
+    *("origin", "created_by", "created_at", "started_at", "finished_at"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +57,18 @@ class Wish:
 
 
 @require_safe
-def show(request: HttpRequest) -> HttpResponse:
-    context = load(Wish.of(request.GET))
+def show(request: HttpRequest) -> HttpResponseBase:
+    wish = Wish.of(request.GET)
+    if (form := request.GET.get("format", "")) in TABLE_FORMS:
+        return stream_table("validations", form, COLUMNS, _pages(_found(wish)))
+    context = load(wish)
     return render_page(request, "console/runs.html", "list", context)
 
 
 def load(wish: Wish) -> dict[str, Any]:
     searched = _searched(wish.text)
     by_state = dict(searched.order_by().values_list("state").annotate(n=Count("id")))
-    found = searched.filter(state=wish.state) if wish.state else searched
-    page = Paginator(found.select_related("created_by").order_by(_SORTS[wish.sort]), PAGE).get_page(
-        wish.page
-    )
+    page = Paginator(_found(wish), PAGE).get_page(wish.page)
     return {
         "section": "runs",
         "topics": "runs",
@@ -72,6 +81,7 @@ def load(wish: Wish) -> dict[str, Any]:
             (state.value, label, by_state.get(state.value, 0), wish.link(state=state.value))
             for state, label in _LABELS
         ],
+        "downloads": [(form.upper(), wish.link(format=form)) for form in sorted(TABLE_FORMS)],
         "sorts": [(name, wish.link(sort=name)) for name in _SORTS],
         "previous": wish.link(page=str(page.number - 1)) if page.has_previous() else "",
         "next": wish.link(page=str(page.number + 1)) if page.has_next() else "",
@@ -84,6 +94,39 @@ _LABELS = (
     (RunState.DONE, "Done"),
     (RunState.CANCELLED, "Cancelled"),
 )
+
+
+def _found(wish: Wish) -> QuerySet[Run]:
+    searched = _searched(wish.text)
+    found = searched.filter(state=wish.state) if wish.state else searched
+    # Runs of one size need an order too, or pages could show one twice.
+    return found.select_related("created_by").order_by(_SORTS[wish.sort], "-id")
+
+
+def _pages(found: QuerySet[Run]) -> Iterator[list[dict[str, object]]]:
+    """Every run that was asked for, not only those of the page one looks at."""
+    for start in count(0, EXPORT_PAGE):
+        yield [_flat(row) for row in listing.rows_of(found[start : start + EXPORT_PAGE])]
+
+
+def _flat(row: RunRow) -> dict[str, object]:
+    run, progress = row.run, row.progress
+    return {
+        "id": run.pk,
+        "title": run.title,
+        "state": run.state,
+        "level": run.level,
+        "total": progress.total,
+        "done": progress.done,
+        **dict(row.verdicts),
+        "rate": progress.rate,
+        "eta_s": progress.eta_s,
+        "origin": run.origin,
+        "created_by": run.created_by.get_username() if run.created_by else None,
+        "created_at": run.created_at,
+        "started_at": run.started_at,
+        "finished_at": run.finished_at,
+    }
 
 
 def _searched(text: str) -> QuerySet[Run]:

@@ -2,20 +2,45 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
+from console.exports import TABLE_FORMS, stream_table
 from console.http import render_page
 from console.pages import fleet, throughput
+from console.pages.fleet import WorkerRow
 
 TEMPLATE = "console/workers.html"
 REGIONS = ("fleet", "queue")
+COLUMNS = (
+    *("id", "host", "pid", "state", "busy", "run", "items_done", "chunks_done", "rate"),
+    *("rss_bytes", "in_flight", "requests", "started_at", "seen_at"),
+)
+_LATER = {"Retry-After": "2", "Cache-Control": "no-store"}
 
 
 @require_safe
-def show(request: HttpRequest) -> HttpResponse:
+def show(request: HttpRequest) -> HttpResponseBase:
+    if (form := request.GET.get("format", "")) in TABLE_FORMS:
+        found = fleet.load()
+        if not found.reachable:
+            text = "No worker reports: the cache server does not answer. Runs go on.\n"
+            plain = "text/plain; charset=utf-8"
+            return HttpResponse(text, status=503, content_type=plain, headers=_LATER)
+        return stream_table("workers", form, COLUMNS, iter([[_flat(row) for row in found.rows]]))
     return render_page(request, TEMPLATE, "", {**load(), "topics": "workers"})
 
 
 def load() -> dict[str, Any]:
     return {"fleet": fleet.load(), "queue": throughput.queue()}
+
+
+def _flat(row: WorkerRow) -> dict[str, object]:
+    worker = row.worker
+    own = COLUMNS[: COLUMNS.index("in_flight")]
+    return {name: getattr(worker, name) for name in own} | {
+        "in_flight": row.in_flight,
+        "requests": row.requests,
+        "started_at": row.started_at,
+        "seen_at": row.seen_at,
+    }
