@@ -25,7 +25,7 @@ _POLL_S = 0.05
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
     """What to run under which name. `ready` asks whether it serves yet; what serves no address
-    `says` so in a line.
+    `says` so in a line. Lines that begin with one of `unsaid` are not passed on.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Program:
     environment: Mapping[str, str]
     ready: Callable[[], Awaitable[bool]] | None = None
     says: str = ""
+    unsaid: tuple[str, ...] = ()
 
 
 class Child:
@@ -150,7 +151,8 @@ class Child:
 
     def _hear(self, line: bytes) -> None:
         text = line.decode(errors="replace").rstrip()
-        self._say(text)
+        if text and not text.startswith(self.program.unsaid):
+            self._say(text)
         if self.program.says and self.program.says in text:
             self._said.set()
 

@@ -17,6 +17,8 @@ from console.embedded.supervisor import Supervisor
 
 _NODE_PORT = 8545  # where Ethereum nodes listen
 _CELERY = ("-m", "celery", "--quiet", "-A", "console.celery")
+# What Celery says to a person at its own terminal; here Ctrl-C is the supervisor's.
+_CELERYS_ADVICE = ("worker: Hitting Ctrl+C again", "worker: Cold shutdown")
 _LOCAL = "127.0.0.1"
 _ANY = {"0.0.0.0", "::", ""}
 
@@ -116,7 +118,9 @@ class Stack:
         return self._program(name, environment, str(self.root / "manage.py"), *command)
 
     def _node(self, port: int, environment: Mapping[str, str]) -> Program:
-        program = self._manage("node", environment, "devnode", "--port", str(port))
+        program = self._program(
+            "node", environment, "-m", "console.embedded.node", _LOCAL, str(port)
+        )
         return replace(program, ready=partial(accepts, _LOCAL, port))
 
     def _preparation(self, environment: Mapping[str, str]) -> Program:
@@ -151,7 +155,7 @@ class Stack:
             *(*_CELERY, "worker", "--concurrency", str(self.workers)),
             *("--without-gossip", "--without-mingle"),
         )
-        return replace(program, says=" ready.")
+        return replace(program, says=" ready.", unsaid=_CELERYS_ADVICE)
 
     def _beat(self, environment: Mapping[str, str]) -> Program:
         schedule = str(self.var / "beat-schedule")

@@ -2,6 +2,8 @@
 
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -68,6 +70,16 @@ async def test_a_machine_with_nothing_gets_everything(tmp_path: Path) -> None:
     assert environment["NODE_URLS"].startswith("http://127.0.0.1:")
     assert environment["DEVELOPMENT"] == "1"
     assert started.programs["worker"].command[-3:-2] == ["3"]
+
+
+async def test_the_demo_node_is_a_program_of_its_own(tmp_path: Path) -> None:
+    node = (await rehearse(tmp_path)).programs["node"]
+    assert node.command[1:3] == ["-m", "console.embedded.node"]
+
+
+def test_the_demo_nodes_program_loads_no_django() -> None:
+    code = "import sys, console.embedded.node; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
 async def test_each_process_is_told_which_it_is(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -105,6 +106,19 @@ async def test_output_is_passed_on_under_the_programs_name_even_unfinished() -> 
         lambda: _saw(terminal, "ended"),
     )
     assert {"program: one", "program: two", "program: end"} <= set(terminal.lines)
+
+
+async def test_blank_lines_and_what_is_unsaid_are_not_passed_on() -> None:
+    terminal = Recorder()
+    talking = program("print('advice: wait\\n\\n \\nno advice: go')")
+    await run_until(
+        terminal,
+        lambda supervisor: supervisor.keep(replace(talking, unsaid=("advice", "other"))),
+        lambda: _saw(terminal, "ended"),
+    )
+    said = [line for line in terminal.lines if line.startswith("program:")]
+    assert said[0] == "program: no advice: go"
+    assert said[1].startswith("program: ended")
 
 
 async def test_a_line_without_an_end_is_cut() -> None:

@@ -43,6 +43,7 @@ class Up:
             text=True,
         )
         self.lines: list[str] = []
+        self.rest = ""
 
     def read_until(self, text: str) -> str:
         """The first line with `text`; fails with all that was said where it never comes."""
@@ -59,7 +60,7 @@ class Up:
         family = [own, *own.children(recursive=True)]
         began = time.monotonic()
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.rest, _ = self.process.communicate(timeout=30)
         took_s = time.monotonic() - began
         assert not [member for member in family if alive(member)]
         return took_s
@@ -110,6 +111,7 @@ def test_from_nothing_to_a_console_and_back(up: Up, tmp_path: Path, port: int) -
         assert not any(password in line for line in again.lines)
     finally:
         assert again.end(signal.SIGINT) < 10
+    assert not re.search(r"Hitting Ctrl\+C again|Cold shutdown|\| *$", again.rest, re.MULTILINE)
 
 
 def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
