@@ -54,6 +54,19 @@ def share(part: int, whole: int) -> str:
 
 
 @register.filter
+def code(text: str) -> SafeString:
+    """What stands between backticks is set as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one that nothing closes is a backtick
+        return format_html("{}", text)
+    return format_html_join(
+        "",
+        "{}",
+        ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in enumerate(parts)),
+    )
+
+
+@register.filter
 def plus(value: int, other: int) -> int:
     return value + other
 

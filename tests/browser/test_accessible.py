@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewTab
+from validation.devnode.chain import Chain
 
 pytestmark = pytest.mark.slow
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -53,7 +54,7 @@ def _prepare(tab: Page, addresses: list[str]) -> list[str]:
         else:
             addresses += [f"/validations/{run}", f"/validations/{run}discard/"]
     addresses += ["/", "/validations/", "/validations/?q=zzz", "/validations/new/", "/workers/"]
-    addresses += ["/settings/tokens/"]
+    addresses += ["/settings/tokens/", "/api/v1/docs"]
     return addresses
 
 
@@ -107,3 +108,43 @@ def test_sign_in_is_accessible(new_tab: NewTab, axe: str) -> None:
             "(tags) => axe.run({runOnly: tags}).then((r) => r.violations)", TAGS
         )
         assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in violations] == []
+
+
+_ENDS = """
+(link) => {
+  const box = link.closest('td').getBoundingClientRect();
+  const [head, tail] = [...link.children].map((part) => part.getBoundingClientRect());
+  return {head: head.width, inside: tail.right <= box.right + 0.5, meets: tail.left - head.right,
+          cut: link.firstChild.scrollWidth > link.firstChild.clientWidth};
+}
+"""
+
+
+@pytest.mark.parametrize(("width", "cut"), [(390, True), (1_440, False)])
+def test_both_ends_of_a_long_subject_are_seen(new_tab: NewTab, width: int, cut: bool) -> None:
+    tab = new_tab("operator", viewport={"width": width, "height": 844})
+    subject = Chain.load().transactions[0]
+    tab.goto("/validations/new/")
+    tab.get_by_label("Subjects").fill(subject)
+    tab.get_by_role("button", name=re.compile("Start")).click()
+    tab.wait_for_url(re.compile(r"/validations/\d+/$"))
+    link = tab.get_by_role("link", name=f"tx:{subject}", exact=True)
+    seen = link.evaluate(_ENDS)
+    assert seen["inside"]
+    assert seen["head"] > 100
+    assert abs(seen["meets"]) < 1
+    assert seen["cut"] is cut
+
+
+def test_the_apis_columns_stand_under_each_other(new_tab: NewTab) -> None:
+    tab = new_tab("viewer", viewport=WIDE)
+    tab.goto("/api/v1/docs")
+    for kind in ("parameters", "answers"):
+        lefts = tab.eval_on_selector_all(
+            f"table.{kind} thead tr",
+            "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.offsetLeft))",
+        )
+        assert len(lefts) > 2
+        assert len({tuple(row) for row in lefts}) == 1
+    expect(tab.locator(".api-operation p code", has_text="block:1-5000")).to_be_visible()
+    assert "`" not in tab.locator("main").inner_text()

@@ -77,3 +77,16 @@ def test_no_figure_is_no_data() -> None:
     assert switchyard.per_second(None) == "no data"
     assert switchyard.share(0, 0) == "no data"
     assert switchyard.count(None) == "–"
+
+
+@pytest.mark.parametrize(
+    ("text", "html"),
+    [
+        ("send `a<b` or `c`.", "send <code>a&lt;b</code> or <code>c</code>."),
+        ("<b>", "&lt;b&gt;"),
+        ("one ` alone <b>", "one ` alone &lt;b&gt;"),
+        ("", ""),
+    ],
+)
+def test_what_stands_between_backticks_is_code(text: str, html: str) -> None:
+    assert switchyard.code(text) == html
