@@ -61,7 +61,7 @@ def test_a_thousand_items_through_the_fleet(stack: Stack, new_tab: NewTab, slow_
     expect(tab.locator("#run-items footer")).to_contain_text("of 1\u202f000")
     expect(tab.locator("#item-49 .state")).to_have_text("Valid")
     tab.locator("#item-49 a").click()
-    expect(tab.locator("#subject")).to_have_text(f"tx:{hashes[99]}")
+    expect(tab.locator("#subject")).to_have_text(f"tx:{hashes[49]}")
     assert tab.get_by_role("row").filter(has_text="Pass").count() >= 5
 
 
