@@ -16,6 +16,8 @@ _NEVER_FOR_EVER = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+CACHE_SCHEMES = frozenset({"redis", "rediss", "unix"})
+BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 _LAST_PORT = 65535
 _DJANGO_NAMES = {
     "dbname": "NAME",
@@ -63,16 +65,8 @@ def _check_port(port: str) -> None:
         raise ValueError(port)
 
 
-def cache_url() -> str:
-    return _server_url("REDIS_URL", {"redis", "rediss", "unix"})
-
-
-def broker_url() -> str:
-    schemes = {"redis", "rediss", "redis+socket", "amqp", "amqps"}
-    return _server_url("CELERY_BROKER_URL", schemes)
-
-
-def _server_url(name: str, schemes: set[str]) -> str:
+def server_url(name: str, schemes: frozenset[str]) -> str:
+    """The address of a Redis or broker in the variable `name`; empty where it is not set."""
     url = env.text(name)
     if url and urlsplit(url).scheme not in schemes:
         known = ", ".join(f"{scheme}://" for scheme in sorted(schemes))

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils.csp import CSP
 
 from console import env
-from console.database import broker_url, cache_url, database_settings
+from console.database import BROKER_SCHEMES, CACHE_SCHEMES, database_settings, server_url
 from console.logs import logging_settings
 from validation.rpc.endpoints import NodeUrl
 
@@ -82,8 +82,8 @@ DATABASES: dict[str, dict[str, Any]] = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis: the cache and telemetry may evict, the broker never.
-REDIS_URL = cache_url()
-CELERY_BROKER_URL = broker_url()
+REDIS_URL = server_url("REDIS_URL", CACHE_SCHEMES)
+CELERY_BROKER_URL = server_url("CELERY_BROKER_URL", BROKER_SCHEMES)
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

@@ -51,7 +51,7 @@ def _asks(call: ast.Call) -> bool:
     if isinstance(function, ast.Attribute):
         owner = ast.unparse(function.value)
         return (owner == "env" and function.attr in readers) or owner == "os.environ"
-    return isinstance(function, ast.Name) and function.id in {*readers, "redis_url"}
+    return isinstance(function, ast.Name) and function.id in {*readers, "server_url"}
 
 
 def _is_name(node: ast.expr) -> bool:
