@@ -17,6 +17,105 @@ _STALE_S = 30.0
 type WorkerState = Literal["up", "stale", "gone"]
 
 
+class Transition(msgspec.Struct, kw_only=True, frozen=True):
+    """A change of a breaker's state, `at` by the wall clock of its process (epoch seconds)."""
+
+    at: float
+    before: str
+    after: str
+    cause: str
+
+
+class BreakerReport(msgspec.Struct, kw_only=True, frozen=True):
+    """One breaker as one process sees it. Rates are shares of 1; None: too few calls to say.
+
+    `state` is in force: closed, open, half_open, forced_open, forced_closed, metrics_only,
+    disabled. `computed` is what it would be by itself: closed, open or half_open.
+    """
+
+    name: str
+    state: str
+    computed: str
+    failure_rate: float | None
+    slow_rate: float | None
+    # In the window now.
+    calls: int
+    failures: int
+    slow: int
+    # Since the process started.
+    rejected: int
+    trips: int
+    retry_in_s: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    # Seconds until what an operator forced ends by itself; None: nothing forced, or no end.
+    forced_for_s: float | None = None
+    # The revision of the control that this process obeys; 0: none.
+    revision: int = 0
+    # The thresholds in force, by name.
+    settings: dict[str, float] = {}
+    # The last twenty, newest last.
+    transitions: tuple[Transition, ...] = ()
+
+
+class PoolReport(msgspec.Struct, kw_only=True, frozen=True):
+    """What a process may use of one node at once: sockets, and calls under its limiter."""
+
+    pool: str
+    used: int
+    idle: int
+    max: int
+    # Calls: with the node, waiting for a place, the limit now, the most that the limit may be.
+    in_flight: int
+    waiting: int
+    limit: int
+    limit_max: int
+    limiter: str
+    # Of the last minute; None: nothing waited or was asked.
+    wait_p50_ms: float | None = None
+    wait_p95_ms: float | None = None
+    rtt_p50_ms: float | None = None
+    rtt_p95_ms: float | None = None
+    # Preference among the nodes: 1 is best; None: not scored yet.
+    score: float | None = None
+    # Calls a second that the node may be asked by the whole fleet; None: no budget.
+    rate_limit: float | None = None
+    # Since the start: connections made, requests, calls, failures by reason.
+    dialled: int = 0
+    requests: int = 0
+    calls: int = 0
+    failures: dict[str, int] = {}
+
+
+class CacheReport(msgspec.Struct, kw_only=True, frozen=True):
+    """Both tiers as one process sees them. Counts are since its start."""
+
+    policy: str
+    entries: int
+    bytes: int
+    max_entries: int
+    max_bytes: int
+    evicted: int = 0
+    expired: int = 0
+    # Look-ups by kind (tx, block, address, head, other): {"l1": …, "l2": …, "stale": …,
+    # "negative": …, "miss": …}: which level answered, or none.
+    kinds: dict[str, dict[str, int]] = {}
+    # L2: does Valkey answer, writes by codec, bytes before and after compression, payloads refused.
+    l2_reachable: bool | None = None
+    codecs: dict[str, int] = {}
+    bytes_raw: int = 0
+    bytes_stored: int = 0
+    corrupt: int = 0
+    coalesced: int = 0
+    invalidated: int = 0
+    # [(entries in L1, share of look-ups it would have answered)], from sampled traffic.
+    curve: tuple[tuple[int, float], ...] = ()
+    # Look-ups that the curve rests on.
+    sampled: int = 0
+    # The revision of the L1 control that this process obeys; 0: none.
+    revision: int = 0
+
+
 class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     """One worker process. Counts are since its start; `rate` is items a second of late."""
 
@@ -32,6 +131,15 @@ class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     rss_bytes: int
     # The client's counts: calls in flight, batches, retries, by node.
     node: dict[str, Any] = {}
+    breakers: tuple[BreakerReport, ...] = ()
+    pools: tuple[PoolReport, ...] = ()
+    cache: CacheReport | None = None
+    # The newest control revision that this process has applied; None: it has read none yet.
+    acknowledged: int | None = None
+    # The newest head and final block that it knows, and blocks it saw reorganised away.
+    head: int | None = None
+    final: int | None = None
+    orphaned: int = 0
     # Set by the reader; a writer's clock may be wrong.
     age_s: float = 0.0
 

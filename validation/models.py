@@ -1,8 +1,11 @@
-"""Runs, their items, the chunks that workers claim, and one result an item."""
+"""Runs, their items, the chunks that workers claim, one result an item, what a reorganisation takes
+back, and what operators want of the engine.
+"""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
@@ -150,7 +153,9 @@ class ResultQuerySet(models.QuerySet["Result"]):
 
 
 class Result(models.Model):
-    """The one verdict on an item: written by COPY when its chunk is closed, never changed."""
+    """The one verdict on an item: written by COPY when its chunk is closed, changed by nothing but
+    a reorganisation (see `Retraction`).
+    """
 
     pk = models.CompositePrimaryKey("run_id", "ordinal")
     run = models.ForeignKey(
@@ -167,6 +172,9 @@ class Result(models.Model):
     reason = models.CharField(max_length=40)
     node = models.CharField(max_length=120)
     ms = models.FloatField()
+    # Where its data came from: "node", "l1" or "l2", and how old it was then.
+    source = models.CharField(max_length=8, db_default="node")
+    age_s = models.FloatField(db_default=0.0)
     # No constraint, as above; `checks` puts the two together.
     profile = models.ForeignKey(
         CheckProfile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
@@ -197,3 +205,101 @@ class Result(models.Model):
             {"name": name, "status": status, "detail": details.get(str(position), "")}
             for position, (name, _, status) in enumerate(named)
         ]
+
+
+class Anchor(models.Model):
+    """A result that stands only as long as its block does: dropped once the block is final."""
+
+    pk = models.CompositePrimaryKey("run_id", "ordinal")
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    ordinal = models.PositiveIntegerField()
+    block_number = models.PositiveBigIntegerField(db_index=True)
+    block_hash = models.CharField(max_length=66, db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.ordinal} of V-{self.run_id} in block {self.block_number}"
+
+
+class Orphan(models.Model):
+    """A block that was seen in the chain and is in it no more. Forgotten after a day."""
+
+    block_hash = models.CharField(max_length=66, primary_key=True)
+    block_number = models.PositiveBigIntegerField()
+    seen_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.block_number} {self.block_hash}"
+
+
+class Retraction(models.Model):
+    """What a verdict was before its block was reorganised away."""
+
+    pk = models.CompositePrimaryKey("run_id", "ordinal")
+    run = models.ForeignKey(
+        Run,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="retractions",
+    )
+    ordinal = models.PositiveIntegerField()
+    verdict = models.CharField(max_length=12)
+    level = models.PositiveSmallIntegerField()
+    reason = models.CharField(max_length=40)
+    block_number = models.PositiveBigIntegerField()
+    block_hash = models.CharField(max_length=66)
+    retracted_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.ordinal} of V-{self.run_id}: {self.verdict} in block {self.block_number}"
+
+
+class ControlKind(models.TextChoices):
+    BREAKER = "breaker"
+    L1 = "l1"
+    PURGE = "purge"
+
+
+class Control(models.Model):
+    """What operators want of one breaker, of L1, or to be purged: every process obeys.
+
+    The truth of each override; processes read what is newer than they know and acknowledge the
+    number. One row a breaker and one for L1, replaced at each change; a purge is a row of its own.
+    """
+
+    kind = models.CharField(max_length=8, choices=ControlKind)
+    # The breaker's name, "" for L1, the tag of a purge.
+    name = models.CharField(max_length=160, blank=True)
+    # Of a breaker: forced_open, forced_closed, metrics_only, disabled; "" leaves it to itself.
+    mode = models.CharField(max_length=16, blank=True)
+    # Thresholds of a breaker, or entries and bytes of L1, that replace the configured ones.
+    settings = models.JSONField(default=dict, blank=True)
+    revision = models.BigIntegerField(unique=True)
+    # The revision of the last reset: each process that lived then starts the breaker afresh once.
+    reset_revision = models.BigIntegerField(default=0)
+    reason = models.CharField(max_length=500)
+    actor = models.CharField(max_length=160)
+    changed_at = models.DateTimeField(db_default=Now())
+    # Null: holds until it is changed.
+    expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("kind", "name"), condition=~Q(kind="purge"), name="control_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}: {self.mode or 'auto'} (revision {self.revision})"
+
+
+class ControlRevision(models.Model):
+    """One row: the newest revision. Raised in the transaction of the change that it numbers, so
+    that revisions become visible in their order and none is skipped.
+    """
+
+    value = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.value)

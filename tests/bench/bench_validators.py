@@ -39,7 +39,9 @@ class Answers:
     def __init__(self, *raw: bytes) -> None:
         self._raw = raw
 
-    async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
         values = [call.decode(raw) for call, raw in zip(calls, self._raw, strict=True)]
         return Reply(tuple(values), "bench")
 

@@ -35,7 +35,9 @@ async def test_an_error_of_the_node_is_no_verdict_on_the_item(text: str) -> None
 @pytest.mark.parametrize("text", SUBJECTS)
 async def test_a_defect_here_ends_one_item_and_is_logged(text: str) -> None:
     class Broken:
-        async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+        async def fetch(
+            self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+        ) -> Reply:
             raise ZeroDivisionError
 
     with capture_logs() as logs:
@@ -46,7 +48,9 @@ async def test_a_defect_here_ends_one_item_and_is_logged(text: str) -> None:
 
 async def test_cancelling_is_not_swallowed() -> None:
     class Endless:
-        async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+        async def fetch(
+            self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+        ) -> Reply:
             await asyncio.get_running_loop().create_future()
             raise AssertionError
 
@@ -110,7 +114,10 @@ async def test_an_outcome_encodes_to_the_object_of_the_contract() -> None:
     tx = signed(2, key=KEY)
     outcome = await validate_tx(tx, receipt_of(tx))
     encoded = msgspec.json.decode(msgspec.json.encode(outcome))
-    assert list(encoded) == ["subject", "verdict", "level", "reason", "checks", "node", "ms"]
+    assert list(encoded) == [
+        *("subject", "verdict", "level", "reason", "checks", "node", "ms"),
+        *("source", "age_s", "block"),
+    ]
     assert encoded["subject"] == f"tx:{tx['hash']}"
     assert encoded["verdict"] == "valid"
     assert encoded["checks"][0] == {"name": "answered", "status": "pass", "detail": ""}

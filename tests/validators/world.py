@@ -218,7 +218,9 @@ class Node:
         self.asked: list[tuple[Call, ...]] = []
         self.between: Callable[[Json], None] | None = None
 
-    async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
         self.asked.append(tuple(calls))
         if self.error is not None:
             raise self.error

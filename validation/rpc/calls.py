@@ -24,3 +24,9 @@ class Reply(msgspec.Struct, frozen=True):
     values: tuple[Any, ...]
     node: str
     """The node's label: host, port and short id, never a credential."""
+    raws: tuple[bytes, ...] = ()
+    """The raw JSON of each `result`, as it came."""
+    source: str = "node"
+    """Who answered: "node", or the tier of the cache that still knew ("l1", "l2")."""
+    age_s: float = 0.0
+    """How long ago the node was asked."""

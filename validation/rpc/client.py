@@ -41,10 +41,13 @@ class RpcClient:
         self._engine: _Engine | None = None
         self._is_closed = False
 
-    async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply:
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
         """The values of all calls, in one batch from one node; or the one RpcError that ended it
         after retries and failover. Cancelling it disturbs nobody who waits for the same.
         """
+        del fresh  # what comes from a node always is
         waiter = self._ask(calls, timeout_s)
         try:
             return await waiter.future

@@ -50,7 +50,7 @@ class Waiter:
                 BadAnswer(f"an answer cannot be decoded: {words}", node=node.label)
             )
         else:
-            self.future.set_result(Reply(values, node.label))
+            self.future.set_result(Reply(values, node.label, tuple(raws)))
 
     def fail(self, error: RpcError) -> None:
         if not self.future.done():

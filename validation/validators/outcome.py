@@ -27,6 +27,13 @@ class Check(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class BlockRef(msgspec.Struct, frozen=True, kw_only=True):
+    """The block that an item is in, or is."""
+
+    number: int
+    hash: str
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What is known about one item; encoded, it is the object of `validate --json`."""
 
@@ -39,3 +46,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...]
     node: str
     ms: float
+    source: str = "node"
+    """Where the data came from: "node", "l1" or "l2". The checks were made now in any case."""
+    age_s: float = 0.0
+    """How old the data was."""
+    block: BlockRef | None = None
+    """What the verdict stands and falls with until it is final; None where nothing ties it."""

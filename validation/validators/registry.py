@@ -18,7 +18,10 @@ _log = structlog.get_logger(__name__)
 class Fetcher(Protocol):
     """Answers a group of calls in one round trip, from one node."""
 
-    async def fetch(self, calls: Sequence[Call], *, timeout_s: float | None = None) -> Reply: ...
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        """`fresh`: asked of a node now, whatever a cache knows."""
 
 
 class Validator(Protocol):
