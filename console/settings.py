@@ -148,6 +148,11 @@ NODE_PRIVATE_NETWORKS = tuple(env.networks("NODE_PRIVATE_NETWORKS"))
 # Calls in flight a node over the whole fleet, shared out to WORKERS processes.
 NODE_MAX_IN_FLIGHT = env.integer("NODE_MAX_IN_FLIGHT", 256, low=1, high=100_000)
 WORKERS = env.integer("WORKERS", 2, low=1, high=512)
+# Calls a second a node over the whole fleet; 0: as many as it takes.
+NODE_RATE_LIMIT = env.integer("NODE_RATE_LIMIT", 0, low=0, high=10_000_000)
+# The first tier of the cache, in each worker process: entries, and the seconds one is kept at most.
+L1_CACHE_SIZE = env.integer("L1_CACHE_SIZE", 10_000, low=1, high=10_000_000)
+L1_TTL = env.integer("L1_TTL", 300, low=1, high=86_400)
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_settings(readable=DEVELOPMENT)
