@@ -272,15 +272,17 @@ class Control(models.Model):
     name = models.CharField(max_length=160, blank=True)
     # Of a breaker: forced_open, forced_closed, metrics_only, disabled; "" leaves it to itself.
     mode = models.CharField(max_length=16, blank=True)
-    # Thresholds of a breaker, or entries and bytes of L1, that replace the configured ones.
+    # Thresholds of a breaker, or entries and bytes of L1, that replace the configured ones until
+    # `expires_at`; those in `lasting` hold beneath them, and after they ended.
     settings = models.JSONField(default=dict, blank=True)
+    lasting = models.JSONField(db_default={}, default=dict, blank=True)
     revision = models.BigIntegerField(unique=True)
     # The revision of the last reset: each process that lived then starts the breaker afresh once.
     reset_revision = models.BigIntegerField(default=0)
     reason = models.CharField(max_length=500)
     actor = models.CharField(max_length=160)
     changed_at = models.DateTimeField(db_default=Now())
-    # Null: holds until it is changed.
+    # The end of `mode` and `settings`; null where there is nothing that ends.
     expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
