@@ -8,6 +8,7 @@ How PAGES registers a topic (in `console/pages/topics.py`, imported at start)::
 
     sse.topic("runs", render_runs)                    # topic "runs"
     sse.topic("run", render_run, takes_argument=True) # topics "run:17", "run:18", …
+    sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 
     def render_run(argument: str, role: Role) -> Mapping[str, str]:
         return {"run-progress": "<section id='run-progress'>…</section>", "run-verdicts": …}
@@ -60,14 +61,22 @@ MAX_STREAMS = 5_000
 MAX_STREAMS_OF_A_USER = 20
 MAX_TOPICS = 8
 LIFE_S = 300.0
-_ARGUMENT = re.compile(r"[1-9][0-9]{0,17}")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+# Of a breaker: it may hold colons, but neither comma nor equals sign, which event ids use.
+NAME = re.compile(r"[A-Za-z0-9._:~\[\]-]{1,160}")
 
-_topics: dict[str, tuple[Renderer, bool]] = {}
+_topics: dict[str, tuple[Renderer, re.Pattern[str] | None]] = {}
 
 
-def topic(name: str, render: Renderer, *, takes_argument: bool = False) -> None:
-    """Registers what `name` (or `name:<argument>`, a positive number) shows."""
-    _topics[name] = (render, takes_argument)
+def topic(
+    name: str,
+    render: Renderer,
+    *,
+    takes_argument: bool = False,
+    argument: re.Pattern[str] = NUMBER,
+) -> None:
+    """Registers what `name` shows, or `name:<argument>`: a positive number unless told."""
+    _topics[name] = (render, argument if takes_argument else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +100,8 @@ def parse_topics(text: str) -> dict[str, tuple[str, Renderer]]:
     found = {}
     for name in names:
         base, colon, argument = name.partition(":")
-        render, takes_argument = _topics.get(base, (None, False))
-        fits = bool(_ARGUMENT.fullmatch(argument)) if takes_argument else not colon
+        render, pattern = _topics.get(base, (None, None))
+        fits = bool(pattern.fullmatch(argument)) if pattern else not colon
         if render is None or not fits:
             raise UnknownTopic(f"There is no topic {name[:60]!r}.")
         found[name] = (argument, render)

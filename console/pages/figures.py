@@ -6,6 +6,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _PLAIN_RATE, _PLAIN = 100, 10
 _THOUSAND = 1_000
 _LEAST, _MOST = 0.1, 99.9
+_PARTS = 1_000_000
 
 
 def count(value: int) -> str:
@@ -48,6 +49,11 @@ def milliseconds(value: float) -> str:
     return f"{value:.1f}{THIN}ms" if value < _PLAIN else f"{count(round(value))}{THIN}ms"
 
 
+def latency(value: float) -> str:
+    """`4.2 ms`, `340 ms`, `1.24 s`."""
+    return f"{value / _THOUSAND:.2f}{THIN}s" if value >= _THOUSAND else milliseconds(value)
+
+
 def size(octets: int) -> str:
     """`84 MB`, in powers of ten as the units say."""
     value, units = float(octets), ["GB", "MB", "kB", "B"]
@@ -67,6 +73,11 @@ def share(part: int, whole: int) -> str:
         return f">{THIN}99.9{THIN}%"
     digits = 1 if 0 < part < whole else 0
     return f"{percent:.{digits}f}{THIN}%"
+
+
+def percent(value: float) -> str:
+    """A share of 1 as `61.0 %`; as above, almost none is not none and almost all is not all."""
+    return share(round(value * _PARTS), _PARTS)
 
 
 def _two(seconds: int, big: int, big_unit: str, small: int, small_unit: str) -> str:

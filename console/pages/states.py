@@ -38,6 +38,16 @@ TOKENS: dict[str, State] = {
     "expired": State(glyph="idle", word="Expired"),
     "revoked": State(glyph="open", word="Revoked"),
 }
+# As a process reports them; an operator's own say so.
+BREAKERS: dict[str, State] = {
+    "closed": State(glyph="closed", word="Closed", effect="passing"),
+    "half_open": State(glyph="half", word="Half-open", effect="probing"),
+    "open": State(glyph="open", word="Open", effect="blocking"),
+    "forced_open": State(glyph="open", word="Forced open", effect="blocking"),
+    "forced_closed": State(glyph="closed", word="Forced closed", effect="passing all"),
+    "metrics_only": State(glyph="idle", word="Metrics only", effect="never blocks"),
+    "disabled": State(glyph="idle", word="Disabled", effect="not counting"),
+}
 _WORKERS: dict[str, tuple[Glyph, str]] = {
     "up": ("closed", "Up"),
     "stale": ("half", "Stale"),
@@ -64,6 +74,13 @@ def _of_done(progress: Progress) -> State:
     if unsettled := progress.done - progress.valid:
         return State(glyph="half", word="Done", effect=f"{count(unsettled)} not valid")
     return State(glyph="closed", word="Done", effect="all valid")
+
+
+def of_breaker(state: str) -> State:
+    """One that this version does not know is named as it came, without a colour."""
+    return BREAKERS.get(state) or State(
+        glyph="idle", word=state[:40].replace("_", " ").capitalize()
+    )
 
 
 def of_worker(worker: WorkerSnapshot) -> State:

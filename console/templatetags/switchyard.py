@@ -44,6 +44,17 @@ def milliseconds(value: float) -> str:
 
 
 @register.filter
+def latency(value: float | None) -> str:
+    return _NONE if value is None else figures.latency(value)
+
+
+@register.filter
+def percent(value: float | None) -> str:
+    """A share of 1."""
+    return _NONE if value is None else figures.percent(value)
+
+
+@register.filter
 def size(octets: int) -> str:
     return figures.size(octets)
 

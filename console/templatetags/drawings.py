@@ -1,0 +1,155 @@
+"""What pages draw on the server: state ribbons, meters with a limit tick, the hit-rate curve.
+
+Widths and places are attributes of SVG, for the policy forbids inline styles. Each drawing says in
+words what it shows; its figures stand beside it or in a table.
+"""
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from console.pages.curve import Chart
+from console.pages.ribbon import Lane
+
+register = template.Library()
+
+# The state is told by height too, so that a ribbon reads in greyscale: from the top, how high.
+_HEIGHTS = {"closed": (13, 4), "half": (7, 10), "open": (1, 16), "idle": (15, 2)}
+_TICK = 0.9
+
+
+@register.simple_tag
+def ribbon(lane: Lane) -> SafeString:
+    """States over time: low is closed, half high is probing, full is open, a gap is no data."""
+    return format_html(
+        '<svg class="ribbon" viewBox="0 0 100 18" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}">{}</svg>',
+        lane.said,
+        format_html_join(
+            "",
+            '<rect class="fill-{}" x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
+            (
+                (
+                    span.state.glyph,
+                    f"{span.left:.3f}",
+                    _HEIGHTS[span.state.glyph][0],
+                    f"{min(span.width, 100 - span.left):.3f}",
+                    _HEIGHTS[span.state.glyph][1],
+                    f"{span.state.word} from {span.begins:%H:%M:%S} UTC",
+                )
+                for span in lane.spans
+                if span.state
+            ),
+        ),
+    )
+
+
+@register.simple_tag
+def limit_meter(used: float, most: float, limit: float | None = None, what: str = "") -> SafeString:
+    """How much of `most` is used; a tick stands at `limit` where it is less than `most`."""
+    if most <= 0:
+        return SafeString("")
+    share = min(100 * used / most, 100)
+    tick = ""
+    said = f"{what} {share:.0f} percent".strip()
+    if limit is not None and 0 < limit < most:
+        at = 100 * limit / most
+        said += f", limit at {at:.0f} percent"
+        tick = format_html(
+            '<rect class="tick" x="{}" y="-3" width="{}" height="16"/>',
+            f"{max(at - _TICK / 2, 0):.2f}",
+            _TICK,
+        )
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><rect width="{}" height="10"/>{}</svg>',
+        said,
+        f"{share:.2f}",
+        tick,
+    )
+
+
+@register.simple_tag
+def hit_meter(parts: list[tuple[str, str, int]], total: int) -> SafeString:
+    """Look-ups by who answered, [(shade, name, number)], side by side; the rest was a miss."""
+    at, bars, said = 0.0, [], []
+    for shade, name, number in parts:
+        width = 100 * number / total if total else 0
+        if number:
+            said.append(f"{name} {width:.1f} percent")
+            bars.append((shade, f"{at:.2f}", f"{width:.2f}"))
+        at += width
+    return format_html(
+        '<svg class="meter meter-tall" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}">{}</svg>',
+        ", ".join(said) or "nothing was answered",
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="10"/>', bars),
+    )
+
+
+@register.simple_tag
+def curve_chart(chart: Chart) -> SafeString:
+    """The line is stretched to the width there is, its words are not."""
+    return format_html(
+        '<svg class="chart" role="img" aria-label="{}">'
+        '<g class="chart-grid">{}{}</g>'
+        '<svg class="chart-plot" viewBox="0 0 100 100" preserveAspectRatio="none">'
+        '<polyline points="{}" vector-effect="non-scaling-stroke"/></svg>{}</svg>',
+        chart.said,
+        _y_grid(chart),
+        _x_grid(chart),
+        chart.line,
+        _marks(chart),
+    )
+
+
+# The plot is 180 px high and begins 12 px from the top; words of the axis stand below it.
+_TOP, _HIGH = 12, 180
+
+
+def _y_grid(chart: Chart) -> SafeString:
+    return format_html_join(
+        "",
+        '<line x1="0" x2="100%" y1="{0}" y2="{0}"/><text x="0" y="{1}">{2}</text>',
+        ((f"{_y(y):.1f}", f"{_y(y) - 4:.1f}", text) for y, text in chart.y_ticks),
+    )
+
+
+def _x_grid(chart: Chart) -> SafeString:
+    anchors = {0.0: "start", 100.0: "end"}
+    return format_html_join(
+        "",
+        '<line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>'
+        '<text x="{0}%" y="{3}" text-anchor="{4}">{5}</text>',
+        (
+            (f"{x:.2f}", _TOP, _TOP + _HIGH, _TOP + _HIGH + 18, anchors.get(x, "middle"), text)
+            for x, text in chart.x_ticks
+        ),
+    )
+
+
+def _marks(chart: Chart) -> SafeString:
+    return format_html_join(
+        "",
+        '<g class="chart-mark"><line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>'
+        '<circle cx="{0}%" cy="{3}" r="4"/>'
+        '<text x="{0}%" dx="{4}" y="{5}" text-anchor="{6}">{7} · {8:.1f} %</text></g>',
+        (
+            (
+                f"{mark.x:.2f}",
+                f"{_y(mark.y):.1f}",
+                _TOP + _HIGH,
+                f"{_y(mark.y):.1f}",
+                -8 if mark.ends else 8,
+                f"{_y(mark.y) + 18:.1f}",
+                "end" if mark.ends else "start",
+                mark.name,
+                100 * mark.share,
+            )
+            for mark in chart.marks
+        ),
+    )
+
+
+def _y(percent: float) -> float:
+    return _TOP + _HIGH * percent / 100
