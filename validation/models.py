@@ -273,7 +273,7 @@ class Control(models.Model):
     # Of a breaker: forced_open, forced_closed, metrics_only, disabled; "" leaves it to itself.
     mode = models.CharField(max_length=16, blank=True)
     # Thresholds of a breaker, or entries and bytes of L1, that replace the configured ones until
-    # `expires_at`; those in `lasting` hold beneath them, and after they ended.
+    # `tuned_until`; those in `lasting` hold beneath them, and after they ended.
     settings = models.JSONField(default=dict, blank=True)
     lasting = models.JSONField(db_default={}, default=dict, blank=True)
     revision = models.BigIntegerField(unique=True)
@@ -282,8 +282,10 @@ class Control(models.Model):
     reason = models.CharField(max_length=500)
     actor = models.CharField(max_length=160)
     changed_at = models.DateTimeField(db_default=Now())
-    # The end of `mode` and `settings`; null where there is nothing that ends.
+    # The end of `mode`, and of `settings`; null where there is none to end. Two, because forcing
+    # a breaker for longer must not tune it for longer, nor the other way round.
     expires_at = models.DateTimeField(null=True, blank=True)
+    tuned_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = (

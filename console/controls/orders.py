@@ -12,8 +12,8 @@ from validation.models import Control, ControlKind
 class Order:
     """What is wanted of one breaker, or of L1. Revision 0: nobody ever wanted anything.
 
-    What has ended is no longer wanted: then `mode` is "", `settings` hold what lasts, and
-    `expires_at` is None. Reason, actor and time are those of the last change all the same.
+    What has ended is no longer wanted: `mode` is "" then, `settings` hold only what lasts, and
+    the end is None. Reason, actor and time are those of the last change all the same.
     """
 
     kind: str
@@ -29,7 +29,9 @@ class Order:
     reason: str = ""
     actor: str = ""
     changed_at: datetime | None = None
+    # The end of `mode`, and of those settings that do not last.
     expires_at: datetime | None = None
+    tuned_until: datetime | None = None
 
     @property
     def is_auto(self) -> bool:
@@ -38,10 +40,13 @@ class Order:
 
     @property
     def for_s(self) -> float | None:
-        """Seconds until what is temporary ends; None: nothing is."""
-        if self.expires_at is None:
-            return None
-        return max(0.0, (self.expires_at - timezone.now()).total_seconds())
+        """Seconds until the mode ends; None: none is forced."""
+        return _seconds_to(self.expires_at)
+
+    @property
+    def tuned_for_s(self) -> float | None:
+        """Seconds until the tuned settings end; None: there are none that do."""
+        return _seconds_to(self.tuned_until)
 
 
 def desired(kind: str, name: str) -> Order:
@@ -57,17 +62,24 @@ def orders(kind: str) -> dict[str, Order]:
 
 
 def order_of(row: Control) -> Order:
-    ended = row.expires_at is not None and row.expires_at <= timezone.now()
+    now = timezone.now()
+    forced = row.expires_at is not None and row.expires_at > now
+    tuned = row.tuned_until is not None and row.tuned_until > now
     return Order(
         kind=row.kind,
         name=row.name,
-        mode="" if ended else row.mode,
-        settings=dict(row.lasting) if ended else row.lasting | row.settings,
+        mode=row.mode if forced else "",
+        settings=row.lasting | row.settings if tuned else dict(row.lasting),
         lasting=dict(row.lasting),
         revision=row.revision,
         reset_revision=row.reset_revision,
         reason=row.reason,
         actor=row.actor,
         changed_at=row.changed_at,
-        expires_at=None if ended else row.expires_at,
+        expires_at=row.expires_at if forced else None,
+        tuned_until=row.tuned_until if tuned else None,
     )
+
+
+def _seconds_to(end: datetime | None) -> float | None:
+    return None if end is None else max(0.0, (end - timezone.now()).total_seconds())

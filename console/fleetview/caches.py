@@ -1,4 +1,4 @@
-"""Both tiers of the cache over the fleet: hits by level and kind, and what other sizes would hit."""
+"""Both tiers of the cache over the fleet: hits by level and kind, and by size."""
 
 from collections import Counter
 from collections.abc import Sequence
