@@ -1,0 +1,242 @@
+"""L1: what this process still knows, bounded by entries and by bytes.
+
+Every operation is the loop's: nothing here is locked. Figures may be read from any thread.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from validation.cache.entry import Entry
+from validation.cache.policies import POLICIES, Policy
+
+__all__ = ["L1", "OVERHEAD", "Entry", "Expiry", "Key", "L1Config", "L1Counters"]
+
+OVERHEAD: Final = 400
+"""Bytes that an entry takes beside its value."""
+
+type Key = bytes
+type Expiry = Literal["lazy", "sweep"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class L1Config:
+    policy: str = "s3fifo"
+    max_entries: int = 10_000
+    max_bytes: int = 64 << 20
+    expiry: Expiry = "lazy"
+    """When room of what has expired is given back: when asked for it or evicted, or (the baseline)
+    also by walking all entries every `sweep_s`. Neither ever gives out what has expired."""
+    sweep_s: float = 60.0
+
+
+@dataclass(slots=True)
+class L1Counters:
+    """Since the process started."""
+
+    hits: int = 0
+    misses: int = 0
+    evicted: int = 0
+    expired: int = 0
+    dropped: int = 0
+    refused: int = 0
+
+
+class L1:
+    def __init__(self, config: L1Config, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._entries: dict[Key, Entry] = {}
+        self._tags: dict[str, set[Key]] = {}
+        self._bytes = 0
+        self._hits = self._misses = 0
+        self._evicted = self._expired = self._dropped = self._refused = 0
+        self.policy = config.policy
+        self.max_entries = config.max_entries
+        self.max_bytes = config.max_bytes
+        self.expiry: Expiry = config.expiry
+        self._sweep_s = config.sweep_s
+        self._next_sweep = clock() + config.sweep_s
+        self._order = self._new_order(config.policy)
+        self._touch = self._order.touch
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: Key) -> bool:
+        entry = self._entries.get(key)
+        return entry is not None and entry.expires_at > self._clock()
+
+    def __iter__(self) -> Iterator[Key]:
+        """Keys, about the order in which they would go."""
+        return self._order.keys()
+
+    @property
+    def bytes(self) -> int:
+        return self._bytes
+
+    @property
+    def counters(self) -> L1Counters:
+        return L1Counters(
+            hits=self._hits,
+            misses=self._misses,
+            evicted=self._evicted,
+            expired=self._expired,
+            dropped=self._dropped,
+            refused=self._refused,
+        )
+
+    def get(self, key: Key) -> Entry | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            self._misses += 1
+            return None
+        if entry.expires_at <= self._clock():
+            self._take_out(key, entry)
+            self._expired += 1
+            self._misses += 1
+            return None
+        entry.uses += 1
+        if self._touch is not None:
+            self._touch(key, entry)
+        self._hits += 1
+        return entry
+
+    def put(self, key: Key, entry: Entry) -> None:
+        """Keeps the entry in place of another of its key, unless it would take an eighth of all:
+        then the key is gone, since what it held is out of date.
+        """
+        if self.expiry == "sweep":
+            self._sweep_when_due()
+        entries = self._entries
+        cost = entry.size + OVERHEAD
+        if key in entries and self._replaced(key, entry, cost):
+            return
+        if cost * 8 > self.max_bytes:
+            self._refused += 1
+            return
+        self._bytes += cost
+        while entries and (len(entries) >= self.max_entries or self._bytes > self.max_bytes):
+            self._evict()
+        entries[key] = entry
+        self._order.admit(key, entry)
+        if entry.tags:
+            self._index(key, entry)
+
+    def drop(self, key: Key) -> bool:
+        """True where there was one."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return False
+        self._take_out(key, entry)
+        self._dropped += 1
+        return True
+
+    def drop_tag(self, tag: str) -> int:
+        """Drops what carries the tag, touching nothing else, and says how many that were."""
+        keys = self._tags.get(tag)
+        if keys is None:
+            return 0
+        found = tuple(keys)
+        for key in found:
+            self._take_out(key, self._entries[key])
+        self._dropped += len(found)
+        return len(found)
+
+    def clear(self) -> int:
+        count = len(self._entries)
+        self._entries.clear()
+        self._tags.clear()
+        self._bytes = 0
+        self._dropped += count
+        self._order = self._new_order(self.policy)
+        self._touch = self._order.touch
+        return count
+
+    def resize(self, max_entries: int | None = None, max_bytes: int | None = None) -> None:
+        """New bounds, in force at once."""
+        self.max_entries = self.max_entries if max_entries is None else max_entries
+        self.max_bytes = self.max_bytes if max_bytes is None else max_bytes
+        self._order.resize(self.max_entries)
+        while self._entries and (
+            len(self._entries) > self.max_entries or self._bytes > self.max_bytes
+        ):
+            self._evict()
+
+    def switch(self, policy: str, *, expiry: Expiry | None = None) -> None:
+        """Another policy over the same entries. KeyError where none has that name."""
+        self.expiry = expiry or self.expiry
+        if policy == self.policy:
+            return
+        order = self._new_order(policy)
+        for key in self:
+            order.admit(key, self._entries[key])
+        self.policy, self._order, self._touch = policy, order, order.touch
+
+    def _new_order(self, policy: str) -> Policy:
+        order = POLICIES[policy]()
+        order.resize(self.max_entries)
+        return order
+
+    def sweep(self) -> int:
+        """Gives back the room of all that has expired, by a walk over everything."""
+        now = self._clock()
+        found = [(key, entry) for key, entry in self._entries.items() if entry.expires_at <= now]
+        for key, entry in found:
+            self._take_out(key, entry)
+        self._expired += len(found)
+        return len(found)
+
+    def _sweep_when_due(self) -> None:
+        now = self._clock()
+        if now >= self._next_sweep:
+            self._next_sweep = now + self._sweep_s
+            self.sweep()
+
+    def _replaced(self, key: Key, entry: Entry, cost: int) -> bool:
+        """Whether the entry took the place of the old one; otherwise the old one is gone."""
+        old = self._entries[key]
+        more = entry.size - old.size
+        if cost * 8 > self.max_bytes or self._bytes + more > self.max_bytes:
+            self._take_out(key, old)
+            return False
+        if old.tags:
+            self._unindex(key, old)
+        self._bytes += more
+        entry.uses = old.uses
+        self._entries[key] = entry
+        self._order.replace(key, entry)
+        if entry.tags:
+            self._index(key, entry)
+        return True
+
+    def _evict(self) -> None:
+        key = self._order.victim()
+        entry = self._entries.pop(key)
+        self._bytes -= entry.size + OVERHEAD
+        self._evicted += 1
+        if entry.tags:
+            self._unindex(key, entry)
+
+    def _take_out(self, key: Key, entry: Entry) -> None:
+        del self._entries[key]
+        self._order.forget(key)
+        self._bytes -= entry.size + OVERHEAD
+        if entry.tags:
+            self._unindex(key, entry)
+
+    def _index(self, key: Key, entry: Entry) -> None:
+        for tag in entry.tags:
+            keys = self._tags.get(tag)
+            if keys is None:
+                self._tags[tag] = {key}
+            else:
+                keys.add(key)
+
+    def _unindex(self, key: Key, entry: Entry) -> None:
+        for tag in entry.tags:
+            keys = self._tags.get(tag)
+            if keys is not None:  # None: the entry names a tag twice
+                keys.discard(key)
+                if not keys:
+                    del self._tags[tag]
