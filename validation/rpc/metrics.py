@@ -1,0 +1,87 @@
+"""The client's metrics, counted once a batch: finding a child by its labels costs ten counts."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+
+from prometheus_client import Counter as PromCounter
+from prometheus_client import Histogram
+
+from monitoring import instruments
+
+_MAX_CHILDREN = 2000
+_OTHER = "other"
+
+
+class RpcMetrics:
+    """Children of this process's instruments, each found once."""
+
+    __slots__ = ("_durations", "_pool_waits", "_requests", "_retries")
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str], PromCounter] = {}
+        self._durations: dict[str, Histogram] = {}
+        self._retries: dict[str, PromCounter] = {}
+        self._pool_waits: dict[str, Histogram] = {}
+
+    def sent(self, pool: str, calls: int, waited_s: float) -> None:
+        """A batch goes out, whose first call waited so long for its place."""
+        instruments.RPC_BATCH_SIZE.observe(calls)
+        child = self._pool_waits.get(pool)
+        if child is None:
+            child = self._pool_waits[pool] = instruments.POOL_WAIT.labels(pool)
+        child.observe(waited_s)
+
+    def back(self, methods: Counter[str], outcome: str, duration_s: float) -> None:
+        """These calls came back alike, in one batch."""
+        for method, calls in methods.items():
+            self._request(method, outcome).inc(calls)
+            duration = self._durations.get(method)
+            if duration is None:
+                duration = instruments.RPC_DURATION.labels(self._known(method))
+                self._durations[method] = duration
+            observe_many(duration, duration_s, calls)
+
+    def retried(self, reason: str, calls: int) -> None:
+        child = self._retries.get(reason)
+        if child is None:
+            child = self._retries[reason] = instruments.RPC_RETRIES.labels(reason)
+        child.inc(calls)
+
+    def _request(self, method: str, outcome: str) -> PromCounter:
+        child = self._requests.get((method, outcome))
+        if child is None:
+            child = instruments.RPC_REQUESTS.labels(self._known(method), outcome)
+            self._requests[method, outcome] = child
+        return child
+
+    def _known(self, method: str) -> str:
+        """Methods are a handful; a caller who makes them up must not fill the memory."""
+        return method if len(self._requests) < _MAX_CHILDREN else _OTHER
+
+
+METRICS = RpcMetrics()
+"""One a process, as the registry behind it is."""
+
+
+def shared(calls: int) -> None:
+    instruments.RPC_SHARED.inc(calls)
+
+
+def observe_many(histogram: Histogram, value: float, count: int) -> None:
+    """`count` observations of the same value at the price of one: the library has no such call."""
+    if count == 1:
+        histogram.observe(value)
+        return
+    place = bisect_left(histogram._upper_bounds, value)  # noqa: SLF001 - see above
+    histogram._sum.inc(value * count)  # noqa: SLF001 - see above
+    histogram._buckets[place].inc(count)  # noqa: SLF001 - see above
+
+
+def tally(methods: Iterable[tuple[str, ...]]) -> Counter[str]:
+    """How many calls of each method these fetches hold; most fetches are alike."""
+    counts: Counter[str] = Counter()
+    for names, fetches in Counter(methods).items():
+        for name in names:
+            counts[name] += fetches
+    return counts
