@@ -1,0 +1,220 @@
+"""What operators want of this process: read from Postgres, obeyed here, acknowledged by a number.
+
+Plain SQL on a psycopg connection, so that a worker reads on the one it has. Ends are carried as
+seconds left and kept by this process's own clock: what was forced ends in time without anybody.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Protocol
+
+import psycopg
+import structlog
+
+log = structlog.get_logger(__name__)
+
+# Nothing that is cached lives this long: an older purge has nothing left to find.
+PURGES_MATTER_S = 2 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """One row of what is wanted. `kind` is "breaker", "l1" or "purge" (`name` is the tag then)."""
+
+    kind: str
+    name: str
+    # Of a breaker, for `for_s` seconds from now; "" leaves it to itself.
+    mode: str
+    for_s: float | None
+    # For `tuned_for_s` seconds from now, over those that last.
+    settings: Mapping[str, float]
+    tuned_for_s: float | None
+    lasting: Mapping[str, float]
+    # When it was last reset, as a revision.
+    reset_revision: int
+    revision: int
+    # How long ago it was wanted, by the database's clock.
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What is newer than a process knew. `whole`: the rows are all there are, not only the new."""
+
+    revision: int
+    rows: tuple[Desired, ...]
+    whole: bool
+
+
+def read(connection: psycopg.Connection[Any], known: int) -> Changes:
+    """One statement, so that the revision and the rows are of one moment.
+
+    A revision lower than `known` is another database, or this one restored: then all is read.
+    """
+    rows = connection.execute(_READ, {"known": known, "purges": PURGES_MATTER_S}).fetchall()
+    revision = rows[0][0]
+    if revision < known:
+        return read(connection, 0)
+    wanted = tuple(_desired(row) for row in rows if row[1] is not None)
+    return Changes(revision=revision, rows=wanted, whole=known == 0)
+
+
+class Breakers(Protocol):
+    """A process's breakers, those made later included."""
+
+    def force(
+        self,
+        name: str,
+        mode: str,
+        settings: Mapping[str, float],
+        *,
+        for_s: float | None,
+        revision: int,
+    ) -> None:
+        """Replaces what was wanted of `name`; no mode and no settings: it is left to itself."""
+
+    def reset(self, name: str) -> None: ...
+
+
+class Cache(Protocol):
+    """A process's cache."""
+
+    def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
+        """Replaces the configured bounds of L1 by those named; none named: as configured."""
+
+    def purge(self, tag: str, *, age_s: float, revision: int) -> None:
+        """Drops what carries `tag` and is older than `age_s`; once more does no harm."""
+
+
+class Obedience:
+    """Applies what is wanted and remembers what stands, so that its ends come without Postgres.
+
+    Not for use by two threads at once: the caller serialises.
+    """
+
+    def __init__(
+        self, breakers: Breakers, cache: Cache, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._breakers = breakers
+        self._cache = cache
+        self._clock = clock
+        self._standing: dict[tuple[str, str], _Standing] = {}
+        self._resets: dict[str, int] = {}
+        self._server: psycopg.Connection[Any] | None = None
+        # The newest revision that this process obeys whole; None: it has read nothing yet.
+        self.revision: int | None = None
+
+    def heed(self, connection: psycopg.Connection[Any]) -> bool:
+        """Reads what is new and obeys; True where something was. Raises psycopg's errors."""
+        # Another connection may lead to another server, with rows of its own under old numbers.
+        same = connection is self._server
+        changes = read(connection, (self.revision or 0) if same else 0)
+        self._server = connection
+        failed = [row.revision for row in changes.rows if not self._obeys(row)]
+        if changes.whole:
+            self._forget_all_but({(row.kind, row.name) for row in changes.rows})
+        # What could not be done is not acknowledged, and is tried again the next time.
+        revision = min([changes.revision + 1, *failed]) - 1
+        changed = revision != self.revision
+        self.revision = revision
+        return changed
+
+    def tend(self) -> None:
+        """Ends what has ended. Needs nobody."""
+        now = self._clock()
+        for standing in self._standing.values():
+            if standing.next_end <= now:
+                self._enforce(standing)
+
+    def _obeys(self, row: Desired) -> bool:
+        try:
+            if row.kind == "purge":
+                if row.revision > (self.revision or 0):
+                    self._cache.purge(row.name, age_s=row.age_s, revision=row.revision)
+                return True
+            standing = _Standing(row, self._clock())
+            if row.kind == "breaker" and row.reset_revision > self._resets.get(row.name, 0):
+                self._breakers.reset(row.name)
+                self._resets[row.name] = row.reset_revision
+            self._enforce(standing)
+        except Exception:
+            # One wish that cannot be done keeps nobody from the others, nor from items.
+            log.exception("control.failed", kind=row.kind, name=row.name, revision=row.revision)
+            return False
+        self._standing[row.kind, row.name] = standing
+        return True
+
+    def _enforce(self, standing: "_Standing") -> None:
+        wanted = standing.wanted
+        mode, settings, for_s = standing.now(self._clock())
+        if wanted.kind == "l1":
+            self._cache.resize(settings, revision=wanted.revision)
+        else:
+            self._breakers.force(wanted.name, mode, settings, for_s=for_s, revision=wanted.revision)
+
+    def _forget_all_but(self, named: set[tuple[str, str]]) -> None:
+        for key in self._standing.keys() - named:
+            kind, name = key
+            if kind == "l1":
+                self._cache.resize({}, revision=0)
+            else:
+                self._breakers.force(name, "", {}, for_s=None, revision=0)
+            del self._standing[key]
+
+
+class _Standing:
+    """What is wanted of one target, with its ends by this process's clock."""
+
+    def __init__(self, wanted: Desired, now: float) -> None:
+        self.wanted = wanted
+        self.next_end = inf
+        self._mode_until = _end(wanted.for_s, now)
+        self._tuned_until = _end(wanted.tuned_for_s, now)
+
+    def now(self, at: float) -> tuple[str, dict[str, float], float | None]:
+        """Mode, settings, and the seconds until the nearer end: what follows is told then."""
+        wanted = self.wanted
+        mode = wanted.mode if at < self._mode_until else ""
+        settings = dict(wanted.lasting)
+        if at < self._tuned_until:
+            settings |= wanted.settings
+        ends = (end for end in (self._mode_until, self._tuned_until) if at < end < inf)
+        self.next_end = min(ends, default=inf)
+        return mode, settings, None if self.next_end == inf else self.next_end - at
+
+
+def _end(seconds: float | None, now: float) -> float:
+    """Without an end nothing that ends was wanted."""
+    return -inf if seconds is None else now + seconds
+
+
+def _desired(row: tuple[Any, ...]) -> Desired:
+    _, kind, name, mode, for_s, settings, tuned_for_s, lasting, reset, revision, age_s = row
+    return Desired(
+        kind=kind,
+        name=name,
+        mode=mode if for_s is not None and for_s > 0 else "",
+        for_s=for_s if for_s is not None and for_s > 0 else None,
+        settings=settings if tuned_for_s is not None and tuned_for_s > 0 else {},
+        tuned_for_s=tuned_for_s if tuned_for_s is not None and tuned_for_s > 0 else None,
+        lasting=lasting,
+        reset_revision=reset,
+        revision=revision,
+        age_s=age_s,
+    )
+
+
+# By the clock of the moment, not of a transaction that may have begun long ago.
+_READ = """
+SELECT r.value, c.kind, c.name, c.mode,
+       extract(epoch FROM c.expires_at - clock_timestamp())::float,
+       c.settings, extract(epoch FROM c.tuned_until - clock_timestamp())::float, c.lasting,
+       c.reset_revision, c.revision,
+       extract(epoch FROM clock_timestamp() - c.changed_at)::float
+FROM (SELECT coalesce(max(value), 0) AS value FROM validation_controlrevision) r
+LEFT JOIN validation_control c ON c.revision > %(known)s
+    AND (c.kind <> 'purge' OR c.changed_at > now() - make_interval(secs => %(purges)s))
+ORDER BY c.revision
+"""
