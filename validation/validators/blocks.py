@@ -36,9 +36,10 @@ async def examine(
         return ending
     if answer is None:
         return Ending(Verdict.NOT_FOUND, "not_found")
+    block: Block = answer.value
+    findings.stands_in(block.number, block.hash)
     if level < 1:
         return None
-    block: Block = answer.value
     _examine_form(subject, block, answer.unknown, findings)
     if level > 1:
         examine_header(block, findings, doubtful=bool(answer.unknown))

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from validation.rpc.answers import Unreadable
 from validation.validators.catalogue import CHECKS
-from validation.validators.outcome import Check, Status, Verdict
+from validation.validators.outcome import BlockRef, Check, Status, Verdict
 
 _DETAIL_LIMIT = 400
 _PASSED = {name: Check(name, Status.PASS) for name in CHECKS}
@@ -20,9 +20,11 @@ class Ending(NamedTuple):
 class Findings:
     """The checks of one item, in the order they were made."""
 
-    __slots__ = ("_checks", "_failed", "_skipped")
+    __slots__ = ("_checks", "_failed", "_skipped", "block")
 
     def __init__(self) -> None:
+        self.block: BlockRef | None = None
+        """The block that the node says the item is in, or is."""
         self._checks: list[Check] = []
         self._failed: str = ""
         self._skipped: list[tuple[int, str]] = []
@@ -40,6 +42,11 @@ class Findings:
     def failed(self) -> str:
         """The name of the first check that failed, or an empty text."""
         return self._failed
+
+    def stands_in(self, number: object, block_hash: object) -> None:
+        """Tie the item to a block, where the node names both its number and its hash."""
+        if isinstance(number, str) and isinstance(block_hash, str):
+            self.block = BlockRef(number=int(number, 16), hash=block_hash.lower())
 
     def passed(self, name: str, detail: str = "") -> None:
         self._checks.append(Check(name, Status.PASS, detail) if detail else _PASSED[name])

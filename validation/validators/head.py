@@ -29,8 +29,11 @@ async def examine(
     if answer is None:
         answer = Unreadable("the newest block is null")
     ending = findings.malformed(answer)
-    if ending is not None or level < 1:
+    if ending is not None:
         return ending
+    findings.stands_in(answer.value.number, answer.value.hash)
+    if level < 1:
+        return None
     findings.passed("well_formed")
     findings.known_fields(answer.unknown)
     examine_header(answer.value, findings, doubtful=bool(answer.unknown))

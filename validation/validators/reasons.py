@@ -17,6 +17,7 @@ REASONS: dict[str, str] = {
     "rpc_error": "The node could not be asked.",
     "node_unreachable": "No connection to the node, or it broke before the whole answer.",
     "node_timeout": "The node did not answer in time.",
+    "breaker_open": "The circuit breaker of every node was open until the time for it ran out.",
     "rate_limited": "The node refuses more calls for now.",
     "http_status": "The node answered with an HTTP error.",
     "redirected": "The node points to another address, which is not followed.",
@@ -33,5 +34,7 @@ REASONS: dict[str, str] = {
     "internal": "A defect in the validation itself; the log has the details.",
     # What the ledger reports of items that no validation could finish.
     "poison": "Validating it ended the worker process again and again; it was set aside.",
+    # What a reorganisation of the chain makes of verdicts that were given before it.
+    "reorganised": "Its block was reorganised away, so the verdict was taken back: validate again.",
     **{check.reason: check.failure for check in CHECKS.values() if check.reason},
 }

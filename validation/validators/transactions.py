@@ -37,9 +37,10 @@ async def examine(
         if receipt_answer is not None:
             return Ending(Verdict.UNVERIFIABLE, "answers_disagree")
         return Ending(Verdict.NOT_FOUND, "not_found")
+    tx: Transaction = answer.value
+    findings.stands_in(tx.block_number, tx.block_hash)
     if level < 1:
         return None
-    tx: Transaction = answer.value
     receipt: Receipt | None = None
     unknown = answer.unknown
     if receipt_answer is not None:
