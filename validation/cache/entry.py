@@ -20,6 +20,8 @@ class Entry(msgspec.Struct, kw_only=True, gc=False):
     expires_at: float
     """By the clock of L1, as `stale_at`: never given out from then on."""
     stale_at: float = 0.0
+    refresh_at: float = 0.0
+    """From then on a look-up has it asked for again, by the clock of L1."""
     tags: tuple[str, ...] = ()
     negative: bool = False
     node: str = ""
