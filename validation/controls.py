@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import psycopg
 import structlog
 
+from validation.resilience import Override
+
 log = structlog.get_logger(__name__)
 
 # Nothing that is cached lives this long: an older purge has nothing left to find.
@@ -62,18 +64,10 @@ def read(connection: psycopg.Connection[Any], known: int) -> Changes:
 
 
 class Breakers(Protocol):
-    """A process's breakers, those made later included."""
+    """A process's breakers, those made later included: `validation.resilience.Breakers`."""
 
-    def force(
-        self,
-        name: str,
-        mode: str,
-        settings: Mapping[str, float],
-        *,
-        for_s: float | None,
-        revision: int,
-    ) -> None:
-        """Replaces what was wanted of `name`; no mode and no settings: it is left to itself."""
+    def apply(self, name: str, override: Override | None) -> None:
+        """Replaces what was wanted of `name`; empty or None leaves it to itself."""
 
     def reset(self, name: str) -> None: ...
 
@@ -152,7 +146,8 @@ class Obedience:
         if wanted.kind == "l1":
             self._cache.resize(settings, revision=wanted.revision)
         else:
-            self._breakers.force(wanted.name, mode, settings, for_s=for_s, revision=wanted.revision)
+            override = Override(mode=mode, settings=settings, for_s=for_s, revision=wanted.revision)
+            self._breakers.apply(wanted.name, override)
 
     def _forget_all_but(self, named: set[tuple[str, str]]) -> None:
         for key in self._standing.keys() - named:
@@ -160,7 +155,7 @@ class Obedience:
             if kind == "l1":
                 self._cache.resize({}, revision=0)
             else:
-                self._breakers.force(name, "", {}, for_s=None, revision=0)
+                self._breakers.apply(name, None)
             del self._standing[key]
 
 

@@ -1,7 +1,8 @@
-"""API tokens, and the failed sign-ins that lockout counts."""
+"""API tokens, the failed sign-ins that lockout counts, and what operators did."""
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from console.access.roles import Role
@@ -57,3 +58,38 @@ class SignInAttempts(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.failures}"
+
+
+class AuditEntry(models.Model):
+    """One act of an operator: written in the transaction of what it changed, never changed itself.
+
+    Names people by text, not by reference: an account that is removed leaves its acts.
+    """
+
+    at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=160)
+    role = models.CharField(max_length=8)
+    origin = models.CharField(max_length=8)
+    # The name of the API token by which the actor came, if one.
+    token = models.CharField(max_length=80, blank=True)
+    # What was done to what: "override", "breaker", the breaker's name.
+    action = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20)
+    target = models.CharField(max_length=160, blank=True)
+    before = models.JSONField(default=dict, blank=True)
+    after = models.JSONField(default=dict, blank=True)
+    reason = models.CharField(max_length=500)
+    # The number of the control that it made.
+    revision = models.BigIntegerField(null=True, blank=True)
+    # The act that this one takes back.
+    reverts = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="reverted_by"
+    )
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name_plural = "audit entries"
+        indexes = (models.Index(fields=("kind", "target", "-id"), name="audit_of_target"),)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.action} {self.kind} {self.target}".rstrip()

@@ -5,6 +5,43 @@ revision and one `AuditEntry`, both or neither; every process obeys by `validati
 Depends on `console.access` and the models; pages, API and commands depend on it.
 """
 
+from console.access.audit import Actor
+from console.controls.acts import (
+    override_breaker,
+    purge,
+    release_breaker,
+    reset_breaker,
+    resize_l1,
+    tune_breaker,
+)
+from console.controls.errors import (
+    Conflict,
+    ControlError,
+    NotReversible,
+    Refused,
+    RoleTooLow,
+    UnknownBreaker,
+)
 from console.controls.orders import Order, desired, orders
+from console.controls.reverting import is_reversible, revert
 
-__all__ = ["Order", "desired", "orders"]
+__all__ = [
+    "Actor",
+    "Conflict",
+    "ControlError",
+    "NotReversible",
+    "Order",
+    "Refused",
+    "RoleTooLow",
+    "UnknownBreaker",
+    "desired",
+    "is_reversible",
+    "orders",
+    "override_breaker",
+    "purge",
+    "release_breaker",
+    "reset_breaker",
+    "resize_l1",
+    "revert",
+    "tune_breaker",
+]

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
+from console.controls.layers import Layers
 from validation.models import Control, ControlKind
 
 
@@ -29,57 +31,55 @@ class Order:
     reason: str = ""
     actor: str = ""
     changed_at: datetime | None = None
-    # The end of `mode`, and of those settings that do not last.
+    # The end of `mode`, and of those settings that do not last; seconds to it when it was read.
     expires_at: datetime | None = None
+    for_s: float | None = None
     tuned_until: datetime | None = None
+    tuned_for_s: float | None = None
 
     @property
     def is_auto(self) -> bool:
         """Nothing is forced and nothing is tuned."""
         return not self.mode and not self.settings
 
-    @property
-    def for_s(self) -> float | None:
-        """Seconds until the mode ends; None: none is forced."""
-        return _seconds_to(self.expires_at)
-
-    @property
-    def tuned_for_s(self) -> float | None:
-        """Seconds until the tuned settings end; None: there are none that do."""
-        return _seconds_to(self.tuned_until)
-
 
 def desired(kind: str, name: str) -> Order:
-    row = Control.objects.filter(kind=kind, name=name).first()
-    return order_of(row) if row else Order(kind=kind, name=name)
+    row = _rows(kind).filter(name=name).first()
+    return order_of(row, row.now) if row else Order(kind=kind, name=name)
 
 
 def orders(kind: str) -> dict[str, Order]:
     """Of each name that an operator ever touched."""
     if kind == ControlKind.PURGE:
         raise ValueError("a purge is done once and stands for nothing afterwards")
-    return {row.name: order_of(row) for row in Control.objects.filter(kind=kind)}
+    return {row.name: order_of(row, row.now) for row in _rows(kind)}
 
 
-def order_of(row: Control) -> Order:
-    now = timezone.now()
-    forced = row.expires_at is not None and row.expires_at > now
-    tuned = row.tuned_until is not None and row.tuned_until > now
+def order_of(row: Control, now: datetime) -> Order:
+    """`now` by the clock of the database, which set the ends."""
+    layers = Layers.of(row, now)
     return Order(
         kind=row.kind,
         name=row.name,
-        mode=row.mode if forced else "",
-        settings=row.lasting | row.settings if tuned else dict(row.lasting),
-        lasting=dict(row.lasting),
+        mode=layers.mode,
+        settings={**layers.lasting, **layers.settings},
+        lasting=dict(layers.lasting),
         revision=row.revision,
         reset_revision=row.reset_revision,
         reason=row.reason,
         actor=row.actor,
         changed_at=row.changed_at,
-        expires_at=row.expires_at if forced else None,
-        tuned_until=row.tuned_until if tuned else None,
+        expires_at=layers.expires_at,
+        for_s=_seconds(now, layers.expires_at),
+        tuned_until=layers.tuned_until,
+        tuned_for_s=_seconds(now, layers.tuned_until),
     )
 
 
-def _seconds_to(end: datetime | None) -> float | None:
-    return None if end is None else max(0.0, (end - timezone.now()).total_seconds())
+def _seconds(now: datetime, end: datetime | None) -> float | None:
+    return None if end is None else (end - now).total_seconds()
+
+
+def _rows(kind: str) -> Any:
+    """With the moment of reading as `now`; `Any`, for no type says what was annotated."""
+    return Control.objects.filter(kind=kind).annotate(now=Now())

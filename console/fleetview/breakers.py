@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from console.controls.names import configured
 from console.controls.orders import Order, orders
 from console.fleetview.fleet import Fleet, look
 from monitoring.snapshots import BreakerReport, Transition, WorkerSnapshot
@@ -90,10 +91,11 @@ class FleetBreaker:
 
 
 def breakers(fleet: Fleet | None = None) -> list[FleetBreaker]:
-    """Every breaker that a worker reports or an operator touched, the worst first."""
+    """Every breaker that is configured, reported or was ever touched, the worst first."""
     fleet = fleet or look()
     wanted = orders(ControlKind.BREAKER)
     names = {report.name for worker in fleet.workers for report in worker.breakers}
+    names |= configured()
     found = [
         _gathered(name, wanted.get(name) or Order(kind=ControlKind.BREAKER, name=name), fleet)
         for name in names | set(wanted)
@@ -102,7 +104,7 @@ def breakers(fleet: Fleet | None = None) -> list[FleetBreaker]:
 
 
 def breaker(name: str, fleet: Fleet | None = None) -> FleetBreaker | None:
-    """None where no worker reports it and no operator touched it."""
+    """None where there is none of that name."""
     return next((found for found in breakers(fleet) if found.name == name), None)
 
 

@@ -1,0 +1,119 @@
+"""One change of what is wanted: its row, its revision and its audit entry, in one transaction."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+
+from console.access import audit
+from console.access.audit import Actor
+from console.access.models import AuditEntry
+from console.controls.errors import Conflict
+from console.controls.layers import Layers
+from console.controls.orders import Order, order_of
+from monitoring import events
+from validation.controls import PURGES_MATTER_S
+from validation.models import Control, ControlKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """Who does what, and why. `based_on`: the revision they saw; None: whatever there is."""
+
+    actor: Actor
+    action: str
+    reason: str
+    based_on: int | None = None
+    reverts: AuditEntry | None = None
+
+
+type Alter = Callable[[Layers, datetime], Layers]
+
+
+def change(act: Act, kind: str, name: str, alter: Alter, *, reset: bool = False) -> Order:
+    """Writes what `alter` makes of what is wanted now; what it raises is raised, nothing written.
+
+    Changes wait for each other, so that revisions become visible in their order. Processes are
+    nudged once it is committed; those that do not hear read it by themselves.
+    """
+    with transaction.atomic():
+        revision, now = _next()
+        row = Control.objects.filter(kind=kind, name=name).first()
+        row = row or Control(kind=kind, name=name, revision=0)
+        _refuse_if_changed(act, row, now)
+        before = Layers.of(row, now)
+        after = alter(before, now)
+        row.mode, row.expires_at = after.mode, after.expires_at
+        row.settings, row.tuned_until = dict(after.settings), after.tuned_until
+        row.lasting = dict(after.lasting)
+        row.revision = revision
+        if reset:
+            row.reset_revision = revision
+        row.reason, row.actor, row.changed_at = act.reason, act.actor.name, now
+        row.save()
+        _record(act, row, before.as_json(), after.as_json())
+    return order_of(row, now)
+
+
+def add(act: Act, kind: str, name: str) -> int:
+    """Writes a wish that is done once; returns its revision. Those that matter no more go."""
+    with transaction.atomic():
+        revision, now = _next()
+        past = now - timedelta(seconds=PURGES_MATTER_S)
+        Control.objects.filter(kind=ControlKind.PURGE, changed_at__lt=past).delete()
+        row = Control.objects.create(
+            kind=kind,
+            name=name,
+            revision=revision,
+            reason=act.reason,
+            actor=act.actor.name,
+            changed_at=now,
+        )
+        _record(act, row, {}, {})
+    return revision
+
+
+def _next() -> tuple[int, datetime]:
+    """The next revision and the database's time. Its row stays locked until the commit."""
+    with connection.cursor() as cursor:
+        cursor.execute(_NEXT)
+        revision, now = cursor.fetchone()
+    return revision, now
+
+
+def _refuse_if_changed(act: Act, row: Control, now: datetime) -> None:
+    if act.based_on is None or act.based_on == row.revision:
+        return
+    if not row.revision:
+        text = f"Nobody changed this yet, so it has no revision {act.based_on}: look again."
+    else:
+        text = (
+            f"{row.actor} changed this at {row.changed_at:%H:%M:%S} UTC (revision {row.revision}, "
+            f"you saw {act.based_on}): {row.reason} Look again, then decide."
+        )
+    raise Conflict(text, order_of(row, now))
+
+
+def _record(act: Act, row: Control, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    audit.record(
+        act.actor,
+        act.action,
+        kind=row.kind,
+        target=row.name,
+        before=before,
+        after=after,
+        reason=act.reason,
+        revision=row.revision,
+        reverts=act.reverts,
+    )
+    topic = "breakers" if row.kind == ControlKind.BREAKER else "caches"
+    transaction.on_commit(lambda: events.publish("controls", topic))
+
+
+_NEXT = """
+INSERT INTO validation_controlrevision (id, value) VALUES (1, 1)
+ON CONFLICT (id) DO UPDATE SET value = validation_controlrevision.value + 1
+RETURNING value, clock_timestamp()
+"""

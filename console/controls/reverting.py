@@ -1,0 +1,50 @@
+"""Taking an act back: what was wanted before it is wanted again, as an act of its own."""
+
+from datetime import datetime
+
+from console.access.audit import Actor
+from console.access.models import AuditEntry
+from console.access.roles import Role
+from console.controls import bounds
+from console.controls.change import Act, change
+from console.controls.errors import NotReversible
+from console.controls.layers import Layers
+from console.controls.orders import Order
+from validation.models import ControlKind
+
+# Those that change what is wanted; a reset or a purge is done.
+REVERSIBLE = frozenset({*bounds.MODES, "auto", "tune", "resize", "revert"})
+
+
+def is_reversible(entry: AuditEntry) -> bool:
+    """Whether `revert` could take it back, as long as nothing followed it."""
+    kinds = {ControlKind.BREAKER.value, ControlKind.L1.value}
+    return entry.kind in kinds and entry.action in REVERSIBLE
+
+
+def revert(actor: Actor, entry: AuditEntry, *, reason: str, confirm: str = "") -> Order:
+    """Raises Conflict where the target was changed again since: that is to be taken back first.
+
+    What had an end and is past it stays ended. Where a breaker would be forced open again,
+    `confirm` holds its name; where lasting settings change, only an admin may.
+    """
+    bounds.needs(actor, Role.OPERATOR, "Taking back a change")
+    if not is_reversible(entry):
+        raise NotReversible(f"{entry.action.capitalize()} is done once: nothing to take back.")
+    act = Act(
+        actor=actor,
+        action="revert",
+        reason=bounds.reason_of(reason),
+        based_on=entry.revision,
+        reverts=entry,
+    )
+
+    def restored(layers: Layers, now: datetime) -> Layers:
+        before = Layers.from_json(entry.before, now)
+        if before.lasting != layers.lasting:
+            bounds.needs(actor, Role.ADMIN, "Taking back lasting settings")
+        if before.mode == "forced_open":
+            bounds.confirmed(entry.target, confirm)
+        return before
+
+    return change(act, entry.kind, entry.target, restored)
