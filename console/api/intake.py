@@ -1,13 +1,11 @@
 """Reads the body of `POST /runs` in whichever form it comes, as a stream where it can."""
 
-import json
-import math
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import IO, Any, NoReturn
+from typing import IO
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
@@ -15,6 +13,7 @@ from django.http import HttpRequest
 
 from console.api.body import Body, body_of
 from console.api.problems import Problem, field_error
+from console.api.strict_json import read_json
 from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
 
 HIGHEST_LEVEL = 5
@@ -125,40 +124,8 @@ def _idempotency_key(request: HttpRequest) -> str:
 
 
 def _json(request: HttpRequest) -> tuple[Body, str]:
-    length = request.META.get("CONTENT_LENGTH") or "0"
-    raw = b"" if int(length) > MAX_JSON else request.read(MAX_JSON + 1)
-    if int(length) > MAX_JSON or len(raw) > MAX_JSON:
-        mb = MAX_JSON // 2**20
-        raise Problem(413, f"One JSON body holds {mb} MB at most: send NDJSON, one item a line.")
-    try:
-        document: object = json.loads(
-            raw, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_unique
-        )
-    except RecursionError as exc:
-        raise Problem(422, "The body is nested too deeply.") from exc
-    except ValueError as exc:
-        raise Problem(422, f"The body is no JSON: {exc}.") from exc
+    document, raw = read_json(request, MAX_JSON, "send NDJSON, one item a line")
     return body_of(document), sha256(raw).hexdigest()
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:40]} is larger than any number here")
-    return number
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ValueError(f"the key {name[:40]!r} is there twice")
-        found[name] = value
-    return found
 
 
 def _items(texts: list[str]) -> Entries:
