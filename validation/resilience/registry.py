@@ -1,0 +1,97 @@
+"""The breakers of one process, made at first use by the configuration that their name calls for."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+from validation.resilience.breaker import Breaker, Listener, Surroundings
+from validation.resilience.config import BreakerConfig, Override
+from validation.resilience.reports import Report
+
+
+class Breakers:
+    """`configs` by prefix of the name; the longest that fits counts, "" fits all. Any thread."""
+
+    def __init__(
+        self,
+        configs: Mapping[str, BreakerConfig] | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        random: Random | None = None,
+        listen: Listener | None = None,
+    ) -> None:
+        self._configs = dict(configs or {})
+        self._around = Surroundings(clock=clock, wall=wall, random=random, listen=listen)
+        self._breakers: dict[str, Breaker] = {}
+        # What to obey, also by breakers made later, and until when.
+        self._overrides: dict[str, tuple[Override, float | None]] = {}
+
+    def get(self, name: str) -> Breaker:
+        breaker = self._breakers.get(name)
+        return breaker if breaker is not None else self._make(name)
+
+    def all(self) -> tuple[Breaker, ...]:
+        """By name."""
+        with self._around.lock:
+            return tuple(breaker for _, breaker in sorted(self._breakers.items()))
+
+    def reports(self) -> tuple[Report, ...]:
+        return tuple(breaker.report() for breaker in self.all())
+
+    def tally(self) -> None:
+        """Brings the metrics up to date, before they are read."""
+        for breaker in self.all():
+            breaker.tally()
+
+    def apply(self, name: str, override: Override | None) -> None:
+        """Overrides the breaker, now or when it is first used; None clears."""
+        with self._around.lock:
+            known = self._overrides.get(name)
+            if override is None:
+                self._overrides.pop(name, None)
+            elif known is None or override.revision >= known[0].revision:
+                self._overrides[name] = (override, self._end_of(override))
+            breaker = self._breakers.get(name)
+        if breaker is not None:
+            breaker.override(override)
+
+    def reset(self, name: str) -> None:
+        """Nothing to do for a breaker that was never used: it is fresh."""
+        if (breaker := self._breakers.get(name)) is not None:
+            breaker.reset()
+
+    def configure(self, configs: Mapping[str, BreakerConfig]) -> None:
+        """Other configurations by prefix, for the breakers there are and those to come."""
+        self._configs = dict(configs)
+        for breaker in self.all():
+            breaker.configure(self._config_of(breaker.name))
+
+    def destroy(self) -> None:
+        """Nothing is left: no breaker, no override, no listener."""
+        with self._around.lock:
+            breakers = tuple(self._breakers.values())
+            self._breakers.clear()
+            self._overrides.clear()
+            self._around.listen = None
+        for breaker in breakers:
+            breaker.destroy()
+
+    def _make(self, name: str) -> Breaker:
+        breaker = Breaker(name, self._config_of(name), around=self._around)
+        with self._around.lock:
+            made = self._breakers.setdefault(name, breaker)
+            known = self._overrides.get(name) if made is breaker else None
+        if known is not None:
+            override, ends = known
+            left = None if ends is None else ends - self._around.clock()
+            made.override(replace(override, for_s=left))
+        return made
+
+    def _config_of(self, name: str) -> BreakerConfig:
+        fitting = [prefix for prefix in self._configs if name.startswith(prefix)]
+        return self._configs[max(fitting, key=len)] if fitting else BreakerConfig()
+
+    def _end_of(self, override: Override) -> float | None:
+        return None if override.for_s is None else self._around.clock() + override.for_s
