@@ -16,21 +16,24 @@ from typing import Any
 os.environ["SWITCHYARD_PROCESS"] = "web"
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
+import django
 from django.conf import settings
-from django.core.wsgi import get_wsgi_application
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from console.bodies import BodyConfig
 from console.bridge import BridgeConfig, WsgiBridge
+from console.handler import RoutedHandler
 from console.wire import Message, Receive, Scope, Send
 
-# This sets up the apps; what follows imports models.
-_django = get_wsgi_application()
+# What follows imports models.
+django.setup(set_prefix=False)
 
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
+from console.metrics import Metrics, MetricsConfig  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
+from monitoring.publisher import Publisher  # noqa: E402 - as above
 from validation import tasks  # noqa: E402 - as above
 
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -46,11 +49,17 @@ class Web:
             session_cookie=settings.SESSION_COOKIE_NAME,
         )
         self.hub = Hub()
-        self._django = WsgiBridge(_django, BridgeConfig(bodies=bodies))
+        self._django = WsgiBridge(RoutedHandler(), BridgeConfig(bodies=bodies))
         self._events = Events(self.hub)
+        self._metrics = Metrics(
+            MetricsConfig(
+                networks=settings.METRICS_NETWORKS, behind_proxies=bool(settings.TRUSTED_PROXIES)
+            )
+        )
         self._raw: dict[str, App] = {
             "/events": self._events,
             "/livez": livez,
+            "/metrics": self._metrics,
             "/readyz": Readyz(readiness()),
         }
 
@@ -65,15 +74,20 @@ class Web:
     async def _live(self, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, tasks.dial)
+        publisher = Publisher("web")
+        publisher.start()
         end_streams_on_sign_out(self.hub, loop)
         _before_shutdown(loop, self.hub)
         while True:
             message: Message = await receive()
-            await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 self.hub.close()
                 self._events.close()
                 self._django.close()
+                self._metrics.close()
+                await loop.run_in_executor(None, publisher.stop)
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
                 return
 
 

@@ -7,6 +7,7 @@ waiting. Measured against Django's own ASGI handler in docs/adr/0002.
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ import structlog
 from django.db import close_old_connections
 
 from console.bodies import Bodies, BodyConfig
+from console.handler import ROUTE
 from console.wire import Headers, Receive, Refused, Scope, Send, abort, refuse
+from monitoring.instruments import HTTP_DURATION
 
 _SEND_IDLE_S = 30.0
 _CHUNK = 64 * 1024
@@ -58,13 +61,18 @@ class WsgiBridge:
         self._pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route, began = "none", time.perf_counter()
         try:
             self._check_room()
             async with self._bodies.of(scope, receive) as body:
                 if body is None:
                     return  # the client left while it was sending
-                answer = await self._answer(environ_of(scope, body))
+                environ = environ_of(scope, body)
+                began = time.perf_counter()  # a slow client's body is no slow answer
+                answer = await self._answer(environ)
+                _count(environ.get(ROUTE, route), answer.status, began)
         except Refused as exc:
+            _count(route, exc.status, began)
             await refuse(scope, send, exc.status, str(exc), closes=exc.closes)
             return
         await self._send(scope, answer, receive, send)
@@ -171,6 +179,10 @@ def _draw(chunks: Iterator[bytes]) -> bytes:
         if size >= _CHUNK:
             break
     return b"".join(drawn)
+
+
+def _count(route: str, status: int, began: float) -> None:
+    HTTP_DURATION.labels(route, str(status)).observe(time.perf_counter() - began)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -1,10 +1,11 @@
 """The Celery application: `celery -A console.celery worker`. Messages only ring."""
 
+import atexit
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_embedded_init, beat_init, setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -33,12 +34,24 @@ app.conf.update(
     task_default_queue="switchyard",
     beat_schedule={
         "sweep": {"task": "validation.sweep", "schedule": 2.0},
+        "fold": {"task": "monitoring.fold", "schedule": 5.0},
         "forget-old-drafts": {"task": "validation.forget_old_drafts", "schedule": 3600.0},
     },
 )
-app.autodiscover_tasks(["validation"])
+app.autodiscover_tasks(["validation", "monitoring"])
 
 
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
     """Django's LOGGING stands; Celery would lay its own over it."""
+
+
+@beat_init.connect
+@beat_embedded_init.connect
+def _tell_of_beat(**_: Any) -> None:
+    # Here: it needs the apps, which Celery sets up after it has imported this module.
+    from monitoring.publisher import Publisher  # noqa: PLC0415 - as said
+
+    publisher = Publisher("beat")
+    publisher.start()
+    atexit.register(publisher.stop)

@@ -26,6 +26,8 @@ ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS") or (
 )
 CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+# Who may read /metrics without a token.
+METRICS_NETWORKS = tuple(env.networks("METRICS_NETWORKS"))
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -1,6 +1,7 @@
-"""Every metric that a process counts as it goes. Gauges are read from snapshots instead.
+"""The name, meaning and labels of every metric: those that a process counts as it goes, and the
+gauges that are read from snapshots.
 
-Counted in this process alone; `snapshots` tells the fleet, `exposition` adds the fleet up. None of
+Counted in this process alone; `publisher` tells the fleet, `exposition` adds the fleet up. None of
 these may hold a subject, a hash or a credential as a label. Imports neither Django nor Celery.
 """
 
@@ -60,3 +61,30 @@ QUEUE_WAIT = _histogram("queue_wait_seconds", "From sending a wake-up to the wor
 HTTP_DURATION = _histogram(
     "http_request_duration_seconds", "Requests to the console.", "route", "status"
 )
+
+# Counted by the kernel, for each process (worker, web, beat).
+CPU_TIME: Final = "switchyard_process_cpu_seconds"
+COUNTED_ELSEWHERE: Final = {CPU_TIME: "Time on a processor, by kind of process."}
+
+# Gauges, of live processes alone; what nobody can tell now is absent.
+GAUGES: Final = {
+    f"switchyard_{name}": text
+    for name, text in {
+        "breaker_state": "1 for each state that the breaker is in, in any live worker.",
+        "breaker_workers": "Live workers by the state that the breaker is in there.",
+        "pool_connections": "Connections to a node, used or idle, over all live workers.",
+        "pool_connections_max": "The most connections to a node that live workers may hold.",
+        "cache_entries": "Entries of the cache by level, over all live workers.",
+        "cache_bytes": "What these entries hold.",
+        "rpc_in_flight": "JSON-RPC calls that nodes are at work on now.",
+        "workers": "Worker processes by state: up, stale (silent for 5 s), gone (for 30 s).",
+        "processes": "Live processes by kind.",
+        "process_resident_memory_bytes": "Resident memory, shared pages counted in each process.",
+        "process_proportional_memory_bytes": "Resident memory, shared pages divided among sharers.",
+        "process_open_fds": "Open files and sockets.",
+        "process_threads": "Threads of Python.",
+        "incarnations_lost": "Processes that ended without a last word, each with its last second.",
+        "telemetry_up": "Whether the source of these figures answered: valkey, postgres.",
+        "build_info": "1, labelled with what runs.",
+    }.items()
+}

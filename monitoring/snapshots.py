@@ -6,8 +6,11 @@ from typing import Any, Literal
 
 import msgspec
 import redis
+import structlog
 
 from monitoring import valkey
+
+log = structlog.get_logger(__name__)
 
 _INDEX = "switchyard:workers"
 _LIFE_S = 600
@@ -185,18 +188,58 @@ def workers() -> list[WorkerSnapshot] | None:
         for worker, body, ttl_ms in zip(ids, answers[::2], answers[1::2], strict=True):
             if body is None:
                 client.srem(_INDEX, worker)
-                continue
-            snapshot = msgspec.json.decode(body, type=WorkerSnapshot)
-            found.append(msgspec.structs.replace(snapshot, age_s=_LIFE_S - ttl_ms / 1000))
-    except (redis.RedisError, msgspec.DecodeError):
+            elif (snapshot := _decoded(worker, body)) is not None:
+                found.append(msgspec.structs.replace(snapshot, age_s=_age_s(ttl_ms)))
+    except redis.RedisError:
         return None
     return sorted(found, key=lambda s: (s.age_s > _UP_S, s.id))
 
 
 def live_count() -> int | None:
     """How many processes share the nodes now; None where it cannot be known."""
-    found = workers()
-    return None if found is None else sum(snapshot.state == "up" for snapshot in found)
+    try:
+        client = valkey.client()
+        pipe = client.pipeline(transaction=False)
+        for worker in client.smembers(_INDEX):
+            pipe.pttl(_key(worker))
+        lives: list[int] = pipe.execute()
+    except redis.RedisError:
+        return None
+    # Below zero: its key ended before its name was taken off the index.
+    return sum(ttl_ms >= 0 and _age_s(ttl_ms) <= _UP_S for ttl_ms in lives)
+
+
+def _age_s(ttl_ms: int) -> float:
+    """By the server's clock: processes' own may differ."""
+    return _LIFE_S - ttl_ms / 1000
+
+
+def _decoded(worker: str, body: str) -> WorkerSnapshot | None:
+    """What a process of this, an older or a newer release said; a field that cannot be read is
+    left at its default. None where one without a default cannot be read.
+    """
+    try:
+        return msgspec.json.decode(body, type=WorkerSnapshot)
+    except msgspec.DecodeError as exc:
+        log.warning("snapshot.unreadable", worker=worker, error=str(exc))
+    try:
+        said = msgspec.json.decode(body, type=dict[str, Any])
+        fields = {
+            field.encode_name: msgspec.convert(said[field.encode_name], field.type)
+            for field in msgspec.structs.fields(WorkerSnapshot)
+            if field.encode_name in said and (field.required or _reads(said, field))
+        }
+        return WorkerSnapshot(**fields)
+    except (msgspec.DecodeError, TypeError):
+        return None
+
+
+def _reads(said: dict[str, Any], field: msgspec.structs.FieldInfo) -> bool:
+    try:
+        msgspec.convert(said[field.encode_name], field.type)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _key(worker: str) -> str:

@@ -1,5 +1,8 @@
 """Celery's side: messages that only ring, and the signals that give each child its worker."""
 
+import time
+from typing import Any
+
 import kombu.exceptions
 import structlog
 from celery import current_app, shared_task
@@ -7,6 +10,8 @@ from celery.signals import worker_process_init, worker_process_shutdown
 from django.conf import settings
 
 from monitoring import snapshots
+from monitoring.instruments import QUEUE_WAIT
+from monitoring.publisher import Publisher
 from validation import retention, wiring
 from validation.ledger import Ledger
 from validation.worker import DATABASE_AWAY, Worker
@@ -14,12 +19,16 @@ from validation.worker import DATABASE_AWAY, Worker
 log = structlog.get_logger(__name__)
 
 _BROKER_DOWN = (kombu.exceptions.OperationalError, OSError)
+# By the clock of whoever rang; hosts agree within what matters to a queue.
+_SENT_AT = "sent_at"
 _worker: Worker | None = None
+_publisher: Publisher | None = None
 
 
-@shared_task(name="validation.drain", max_retries=3)
-def drain() -> None:
+@shared_task(name="validation.drain", max_retries=3, bind=True)
+def drain(self: Any) -> None:
     """Works off chunks for a while and rings again where there may be more."""
+    _note_wait(self.request.get(_SENT_AT))
     try:
         if _this_worker().drain():
             ring(1)
@@ -48,7 +57,7 @@ def ring(chunks: int) -> None:
     """Wakes as many workers as there is work for. A broker that is down only makes it slower."""
     try:
         for _ in range(min(chunks, fleet_size())):
-            drain.apply_async(retry=False)
+            drain.apply_async(retry=False, headers={_SENT_AT: time.time()})
     except _BROKER_DOWN as exc:
         log.warning("broker.unreachable", error=type(exc).__name__)
 
@@ -74,14 +83,23 @@ def _start_worker(**_: object) -> None:
 
 def _this_worker() -> Worker:
     """The worker of this process; a pool that does not fork sends no signal, and makes it here."""
-    global _worker  # noqa: PLW0603 - a process is one worker
+    global _worker, _publisher  # noqa: PLW0603 - a process is one worker
     if _worker is None:
         _worker = Worker(Ledger(wiring.connect, snapshots.worker_id()), wiring.fleet_engine())
         _worker.start()
+        _publisher = Publisher("worker")
+        _publisher.start()
     return _worker
+
+
+def _note_wait(sent_at: object) -> None:
+    if isinstance(sent_at, int | float):
+        QUEUE_WAIT.observe(max(0.0, time.time() - sent_at))
 
 
 @worker_process_shutdown.connect
 def _stop_worker(**_: object) -> None:
     if _worker is not None:
         _worker.stop()
+    if _publisher is not None:
+        _publisher.stop()  # last: what ends still counts
