@@ -15,6 +15,7 @@ import psycopg
 import structlog
 
 from monitoring import snapshots
+from validation import tally
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
 from validation.reporter import Reporter
 from validation.validators import Outcome, Verdict
@@ -112,6 +113,7 @@ class Worker:
                 log.info("chunk.lost", run=claim.run, first=claim.first, fence=claim.fence)
                 return
             if self._settled(claim, outcomes):
+                tally.count(outcomes)
                 self._items += len(outcomes)
                 self._chunks += 1
                 self._rate.add(len(outcomes))
