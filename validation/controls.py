@@ -106,6 +106,10 @@ class Obedience:
         same = connection is self._server
         changes = read(connection, (self.revision or 0) if same else 0)
         self._server = connection
+        if changes.revision < (self.revision or 0):
+            # Restored, or another: numbers that come were used before.
+            self._forget_all_but(set())
+            self._resets.clear()
         failed = [row.revision for row in changes.rows if not self._obeys(row)]
         if changes.whole:
             self._forget_all_but({(row.kind, row.name) for row in changes.rows})

@@ -18,6 +18,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from console.controls import Conflict, ControlError, Refused, RoleTooLow, UnknownBreaker
 from validation.services import IdempotencyConflict, MalformedItems, RunRefused
 
 log = structlog.get_logger(__name__)
@@ -110,6 +111,8 @@ def problem_of(exc: Exception, request: HttpRequest) -> Problem:
             problem = _malformed(exc)
         case ValidationError():
             problem = _invalid(exc, request)
+        case ControlError():
+            problem = _of_control(exc)
         case RunRefused():
             problem = Problem(422 if request.path.endswith("/runs") else 409, str(exc))
         case HttpError():
@@ -120,6 +123,20 @@ def problem_of(exc: Exception, request: HttpRequest) -> Problem:
         case _:
             problem = _internal(exc, request)
     return problem
+
+
+def _of_control(exc: ControlError) -> Problem:
+    match exc:
+        case Refused():
+            return field_error(exc.field, exc.value, exc.expected)
+        case RoleTooLow():
+            return Problem(403, str(exc))
+        case UnknownBreaker():
+            return Problem(404, str(exc))
+        case Conflict():
+            return Problem(409, str(exc), revision=exc.current.revision)
+        case _:
+            return Problem(409, str(exc))
 
 
 def _malformed(exc: MalformedItems) -> Problem:

@@ -50,7 +50,7 @@ def _complete(operation: dict[str, Any], address: str, method: str) -> None:
     responses = {str(status): answer for status, answer in operation["responses"].items()}
     said = dict(_COMMON)
     if "{" in address:
-        said["404"] = "There is no such run"
+        said["404"] = "There is nothing of that number or name"
     if method == "post" or operation.get("parameters"):
         said |= _OF_WRITES
     if "requestBody" in operation:

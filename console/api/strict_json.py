@@ -10,7 +10,7 @@ from console.api.problems import Problem
 
 
 def read_json(request: HttpRequest, most: int, instead: str) -> tuple[object, bytes]:
-    """The document and its bytes. Larger than `most` bytes: 413, which says what to do `instead`."""
+    """The document and its bytes; where it is larger than `most`, 413 says what to do `instead`."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     raw = b"" if int(length) > most else request.read(most + 1)
     if int(length) > most or len(raw) > most:

@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from console.api import problems, runs, workers
+from console.api import breakers, caches, pools, problems, runs, workers
 from console.api.auth import guarded
 from console.api.docs import docs_page
 from console.api.schema import openapi_document
@@ -16,7 +16,8 @@ from console.api.schema import openapi_document
 api = NinjaAPI(
     title="Switchyard",
     version="1",
-    description="Start validations of blockchain data, follow them and read their verdicts.",
+    description="Start validations of blockchain data, follow them and read their verdicts; see "
+    "and steer the breakers, pools and caches of the fleet.",
     docs_url=None,
     openapi_url=None,
     urls_namespace="api-v1",
@@ -24,6 +25,9 @@ api = NinjaAPI(
 problems.install(api)
 api.add_router("", runs.router)
 api.add_router("", workers.router)
+api.add_router("", breakers.router)
+api.add_router("", pools.router)
+api.add_router("", caches.router)
 
 
 @require_safe

@@ -3,7 +3,6 @@
 
 from typing import Any, Literal
 
-import msgspec
 from django.http import HttpRequest
 from ninja import Router, Schema
 
@@ -15,7 +14,11 @@ router = Router(tags=["Workers"])
 
 
 class Worker(Schema):
-    """One process; `age_s` is how old this word of it is. Counts are since its start."""
+    """One process; `age_s` is how old this word of it is. Counts are since its start.
+
+    It obeys what operators wanted up to the revision `acknowledged`. Its breakers, pools and cache
+    are at addresses of their own.
+    """
 
     id: str
     state: Literal["up", "stale", "gone"]
@@ -30,6 +33,10 @@ class Worker(Schema):
     rate: float
     rss_bytes: int
     node: dict[str, Any]
+    acknowledged: int | None
+    head: int | None
+    final: int | None
+    orphaned: int
 
 
 class WorkerList(Schema):
@@ -42,4 +49,8 @@ def list_workers(request: HttpRequest) -> dict[str, Any]:
     found = snapshots.workers()
     if found is None:
         raise Problem(503, "No worker reports: the cache server does not answer. Runs go on.")
-    return {"workers": [msgspec.structs.asdict(w) | {"state": w.state} for w in found]}
+    return {"workers": [_row(worker) for worker in found]}
+
+
+def _row(worker: snapshots.WorkerSnapshot) -> dict[str, Any]:
+    return {name: getattr(worker, name) for name in Worker.model_fields}

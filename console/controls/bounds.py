@@ -27,6 +27,8 @@ SIZES: Mapping[str, tuple[int, int, str, str]] = {
     "max_entries": (16, 5_000_000, "entries", "Entries in the L1 of each worker"),
     "max_bytes": (2**20, 2**36, "bytes", "Bytes in the L1 of each worker"),
 }
+# A share needs no unit.
+_UNITS = {"of 1": ""}
 _TAG = re.compile(r"[a-z][a-z0-9_]{0,30}(:[A-Za-z0-9._~\[\]-]{1,100}){0,2}")
 
 
@@ -64,7 +66,12 @@ def thresholds_of(settings: Mapping[str, Any]) -> dict[str, float]:
         bound = THRESHOLDS[name]
         whole = bound.kind is int
         found[name] = _number(
-            f"settings.{name}", value, bound.low, bound.high, bound.unit, whole=whole
+            f"settings.{name}",
+            value,
+            bound.low,
+            bound.high,
+            _UNITS.get(bound.unit, bound.unit),
+            whole=whole,
         )
     return found
 

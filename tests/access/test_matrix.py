@@ -16,7 +16,11 @@ from validation.models import Run
 
 ROLES = ("viewer", "operator", "admin")
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
-ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "rest": "unknown"}
+ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "rest": "unknown",
+             "name": "l2"}  # fmt: skip
+
+# What an operator does to a breaker, each on a page that asks first.
+ACTS = ("open", "close", "reset", "tune", "auto")
 
 # The least role that may read (GET) and write (POST) an address; None: nobody does.
 MATRIX: dict[str, tuple[str | None, str | None]] = {
@@ -31,6 +35,13 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "validations/{run}/cancel/": ("operator", "operator"),
     "validations/{run}/retry/": ("operator", "operator"),
     "validations/{run}/results.csv": ("viewer", None),
+    "breakers/": ("viewer", None),
+    "breakers/l2/": ("viewer", None),
+    **{f"breakers/l2/{act}/": ("operator", "operator") for act in ACTS},
+    "pools/": ("viewer", None),
+    "caches/": ("viewer", None),
+    "caches/purge/": ("operator", "operator"),
+    "caches/resize/": ("operator", "operator"),
     "workers/": ("viewer", None),
     "settings/theme/": (None, "viewer"),
     "settings/tokens/": ("admin", "admin"),
@@ -44,6 +55,13 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "api/v1/runs/{run}/cancel": (None, "operator"),
     "api/v1/runs/{run}/retry": (None, "operator"),
     "api/v1/workers": ("viewer", None),
+    "api/v1/breakers": ("viewer", None),
+    "api/v1/breakers/l2": ("viewer", None),
+    "api/v1/breakers/l2/override": (None, "operator"),
+    "api/v1/pools": ("viewer", None),
+    "api/v1/caches": ("viewer", None),
+    "api/v1/caches/purge": (None, "operator"),
+    "api/v1/caches/resize": (None, "operator"),
     "api/v1/unknown": ("viewer", "viewer"),
 }
 # Open to everybody, because a session begins there.

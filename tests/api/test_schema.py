@@ -12,11 +12,14 @@ import schemathesis
 from django.test import Client
 from hypothesis import HealthCheck, settings
 
+from console.api.breakers import OnWorker
+from console.api.caches import CacheOnWorker
+from console.api.pools import PoolOnWorker
 from console.api.runs import RunProgress
 from console.api.schema import openapi_document
 from console.api.urls import api
 from console.api.workers import Worker
-from monitoring.snapshots import WorkerSnapshot
+from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, WorkerSnapshot
 from validation.services import Progress
 
 DOCUMENT = openapi_document(api)
@@ -41,7 +44,13 @@ def test_the_document_leaves_out_nothing_that_is_known() -> None:
     progress = {field.name for field in dataclasses.fields(Progress)}
     assert set(RunProgress.model_fields) == progress
     snapshot = {field.name for field in msgspec.structs.fields(WorkerSnapshot)}
-    assert set(Worker.model_fields) == snapshot | {"state"}
+    elsewhere = {"breakers", "pools", "cache"}
+    assert set(Worker.model_fields) == (snapshot - elsewhere) | {"state"}
+    for told, report in ((OnWorker, BreakerReport), (PoolOnWorker, PoolReport)):
+        fields = {field.name for field in msgspec.structs.fields(report)}
+        assert fields - {"name", "transitions"} <= set(told.model_fields)
+    cache = {field.name for field in msgspec.structs.fields(CacheReport)}
+    assert cache - {"kinds", "revision"} <= set(CacheOnWorker.model_fields)
 
 
 def test_the_document_and_its_page_are_served(operator: Client, clients: dict[str, Client]) -> None:

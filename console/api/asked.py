@@ -1,0 +1,91 @@
+"""The JSON object of a change: what it may hold, and each value of the type that it must have."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.http import HttpRequest
+
+from console.api.problems import Problem, field_error
+from console.api.strict_json import read_json
+
+_MOST = 64 * 1024
+
+# What every change holds; an operation adds its own.
+COMMON: Mapping[str, Any] = {
+    "reason": {"type": "string", "minLength": 10, "maxLength": 500},
+    "revision": {
+        "type": ["integer", "null"],
+        "description": "The revision that you saw; another answers 409. Null: whatever there is.",
+    },
+}
+FOR_S: Mapping[str, Any] = {"type": "number", "minimum": 5, "maximum": 86_400, "default": 900}
+
+
+def body(
+    properties: Mapping[str, Any], required: tuple[str, ...], example: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The `openapi_extra` of an operation that takes one JSON object."""
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(required),
+        "properties": dict(properties),
+    }
+    content = {"application/json": {"schema": schema, "example": dict(example)}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+class Asked:
+    """The fields of a request's body. Each reader names its field in what it refuses."""
+
+    def __init__(self, request: HttpRequest, *fields: str) -> None:
+        if (request.content_type or "").lower() != "application/json":
+            said = (request.content_type or "nothing")[:80]
+            raise Problem(415, f"Content-Type says {said!r}: send application/json.")
+        document, _ = read_json(request, _MOST, "send the fields of this operation only")
+        if not isinstance(document, dict):
+            raise Problem(422, f"The body is no object: send one with {', '.join(fields)}.")
+        for name in document:
+            if name not in fields:
+                text = f"The body has a field {str(name)[:80]!r}: it may hold {', '.join(fields)}."
+                raise Problem(422, text)
+        self._values: dict[str, Any] = document
+
+    def __contains__(self, field: str) -> bool:
+        return field in self._values
+
+    def text(self, field: str, default: str | None = None) -> str:
+        value = self._values.get(field, default)
+        if not isinstance(value, str):
+            raise field_error(field, value, "a text")
+        return value
+
+    def number(self, field: str, default: float) -> float:
+        """Whole or not; its bounds are for the caller to say."""
+        value = self._values.get(field, default)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise field_error(field, value, "a number")
+        return value
+
+    def number_or_null(self, field: str, default: float) -> float | None:
+        if self._values.get(field, default) is None:
+            return None
+        return self.number(field, default)
+
+    def flag(self, field: str) -> bool:
+        value = self._values.get(field)
+        if not isinstance(value, bool):
+            raise field_error(field, value, "true or false")
+        return value
+
+    def revision(self) -> int | None:
+        value = self._values.get("revision")
+        if isinstance(value, bool) or not isinstance(value, int | None):
+            raise field_error("revision", value, "a whole number, or null")
+        return value
+
+    def mapping(self, field: str) -> dict[str, Any]:
+        value = self._values.get(field, {})
+        if not isinstance(value, dict):
+            raise field_error(field, value, "an object of names and numbers")
+        return value

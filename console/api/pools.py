@@ -1,0 +1,78 @@
+"""Pools: what the workers together use of each node, and may use."""
+# ruff: noqa: ARG001 - ninja finds the request by its name
+
+from typing import Any, Literal
+
+import msgspec
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from console import fleetview
+from console.api.auth import viewer
+from console.api.wanted import heard_fleet
+from console.fleetview import FleetPool
+
+router = Router(tags=["Pools"])
+
+
+class Figures(Schema):
+    """Sockets used, idle and at most; calls in flight, waiting, and their limit. Counts are since
+    the processes started; times and scores are null where nothing was measured.
+    """
+
+    pool: str
+    used: int
+    idle: int
+    max: int
+    in_flight: int
+    waiting: int
+    limit: int
+    limit_max: int
+    wait_p50_ms: float | None
+    wait_p95_ms: float | None
+    rtt_p50_ms: float | None
+    rtt_p95_ms: float | None
+    rate_limit: float | None
+    dialled: int
+    requests: int
+    calls: int
+    failures: dict[str, int]
+
+
+class PoolOnWorker(Figures):
+    worker: str
+    worker_state: Literal["up", "stale", "gone"]
+    age_s: float
+    limiter: str
+    score: float | None
+
+
+class Pool(Figures):
+    """Sums over the `workers` that are up; times are the slowest worker's. 0 workers: no data."""
+
+    workers: int
+    limiters: list[str]
+    age_s: float | None
+    on_workers: list[PoolOnWorker]
+
+
+class PoolList(Schema):
+    """Those where calls wait first."""
+
+    pools: list[Pool]
+
+
+@router.get("/pools", auth=viewer, response=PoolList, summary="List pools")
+def list_pools(request: HttpRequest) -> dict[str, Any]:
+    """Every pool that a worker reports; 503 when nobody reports."""
+    return {"pools": [_row(pool) for pool in fleetview.pools(heard_fleet())]}
+
+
+def _row(pool: FleetPool) -> dict[str, Any]:
+    own = {name: getattr(pool, name) for name in Pool.model_fields if name != "on_workers"}
+    on_workers = [
+        msgspec.structs.asdict(row.report)
+        | {"worker": row.worker.id, "worker_state": row.worker.state, "age_s": row.age_s}
+        for row in pool.rows
+    ]
+    return own | {"on_workers": on_workers}
