@@ -6,7 +6,7 @@ the names in it. Depends on `validation.rpc` and `validation.subjects`, not on D
 """
 
 from validation.validators.catalogue import CHECKS, CheckInfo
-from validation.validators.outcome import Check, Outcome, Status, Verdict
+from validation.validators.outcome import BlockRef, Check, Outcome, Status, Verdict
 from validation.validators.reasons import REASONS
 from validation.validators.registry import HIGHEST_LEVEL, Fetcher, validate
 
@@ -14,6 +14,7 @@ __all__ = [
     "CHECKS",
     "HIGHEST_LEVEL",
     "REASONS",
+    "BlockRef",
     "Check",
     "CheckInfo",
     "Fetcher",
