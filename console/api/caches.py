@@ -13,7 +13,7 @@ from console.access.tokens import Caller
 from console.api.asked import COMMON, FOR_S, Asked, body
 from console.api.auth import operator, viewer
 from console.api.wanted import Desired, desired_of, heard_fleet
-from console.controls.bounds import DEFAULT_S, SIZES
+from console.controls.bounds import DEFAULT_S, SIZES, TAGS
 from console.fleetview import Fleet, KindCounts
 
 router = Router(tags=["Caches"])
@@ -89,12 +89,16 @@ class Purged(Schema):
 
 _PURGE = body(
     {
-        "tag": {"type": "string", "maxLength": 160},
+        "tag": {
+            "type": "string",
+            "maxLength": 160,
+            "description": f"{', '.join(TAGS)}, node:<host:port> or block:<hash>.",
+        },
         "confirm": {"type": "string", "description": "The tag again."},
         "reason": COMMON["reason"],
     },
     ("tag", "confirm", "reason"),
-    {"tag": "kind:head", "confirm": "kind:head", "reason": "The node served an old head"},
+    {"tag": "head", "confirm": "head", "reason": "The node served an old head"},
 )
 _RESIZE = body(
     {

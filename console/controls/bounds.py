@@ -29,7 +29,10 @@ SIZES: Mapping[str, tuple[int, int, str, str]] = {
 }
 # A share needs no unit.
 _UNITS = {"of 1": ""}
-_TAG = re.compile(r"[a-z][a-z0-9_]{0,30}(:[A-Za-z0-9._~\[\]-]{1,100}){0,2}")
+# Tags that entries of the cache carry: everything, what was read at the head, a kind of question;
+# and what one node answered, or what stands and falls with one block.
+TAGS = ("all", "latest", "tx", "block", "head", "address")
+_TAG = re.compile(r"node:[A-Za-z0-9._:#\[\]-]{1,150}|block:0x[0-9a-f]{64}")
 
 
 def reason_of(text: str) -> str:
@@ -87,8 +90,9 @@ def sizes_of(settings: Mapping[str, Any]) -> dict[str, float]:
 
 
 def tag_of(tag: str) -> str:
-    if not _TAG.fullmatch(tag):
-        raise Refused("tag", tag, "a tag such as block:0x…, kind:head or all")
+    if tag not in TAGS and not _TAG.fullmatch(tag):
+        expected = f"one of {', '.join(TAGS)}, node:<host:port> or block:0x<64 hex digits>"
+        raise Refused("tag", tag, expected)
     return tag
 
 
