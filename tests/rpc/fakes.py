@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from validation.rpc import NodeUrl
 from validation.rpc.connection import HttpConnection, Response
+from validation.rpc.seams import Gate
 
 NODE = NodeUrl.parse("http://node.example:8545")
 
@@ -18,7 +19,8 @@ class FakeTransport:
         self.connection = HttpConnection(max_body_bytes=1)
         self.connection.is_vouched = True
 
-    async def post(self, node: NodeUrl, body: bytes) -> Response:
+    async def post(self, node: NodeUrl, body: bytes, gate: Gate) -> Response:
+        gate()
         self.posts += 1
         return Response(self.status, [], self.respond(body), self.connection)
 
@@ -27,6 +29,9 @@ class FakeTransport:
 
     def drop(self, node: NodeUrl) -> None:
         pass
+
+    def sockets(self, node: NodeUrl) -> tuple[int, int]:
+        return 0, 1
 
     def dialled(self, node: NodeUrl) -> int:
         return 1

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import msgspec
 
-from validation.rpc import Call, NodeUrl, RpcClient, RpcConfig
+from validation.resilience import Breakers
+from validation.rpc import Call, NodeUrl, ProbeTurns, RateBudgets, RpcClient, RpcConfig
 
 as_text = msgspec.json.Decoder(str).decode
 as_json = msgspec.json.decode
@@ -156,11 +157,19 @@ class ScriptedNode:
 
 
 @contextlib.asynccontextmanager
-async def client_of(*nodes: ScriptedNode | NodeUrl, **config: Any) -> AsyncIterator[RpcClient]:
+async def client_of(
+    *nodes: ScriptedNode | NodeUrl,
+    breakers: Breakers | None = None,
+    budget: RateBudgets | None = None,
+    turns: ProbeTurns | None = None,
+    **config: Any,
+) -> AsyncIterator[RpcClient]:
     """A client of these nodes, impatient by default, closed in the end."""
     urls = tuple(node.node if isinstance(node, ScriptedNode) else node for node in nodes)
     defaults: dict[str, Any] = {"allow_loopback": True, "backoff_base_s": 0.001, "batch_wait_s": 0}
-    client = RpcClient(RpcConfig(nodes=urls, **defaults | config))
+    client = RpcClient(
+        RpcConfig(nodes=urls, **defaults | config), breakers=breakers, budget=budget, turns=turns
+    )
     try:
         yield client
     finally:

@@ -6,9 +6,17 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never
-from validation.rpc import BadAnswer, CallRefused, NodeUnreachable, RpcClient, RpcConfig
-from validation.rpc.errors import HttpStatus, RateLimited
-from validation.rpc.nodes import NodeOrder
+from validation.resilience import BreakerConfig, Breakers
+from validation.rpc import (
+    BadAnswer,
+    CallRefused,
+    NodeUnreachable,
+    ProbeTurns,
+    RateBudgets,
+    RateLimited,
+    RpcClient,
+    RpcConfig,
+)
 
 
 class Clock:
@@ -25,17 +33,26 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def client(node: ScriptedNode, other: ScriptedNode, clock: Clock) -> AsyncIterator[RpcClient]:
+def breakers(clock: Clock) -> Breakers:
+    """Open at the first failure, for five seconds, then ten, and close after one probe."""
+    config = BreakerConfig(consecutive_failures=1, open_s=5, jitter=0, half_open_calls=1)
+    return Breakers({"": config}, clock=clock)
+
+
+@pytest.fixture
+async def client(
+    node: ScriptedNode, other: ScriptedNode, clock: Clock, breakers: Breakers
+) -> AsyncIterator[RpcClient]:
     config = RpcConfig(
         nodes=(node.node, other.node),
         allow_loopback=True,
-        cool_down_s=5,
         backoff_base_s=0.001,
         retry_burst=0,
         retry_ratio=0,
         call_timeout_s=0.1,
     )
-    client = RpcClient(config, clock=clock)
+    turns = ProbeTurns(every_s=3600)  # calls alone find out
+    client = RpcClient(config, clock=clock, breakers=breakers, turns=turns)
     yield client
     await client.aclose()
 
@@ -109,10 +126,10 @@ async def test_one_batch_tries_a_rested_node_while_the_others_keep_away(
 
 
 async def test_what_waits_for_a_failed_node_moves_on_with_the_rest(
-    node: ScriptedNode, other: ScriptedNode
+    node: ScriptedNode, other: ScriptedNode, breakers: Breakers
 ) -> None:
     node.default = broken
-    async with client_of(node, other, max_in_flight=2, batch_size=2) as client:
+    async with client_of(node, other, breakers=breakers, max_in_flight=2, batch_size=2) as client:
         replies = await asyncio.gather(*(client.fetch([echo(str(n))]) for n in range(40)))
     assert {reply.node for reply in replies} == {other.node.label}
     assert sum(node.sizes) == 2
@@ -128,13 +145,12 @@ async def test_a_refused_call_is_no_reason_to_ask_another_node(
     assert node.sizes == [1]
 
 
-async def test_both_down_tells_the_last_failure(
-    client: RpcClient, node: ScriptedNode, other: ScriptedNode
-) -> None:
+async def test_both_down_tells_the_last_failure(node: ScriptedNode, other: ScriptedNode) -> None:
     await other.stop()
     node.default = html
-    with pytest.raises((BadAnswer, NodeUnreachable)) as caught:
-        await client.fetch([echo("x")])
+    async with client_of(node, other, retry_burst=0) as client:
+        with pytest.raises((BadAnswer, NodeUnreachable)) as caught:
+            await client.fetch([echo("x")])
     assert caught.value.node == other.node.label
 
 
@@ -155,34 +171,51 @@ async def test_a_timeout_of_a_node_is_that_nodes(
     assert failures == {node.node.label: {"node_timeout": 1}, other.node.label: {}}
 
 
-def test_a_rate_limit_rests_a_node_for_as_long_as_it_asked() -> None:
-    clock = Clock()
-    order = NodeOrder(2, cool_down_s=5, cool_down_max_s=60, clock=clock)
-    order.failed(0, RateLimited("slow", retry_after_s=7))
-    assert order.pick() == 1
-    order.succeeded(0)  # by a batch that was out when the limit was told
-    assert order.pick() == 1
-    clock.now += 7
-    assert order.pick() == 0
-    order.failed(0, RateLimited("slow", retry_after_s=3600))
-    assert order.cooling(0) == 60
+async def test_a_rate_limit_rests_a_node_for_as_long_as_it_asked(
+    client: RpcClient, node: ScriptedNode, other: ScriptedNode, clock: Clock
+) -> None:
+    async def limited(asked: Asked) -> None:
+        asked.send(b"", status=429, retry_after="7")
+
+    node.script = [limited]
+    assert (await client.fetch([echo("moves on")])).node == other.node.label
+    clock.now += 6.9
+    assert (await client.fetch([echo("rests")])).node == other.node.label
+    clock.now += 0.2
+    assert (await client.fetch([echo("is back")])).node == node.node.label
 
 
-def test_a_trial_that_never_ends_does_not_bar_the_node_for_ever() -> None:
-    clock = Clock()
-    order = NodeOrder(2, cool_down_s=5, cool_down_max_s=60, clock=clock)
-    order.failed(0, HttpStatus("x", status=500))
-    clock.now += 5
-    assert [order.pick(), order.pick()] == [0, 1]
-    clock.now += 5
-    assert [order.pick(), order.pick()] == [0, 1]
+async def test_a_rest_is_bounded_whatever_the_node_asks(
+    client: RpcClient, node: ScriptedNode, other: ScriptedNode, clock: Clock
+) -> None:
+    async def limited(asked: Asked) -> None:
+        asked.send(b"", status=429, retry_after="3600")
+
+    node.script = [limited]
+    await client.fetch([echo("moves on")])
+    assert client.snapshot()["nodes"][node.node.label]["rests_s"] == 60
+    clock.now += 60.1
+    assert (await client.fetch([echo("is back")])).node == node.node.label
 
 
-def test_where_all_rest_the_one_that_is_ready_first_is_asked() -> None:
-    clock = Clock()
-    order = NodeOrder(2, cool_down_s=5, cool_down_max_s=60, clock=clock)
-    order.failed(1, HttpStatus("x", status=500))
-    clock.now += 1
-    order.failed(0, HttpStatus("x", status=500))
-    assert order.pick() == 1
-    assert not order.has_other({1})
+async def test_calls_of_a_resting_node_wait_and_tell_in_the_end_what_it_asked_for(
+    node: ScriptedNode,
+) -> None:
+    """One told its client so, and all clients of the process leave the node alone."""
+    budget = RateBudgets()
+    budget.rest(node.node.label, 30)
+    async with client_of(node, budget=budget) as client:
+        with pytest.raises(RateLimited, match="asked to be left alone") as caught:
+            await client.fetch([echo("x")], timeout_s=0.1)
+        assert 29 < (caught.value.retry_after_s or 0) <= 30
+        assert client.snapshot()["waiting"] == 0
+    assert not node.asked
+
+
+async def test_calls_that_waited_for_a_rest_to_end_are_answered(node: ScriptedNode) -> None:
+    budget = RateBudgets()
+    budget.rest(node.node.label, 0.1)
+    async with client_of(node, budget=budget) as client:
+        replies = await asyncio.gather(*(client.fetch([echo(str(n))]) for n in range(5)))
+    assert [reply.values for reply in replies] == [(str(n),) for n in range(5)]
+    assert node.sizes == [5]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.rpc.scripted import Asked, Handler, ScriptedNode, answer, client_of, echo, refusal
+from validation.resilience import Backoff, RetryBudget
 from validation.rpc import (
     BatchRefused,
     CallRefused,
@@ -18,7 +19,7 @@ from validation.rpc import (
     RpcError,
 )
 from validation.rpc.errors import NodeTimeout
-from validation.rpc.retry import Backoff, RetryBudget, Verdict, judge
+from validation.rpc.retry import Verdict, judge
 
 
 def status(code: int, **headers: str) -> Handler:

@@ -2,12 +2,14 @@
 
 Enters: calls (method, parameters, how to decode the result) and node URLs. Leaves: typed values
 with the label of the node they came from, or one `RpcError` that says whether to try again and
-whether the node is to blame. Depends on httpx (in `transport` alone), httptools and msgspec; on
-neither Django nor Celery, nor on any other package of this project.
+whether the node is to blame. Depends on httpx (in `transport` alone), httptools, msgspec, and on
+Valkey (off the path of calls, in `rates` and `turns`); of this project on `validation.resilience`
+and `monitoring.instruments`; on neither Django nor Celery.
 """
 
 from validation.rpc.addresses import AddressPolicy
 from validation.rpc.calls import Call, Reply
+from validation.rpc.classes import breaker_name
 from validation.rpc.client import RpcClient
 from validation.rpc.config import RpcConfig
 from validation.rpc.endpoints import NodeInfo, NodeUrl
@@ -16,6 +18,7 @@ from validation.rpc.errors import (
     AnswerTooLarge,
     BadAnswer,
     BatchRefused,
+    BreakerOpen,
     CallRefused,
     ClientClosed,
     ClientFault,
@@ -29,15 +32,21 @@ from validation.rpc.errors import (
     Saturated,
     WrongChain,
 )
+from validation.rpc.limiters import LIMITERS
 from validation.rpc.portal import Portal
 from validation.rpc.probe import probe
+from validation.rpc.rates import RateBudgets
+from validation.rpc.reports import PoolState
+from validation.rpc.turns import ProbeTurns
 
 __all__ = [
+    "LIMITERS",
     "AddressPolicy",
     "AddressRefused",
     "AnswerTooLarge",
     "BadAnswer",
     "BatchRefused",
+    "BreakerOpen",
     "Call",
     "CallRefused",
     "ClientClosed",
@@ -48,7 +57,10 @@ __all__ = [
     "NodeTimeout",
     "NodeUnreachable",
     "NodeUrl",
+    "PoolState",
     "Portal",
+    "ProbeTurns",
+    "RateBudgets",
     "RateLimited",
     "Redirected",
     "Reply",
@@ -57,5 +69,6 @@ __all__ = [
     "RpcError",
     "Saturated",
     "WrongChain",
+    "breaker_name",
     "probe",
 ]

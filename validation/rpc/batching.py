@@ -3,94 +3,95 @@ rides together, and while the node is busy a small batch waits a moment for comp
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from validation.resilience import Permit
+from validation.resilience.states import Probe
+from validation.rpc.classes import MethodClass
+from validation.rpc.config import RpcConfig
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.groups import Group
 from validation.rpc.limits import NodeLimits
+from validation.rpc.queues import Batch, Queue, oldest
+
+if TYPE_CHECKING:
+    from validation.rpc.record import NodeRecord
 
 _BUSY_REQUESTS = 2
 """With fewer requests out than this a batch never waits: nothing else would gain by it."""
 _SMALLER_FOR_S = 60.0
 
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """Groups on their way to one node. A call that two groups share is in it once."""
-
-    groups: list[Group] = field(default_factory=list)
-    fragments: list[bytes] = field(default_factory=list)
-    places: dict[bytes, int] = field(default_factory=dict)
-    asks_chain: bool = False
-    lane_index: int = 0
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def calls(self) -> int:
-        return len(self.fragments) + self.asks_chain
-
-    def add(self, group: Group) -> None:
-        places = self.places
-        for fragment in group.fragments:
-            if fragment not in places:
-                places[fragment] = len(self.fragments)
-                self.fragments.append(fragment)
-        self.groups.append(group)
-
-    def is_wanted(self) -> bool:
-        return any(group.waiters for group in self.groups)
+type Launch = Callable[["Lane", Queue, Batch, Permit], None]
 
 
 class Lane:
-    """The queue in front of one node; `launch` sends a batch, `release` tells that it is back."""
+    """The way to one node: a queue a class of methods, sharing the node's limits.
+
+    `launch` sends a batch, `stuck` is told when a queue may not send, `release` that one is back.
+    """
 
     def __init__(
         self,
         index: int,
         node: NodeUrl,
         limits: NodeLimits,
+        queues: tuple[Queue, ...],
         *,
-        batch_size: int,
-        batch_wait_s: float,
+        config: RpcConfig,
+        record: "NodeRecord",
         loop: asyncio.AbstractEventLoop,
         must_ask_chain: Callable[[NodeUrl], bool],
-        launch: Callable[["Lane", Batch], None],
+        resting: Callable[[str], float],
+        launch: Launch,
+        stuck: Callable[[], None],
     ) -> None:
         self.index = index
         self.node = node
         self.limits = limits
-        self._batch_size = batch_size
-        self._batch_wait_s = batch_wait_s
+        self.queues = queues
+        self.record = record
+        self._by_kind = {queue.kind: queue for queue in queues}
+        self._batch_size = config.batch_size
+        self._batch_wait_s = config.batch_wait_s
         self._loop = loop
         self._must_ask_chain = must_ask_chain
+        self._resting = resting
         self._launch = launch
+        self._stuck = stuck
         self._smaller: int | None = None
         self._smaller_until = 0.0
-        self._queue: deque[Group] = deque()
         self._flush_soon: asyncio.Handle | None = None
         self._company: asyncio.TimerHandle | None = None
+
+    def queue(self, kind: MethodClass) -> Queue:
+        return self._by_kind[kind]
+
+    def rests_s(self) -> float:
+        """Seconds until the node may be asked again, as it asked for itself."""
+        return self._resting(self.node.label)
+
+    def may_send(self, kind: MethodClass) -> bool:
+        return self._by_kind[kind].admits() and not self.rests_s()
 
     def add(self, group: Group) -> None:
         """Queues a group already admitted by `limits`."""
         group.lane = self
-        self._queue.append(group)
+        group.queued_at = self._loop.time()
+        self._by_kind[group.kind].groups.append(group)
         self.flush_soon()
 
     def abandon(self, group: Group) -> None:
         """Uncounts a queued group that nobody waits for; it is skipped when its turn comes."""
-        group.lane = None
-        self.limits.waiting -= len(group.fragments)
+        self._uncount(group)
         self.flush_soon()
 
-    def drain(self) -> list[Group]:
-        """Takes back all that waits."""
-        groups = [group for group in self._queue if group.lane is self]
+    def drain(self, queue: Queue) -> list[Group]:
+        """Takes back all that waits in one queue."""
+        groups = [group for group in queue.groups if group.lane is self]
         for group in groups:
-            group.lane = None
-            self.limits.waiting -= len(group.fragments)
-        self._queue.clear()
+            self._uncount(group)
+        queue.groups.clear()
         return groups
 
     def shrink(self, batch_size: int) -> None:
@@ -105,26 +106,50 @@ class Lane:
 
     def release(self, calls: int) -> None:
         self.limits.release(calls)
-        if self._queue:
+        if self.has_waiting():
             self.flush_soon()
+
+    def has_waiting(self) -> bool:
+        return any(queue.groups for queue in self.queues)
+
+    def has_room(self, batch: Batch) -> bool:
+        """Would the whole batch fit now, with the question for the chain?"""
+        calls, lease = len(batch.fragments), self.limits.lease
+        return calls < self.limits.room() and (lease is None or calls < lease.room())
 
     def close(self) -> list[Group]:
         """Stops sending; returns what still waits."""
         for handle in (self._flush_soon, self._company):
             if handle is not None:
                 handle.cancel()
-        return self.drain()
+        return [group for queue in self.queues for group in self.drain(queue)]
+
+    def _uncount(self, group: Group) -> None:
+        group.lane = None
+        self.limits.waiting -= len(group.fragments)
 
     def _flush(self) -> None:
         self._flush_soon = None
-        while self._queue:
+        if self.rests_s():
+            if self.has_waiting():
+                self._stuck()
+            return
+        while (queue := oldest(self.queues)) is not None:
             if self._should_wait():
                 return
-            batch = self._take()
+            permit = queue.admit()
+            if permit is None:
+                continue
+            batch = self._take(queue, is_probe=isinstance(permit, Probe))
             if not batch.groups:
-                return
+                permit.cancel()
+                if queue.groups:
+                    return  # no room for the first of them: its turn comes when something is back
+                continue
             self.limits.send(batch.calls)
-            self._launch(self, batch)
+            self._launch(self, queue, batch, permit)
+        if self.has_waiting():
+            self._stuck()
 
     def _should_wait(self) -> bool:
         """True while a small batch had better wait, with the timer that ends the wait running."""
@@ -149,16 +174,15 @@ class Lane:
             return self._batch_size
         return min(self._smaller, self._batch_size)
 
-    def _take(self) -> Batch:
-        """The next batch: as many groups, in order, as fit. A group larger than the limit goes
-        alone, when nothing else is out: a fetch is never torn apart.
+    def _take(self, queue: Queue, *, is_probe: bool) -> Batch:
+        """The next batch: as many groups, in order, as fit; a probe risks no more than one. A
+        group larger than the limit goes alone, when nothing else is out: a fetch is never torn
+        apart.
         """
-        batch, queue = Batch(asks_chain=self._must_ask_chain(self.node)), self._queue
-        room, limit = self.limits.room(), self._size_limit()
-        if batch.asks_chain and room > 1:
-            room -= 1
-        while queue:
-            group = queue[0]
+        batch, groups = Batch(asks_chain=self._must_ask_chain(self.node)), queue.groups
+        room, limit = self._room(batch), self._size_limit()
+        while groups and not (is_probe and batch.groups):
+            group = groups[0]
             size = len(group.fragments)
             limit = min(limit, group.batch_limit or limit)
             fits = len(batch.fragments) + size <= min(limit, room)
@@ -168,12 +192,23 @@ class Lane:
             is_wanted = group.lane is self
             if is_wanted and not fits and not goes_alone:
                 break
-            queue.popleft()
+            groups.popleft()
             if is_wanted:
-                self.limits.waiting -= size
-                group.lane = None
+                self._uncount(group)
                 batch.add(group)
-        if self._company is not None and not queue:
+        if self._company is not None and not self.has_waiting():
             self._company.cancel()
             self._company = None
         return batch
+
+    def _room(self, batch: Batch) -> int:
+        """Calls that the batch may hold, by the node's limits and by the fleet's rate."""
+        room, lease = self.limits.room(), self.limits.lease
+        if batch.asks_chain and room > 1:
+            room -= 1
+        if lease is None or room <= 0:
+            return room
+        allowed = lease.room()
+        if not allowed:
+            lease.await_renewal(self.flush_soon)
+        return min(room, allowed)

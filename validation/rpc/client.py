@@ -6,8 +6,11 @@ from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
 from typing import Any
 
+from validation.resilience import BreakerConfig, Breakers
+from validation.rpc import metrics
 from validation.rpc.calls import Call, Reply
-from validation.rpc.config import RpcConfig
+from validation.rpc.classes import class_of
+from validation.rpc.config import RpcConfig, check_quantile
 from validation.rpc.counters import Counters
 from validation.rpc.deadlines import Deadlines
 from validation.rpc.dedup import Sharing
@@ -15,13 +18,22 @@ from validation.rpc.dispatch import Dispatcher
 from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, RpcError
 from validation.rpc.exchange import Exchange
 from validation.rpc.groups import Group, Waiter
+from validation.rpc.lanes import Parts
+from validation.rpc.limiters import make_limiter
+from validation.rpc.rates import RateBudgets
+from validation.rpc.reports import PoolState, pools_of
 from validation.rpc.seams import Posts
 from validation.rpc.transport import Transport
+from validation.rpc.turns import ProbeTurns
 from validation.rpc.wire import fragment
 
 
 class RpcClient:
-    """Asks nodes on behalf of many at once. Make it anywhere; use it in one event loop only."""
+    """Asks nodes on behalf of many at once. Make it anywhere; use it in one event loop only.
+
+    `breakers`, `budget` and `turns` are the process's and outlive the client. Without breakers
+    nothing keeps calls from a node that fails; without the others it is a fleet of its own.
+    """
 
     def __init__(
         self,
@@ -30,14 +42,27 @@ class RpcClient:
         clock: Callable[[], float] = time.monotonic,
         random: Random | None = None,
         transport: Posts | None = None,
+        breakers: Breakers | None = None,
+        budget: RateBudgets | None = None,
+        turns: ProbeTurns | None = None,
     ) -> None:
         self._config = config
-        self._clock = clock
-        self._random = random or SystemRandom()
+        rates = RateBudgets(clock=clock) if budget is None else budget
+        self._own_budget = rates if budget is None else None
+        self._parts = Parts(
+            config=config,
+            breakers=Breakers({"": BreakerConfig(use="off")}) if breakers is None else breakers,
+            rates=rates,
+            turns=turns or ProbeTurns(),
+            clock=clock,
+            random=random or SystemRandom(),
+        )
         self._transport: Posts = transport or Transport(config)
         self._counters = Counters()
         self._sharing = Sharing()
         self._max_in_flight = config.max_in_flight
+        self._limiter = config.limiter
+        self._hedge_quantile = config.hedge_quantile
         self._engine: _Engine | None = None
         self._is_closed = False
 
@@ -60,34 +85,58 @@ class RpcClient:
         if calls < 1:
             raise ValueError(f"max_in_flight: must be above 0, not {calls}")
         self._max_in_flight = calls
-        engine = self._engine
-        if engine is not None and not engine.loop.is_closed():
-            engine.loop.call_soon_threadsafe(engine.dispatcher.resize, calls)
+        self._in_loop(self._resize)
+
+    def set_limiter(self, name: str) -> None:
+        """Exchanges what decides on the calls with a node, from now on. Any thread may call it."""
+        make_limiter(name, self._max_in_flight, self._parts.clock)  # refuses an unknown name here
+        self._limiter = name
+        self._in_loop(self._exchange_limiters)
+
+    def set_hedging(self, quantile: float | None) -> None:
+        """Hedges after this quantile from now on, or not at all. Any thread may call it."""
+        check_quantile(quantile)
+        self._hedge_quantile = quantile
+        self._in_loop(self._apply_hedging)
+
+    def pools(self) -> list[PoolState]:
+        """What is used of each node; nothing before the first fetch. Any thread may ask."""
+        if self._engine is None:
+            return []
+        return pools_of(
+            self._engine.dispatcher.lanes,
+            config=self._config,
+            transport=self._transport,
+            limiter=self._limiter,
+        )
 
     async def aclose(self) -> None:
         """Fails whatever still waits with `ClientClosed` and closes every connection."""
         self._is_closed = True
         if self._engine is not None:
             await self._engine.dispatcher.aclose()
+        if self._own_budget is not None:
+            await self._own_budget.aclose()
         await self._transport.aclose()
 
     def snapshot(self) -> dict[str, Any]:
         """Counts since the start and what is under way, by node label. Any thread may ask."""
         counters, nodes = self._counters, {}
         if self._engine is not None:
-            dispatcher = self._engine.dispatcher
-            for lane, node in zip(dispatcher.lanes, dispatcher.node_counters, strict=True):
-                nodes[lane.node.label] = node.as_dict() | {
+            for lane in self._engine.dispatcher.lanes:
+                nodes[lane.node.label] = lane.record.counters.as_dict() | {
                     "in_flight": lane.limits.in_flight,
                     "in_flight_max": lane.limits.in_flight_max_seen,
                     "waiting": lane.limits.waiting,
                     "connections_made": self._transport.dialled(lane.node),
-                    "cooling_s": dispatcher.cooling(lane.index),
+                    "rests_s": lane.rests_s(),
                 }
         return {
             "fetches": counters.fetches,
             "shared": counters.shared,
             "retries": dict(counters.retries),
+            "hedged": counters.hedged,
+            "hedges_won": counters.hedges_won,
             "in_flight": sum(node["in_flight"] for node in nodes.values()),
             "waiting": sum(node["waiting"] for node in nodes.values()),
             "requests": sum(node["requests"] for node in nodes.values()),
@@ -114,8 +163,10 @@ class RpcClient:
         self._counters.fetches += 1
         if self._sharing.join(waiter, fragments):
             self._counters.shared += len(calls)
+            metrics.shared(len(calls))
         else:
-            group = Group(fragments)
+            methods = tuple([call.method for call in calls])
+            group = Group(fragments, methods=methods, kind=class_of(calls))
             group.join(waiter, fragments)
             engine.dispatcher.start(group)
             self._sharing.add(group)
@@ -127,18 +178,38 @@ class RpcClient:
             raise ClientClosed("the client is closed")
         loop = asyncio.get_running_loop()
         dispatcher = Dispatcher(
-            self._config,
+            self._parts,
             exchange=Exchange(self._config, self._transport),
             counters=self._counters,
-            clock=self._clock,
-            random=self._random,
             loop=loop,
             done=self._group_done,
         )
-        dispatcher.resize(self._max_in_flight)
         engine = _Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
         self._engine = engine
+        self._exchange_limiters(engine)  # what was set before the first fetch
+        self._apply_hedging(engine)
         return engine
+
+    def _in_loop(self, change: "Callable[[_Engine], None]") -> None:
+        engine = self._engine
+        if engine is not None and not engine.loop.is_closed():
+            engine.loop.call_soon_threadsafe(change, engine)
+
+    def _resize(self, engine: "_Engine") -> None:
+        for lane in engine.dispatcher.lanes:
+            lane.limits.limiter.resize(self._max_in_flight)
+            lane.flush_soon()
+
+    def _exchange_limiters(self, engine: "_Engine") -> None:
+        for lane in engine.dispatcher.lanes:
+            limiter = make_limiter(self._limiter, self._max_in_flight, self._parts.clock)
+            lane.limits.limiter = limiter
+            lane.flush_soon()
+
+    def _apply_hedging(self, engine: "_Engine") -> None:
+        engine.dispatcher.hedge_quantile = self._hedge_quantile
+        for lane in engine.dispatcher.lanes:
+            lane.record.set_hedge_delay(self._hedge_quantile)
 
     def _group_done(self, group: Group) -> None:
         self._sharing.remove(group)
@@ -151,17 +222,20 @@ class RpcClient:
         group, engine = waiter.group, self._engine
         if waiter.future.done() or group is None or engine is None:
             return
-        error = self._too_late(waiter, group, engine.loop.time())
+        error = self._too_late(waiter, group, engine)
         if isinstance(error, NodeTimeout):
             engine.dispatcher.blame(group, error)
         waiter.fail(error)
         self._leave(waiter)
 
-    def _too_late(self, waiter: Waiter, group: Group, now: float) -> RpcError:
+    def _too_late(self, waiter: Waiter, group: Group, engine: "_Engine") -> RpcError:
         """Whose fault it is: the node's if it had the calls for at least half of the time."""
-        if group.batch is not None and now - group.sent_at >= waiter.timeout_s / 2:
-            node = self._config.nodes[group.batch.lane_index].label
+        if group.batch is not None and engine.loop.time() - group.sent_at >= waiter.timeout_s / 2:
+            node = self._config.nodes[group.node].label
             return NodeTimeout(f"no whole answer within {waiter.timeout_s:g} s", node=node)
+        hindrance = engine.dispatcher.hindrance(group)
+        if hindrance is not None:
+            return hindrance
         last = f"; the last attempt: {group.last_error}" if group.last_error else ""
         error = DeadlineExceeded(f"the time of {waiter.timeout_s:g} s ran out{last}")
         error.__cause__ = group.last_error

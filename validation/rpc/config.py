@@ -5,6 +5,7 @@ from pathlib import Path
 
 from validation.rpc.addresses import AddressPolicy, Network
 from validation.rpc.endpoints import NodeUrl
+from validation.rpc.limiters import LIMITERS
 
 _MIB = 1024 * 1024
 _POSITIVE = (
@@ -19,13 +20,18 @@ _POSITIVE = (
     "max_attempts",
     "backoff_base_s",
     "backoff_cap_s",
-    "cool_down_s",
-    "cool_down_max_s",
+    "rest_max_s",
     "max_body_bytes",
     "max_containers",
     "max_depth",
 )
 _NOT_NEGATIVE = ("batch_wait_s", "retry_ratio", "retry_burst")
+
+
+def check_quantile(share: float | None) -> None:
+    """Raises ValueError for a share of answers after which nothing could be hedged."""
+    if share is not None and not 0 < share < 1:
+        raise ValueError(f"hedge_quantile: must be between 0 and 1, not {share}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class RpcConfig:
 
     max_in_flight: int = 128
     """Calls with one node at a time: this process's share of the fleet's 256."""
+    limiter: str = "fixed"
+    """Who decides on the limit of calls with a node: a name in `limiters.LIMITERS`."""
     max_waiting: int = 20_000
     """Calls that may wait for one node before the next is refused as saturated."""
     max_connections: int = 8
@@ -58,8 +66,14 @@ class RpcConfig:
     retry_ratio: float = 0.1
     """Calls retried for each call asked, at most, beyond the burst."""
     retry_burst: int = 100
-    cool_down_s: float = 5.0
-    cool_down_max_s: float = 60.0
+    rest_max_s: float = 60.0
+    """How long a node is left alone at most when it asks for that."""
+    hedge_quantile: float | None = None
+    """Asks a second node where the first takes longer than this share of its answers did, within
+    the retries' budget; None: never.
+    """
+    rate_limit: float | None = None
+    """Calls a second that the fleet may ask of each node; None: as many as it takes."""
 
     max_body_bytes: int = 64 * _MIB
     max_containers: int = 1_000_000
@@ -76,6 +90,11 @@ class RpcConfig:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must not be negative, is {getattr(self, name)}")
+        if self.limiter not in LIMITERS:
+            raise ValueError(f"limiter: must be one of {', '.join(LIMITERS)}, not {self.limiter!r}")
+        check_quantile(self.hedge_quantile)
+        if self.rate_limit is not None and self.rate_limit <= 0:
+            raise ValueError(f"rate_limit: must be above 0, not {self.rate_limit}")
 
     @property
     def policy(self) -> AddressPolicy:

@@ -25,11 +25,15 @@ class NodeCounters:
 
 
 class Counters:
-    """Monotonic counts of the client: fetches, what was shared, what was asked again and why."""
+    """Monotonic counts of the client: fetches, calls shared, calls asked again and why, calls asked
+    of a second node meanwhile, and the batches of those that came first.
+    """
 
-    __slots__ = ("fetches", "retries", "shared")
+    __slots__ = ("fetches", "hedged", "hedges_won", "retries", "shared")
 
     def __init__(self) -> None:
         self.fetches = 0
         self.shared = 0
+        self.hedged = 0
+        self.hedges_won = 0
         self.retries: Counter[str] = Counter()

@@ -3,27 +3,37 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 
-from validation.rpc.batching import Batch, Lane
-from validation.rpc.config import RpcConfig
-from validation.rpc.counters import Counters, NodeCounters
+from validation.resilience import Backoff, Permit, RetryBudget
+from validation.resilience.states import Probe
+from validation.rpc.batching import Lane
+from validation.rpc.counters import Counters
 from validation.rpc.errors import (
     AnswerTooLarge,
     BatchRefused,
+    BreakerOpen,
     ClientClosed,
     ClientFault,
+    RateLimited,
     RpcError,
     Saturated,
 )
 from validation.rpc.exchange import Exchange
+from validation.rpc.flights import Flight
 from validation.rpc.groups import Group
-from validation.rpc.limits import NodeLimits
+from validation.rpc.hedging import Landed, race
+from validation.rpc.lanes import Parts, make_lanes
+from validation.rpc.metrics import METRICS
 from validation.rpc.nodes import NodeOrder
-from validation.rpc.retry import Backoff, RetryBudget, Verdict, judge
+from validation.rpc.queues import Batch, Queue
+from validation.rpc.recovery import Recovery
+from validation.rpc.retry import Verdict, judge
 from validation.rpc.wire import Answer
 
 _log = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 0.05
+_HEDGED = "hedged"
 
 
 class Dispatcher:
@@ -33,46 +43,36 @@ class Dispatcher:
 
     def __init__(
         self,
-        config: RpcConfig,
+        parts: Parts,
         *,
         exchange: Exchange,
         counters: Counters,
-        clock: Callable[[], float],
-        random: Random,
         loop: asyncio.AbstractEventLoop,
         done: Callable[[Group], None],
     ) -> None:
-        self._config = config
+        config = self._config = parts.config
+        self._rates = parts.rates
         self._exchange = exchange
         self._counters = counters
         self._loop = loop
         self._done = done
-        self._order = NodeOrder(
-            len(config.nodes),
-            cool_down_s=config.cool_down_s,
-            cool_down_max_s=config.cool_down_max_s,
-            clock=clock,
-        )
         self._backoff = Backoff(
-            base_s=config.backoff_base_s, cap_s=config.backoff_cap_s, random=random
+            base_s=config.backoff_base_s, cap_s=config.backoff_cap_s, random=parts.random
         )
         self._budget = RetryBudget(ratio=config.retry_ratio, burst=config.retry_burst)
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: set[asyncio.TimerHandle] = set()
-        self.node_counters = [NodeCounters() for _ in config.nodes]
-        self.lanes = [
-            Lane(
-                index,
-                node,
-                NodeLimits(config),
-                batch_size=config.batch_size,
-                batch_wait_s=config.batch_wait_s,
-                loop=loop,
-                must_ask_chain=exchange.must_ask_chain,
-                launch=self._launch,
-            )
-            for index, node in enumerate(config.nodes)
-        ]
+        self._look: asyncio.Handle | None = None
+        self.hedge_quantile = config.hedge_quantile
+        self.lanes = make_lanes(
+            parts, exchange, loop=loop, launch=self._launch, stuck=self._look_soon
+        )
+        self._order = NodeOrder(
+            self.lanes, clock=parts.clock, hedge_quantile=lambda: self.hedge_quantile
+        )
+        self._recovery = Recovery(
+            self.lanes, exchange=exchange, turns=parts.turns, random=parts.random, loop=loop
+        )
 
     def start(self, group: Group) -> None:
         """Queues a fresh group, or raises `Saturated`."""
@@ -91,23 +91,34 @@ class Dispatcher:
     def blame(self, group: Group, error: RpcError) -> None:
         """A waiter's time ran out while the node had the group."""
         if group.batch is not None:
-            index = group.batch.lane_index
-            self.node_counters[index].failures[error.reason] += 1
-            self._order.failed(index, error)
+            self.lanes[group.node].record.counters.failures[error.reason] += 1
+            group.batch.blame = error
 
-    def cooling(self, index: int) -> float:
-        return self._order.cooling(index)
-
-    def resize(self, max_in_flight: int) -> None:
-        """Sets how many calls may be with each node."""
-        for lane in self.lanes:
-            lane.limits.max_in_flight = max_in_flight
-            lane.flush_soon()
+    def hindrance(self, group: Group) -> RpcError | None:
+        """What a group that waits is kept back by: breakers, or a rest that the node asked for.
+        None: only by its turn.
+        """
+        lane = group.lane
+        if lane is None:
+            return None
+        queue, rest_s = lane.queue(group.kind), lane.rests_s()
+        if not queue.admits():
+            return queue.refusal(group)
+        if not rest_s:
+            return None
+        error = RateLimited(
+            f"the node asked to be left alone, for {rest_s:.0f} s more",
+            node=lane.node.label,
+            retry_after_s=rest_s,
+        )
+        error.__cause__ = group.last_error
+        return error
 
     async def aclose(self) -> None:
         """Fails what waits, ends what is under way, and leaves no timer."""
-        for handle in self._later:
+        for handle in (*self._later, *((self._look,) if self._look else ())):
             handle.cancel()
+        await self._recovery.aclose()
         for lane in self.lanes:
             for group in lane.close():
                 self._fail(group, ClientClosed("the client was closed"))
@@ -117,7 +128,7 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _queue(self, group: Group) -> None:
-        lane = self.lanes[self._order.pick(group.tried)]
+        lane = self._order.pick(group.kind, group.tried)
         lane.limits.admit(len(group.fragments), node=lane.node.label)
         lane.add(group)
 
@@ -129,40 +140,99 @@ class Dispatcher:
                 except Saturated as error:
                     self._fail(group, error)
 
-    def _launch(self, lane: Lane, batch: Batch) -> None:
-        batch.lane_index = lane.index
+    def _look_soon(self) -> None:
+        """Something waits in a lane that may not send: now, and then again and again, that is
+        looked at. No breaker and no rest has to tell when it ends.
+        """
+        if self._look is None:
+            self._look = self._loop.call_soon(self._look_around)
+
+    def _look_around(self) -> None:
+        self._look = None
+        is_stuck = False
+        for lane in self.lanes:
+            for queue in lane.queues:
+                queue.forget_abandoned()
+                if not queue.groups:
+                    continue
+                if lane.may_send(queue.kind):
+                    lane.flush_soon()
+                elif self._order.other(queue.kind, ()) is not None:
+                    self._requeue(lane.drain(queue))
+                else:
+                    is_stuck = True
+        if is_stuck:
+            self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_around)
+        self._recovery.watch()
+
+    def _launch(self, lane: Lane, queue: Queue, batch: Batch, permit: Permit) -> None:
+        flight = Flight(lane, queue, batch, permit, asks_chain=batch.asks_chain, loop=self._loop)
         sent_at = self._loop.time()
         for group in batch.groups:
             group.batch = batch
+            group.node = lane.index
             group.sent_at = sent_at
-        task = batch.task = self._loop.create_task(self._run(lane, batch))
+        # Groups go in the order they came: that in the middle waited for the median.
+        waited_s = sent_at - batch.groups[len(batch.groups) // 2].queued_at
+        lane.record.waits.add(waited_s, len(batch.groups))
+        METRICS.sent(lane.node.label, len(batch.fragments), waited_s)
+        task = batch.task = self._loop.create_task(self._run(batch, flight))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, lane: Lane, batch: Batch) -> None:
+    async def _run(self, batch: Batch, flight: Flight) -> None:
         try:
-            await self._carry(lane, batch)
+            await self._carry(batch, flight)
         except asyncio.CancelledError:  # unwanted by all, or the client closes
             self._abort(batch, ClientClosed("the client was closed"))
             raise
         except Exception as exc:  # noqa: BLE001 - else those who wait for it would wait in vain
-            _log.exception("a batch to %s ended with a defect of this client", lane.node.label)
+            label = flight.lane.node.label
+            _log.exception("a batch to %s ended with a defect of this client", label)
             self._abort(batch, ClientFault(f"a defect of this client ({type(exc).__name__})"))
-        finally:
-            lane.release(batch.calls)
 
-    async def _carry(self, lane: Lane, batch: Batch) -> None:
-        counters = self.node_counters[lane.index]
-        counters.batches += 1
-        counters.calls += len(batch.fragments)
+    async def _carry(self, batch: Batch, flight: Flight) -> None:
         try:
-            answers = await self._exchange.send(
-                lane.node, batch.fragments, counters, asks_chain=batch.asks_chain
-            )
+            landed, answers = await self._fly(flight)
+        except BreakerOpen:  # forced open before it went out: as if it had never been sent
+            for group in batch.groups:
+                group.batch = None
+            self._requeue(batch.groups)
         except RpcError as error:
-            self._batch_failed(lane, batch, error)
+            self._batch_failed(flight, error)
         else:
-            self._settle(lane, batch, answers)
+            self._order.look()
+            self._settle(landed.lane, batch, answers)
+
+    async def _fly(self, flight: Flight) -> Landed:
+        delay_s = flight.lane.record.hedge_after_s
+        if delay_s is None:
+            return flight, await flight.carry(self._exchange)
+        landed, answers = await race(
+            flight, self._exchange, delay_s=delay_s, second_of=lambda: self._second(flight)
+        )
+        self._counters.hedges_won += landed is not flight
+        return landed, answers
+
+    def _second(self, first: Flight) -> Flight | None:
+        """The same batch on its way to another node, where one has room and the budget allows."""
+        batch, kind = first.batch, first.queue.kind
+        lane = self._order.other(kind, {first.lane.index})
+        if lane is None or not lane.has_room(batch):
+            return None
+        queue = lane.queue(kind)
+        permit = queue.admit()
+        if permit is None:
+            return None
+        calls = len(batch.fragments)
+        if isinstance(permit, Probe) or not self._budget.spend(calls):
+            permit.cancel()
+            return None
+        asks_chain = self._exchange.must_ask_chain(lane.node)
+        lane.limits.send(calls + asks_chain)
+        self._counters.hedged += calls
+        METRICS.retried(_HEDGED, calls)
+        return Flight(lane, queue, batch, permit, asks_chain=asks_chain, loop=self._loop)
 
     def _abort(self, batch: Batch, error: RpcError) -> None:
         for group in batch.groups:
@@ -170,7 +240,6 @@ class Dispatcher:
                 self._fail(group, error)
 
     def _settle(self, lane: Lane, batch: Batch, answers: Sequence[Answer]) -> None:
-        self._order.succeeded(lane.index)
         failed: dict[tuple[str, bool], list[Group]] = {}
         places = batch.places
         for group in batch.groups:
@@ -191,17 +260,20 @@ class Dispatcher:
         for groups in failed.values():
             self._again(lane, groups)
 
-    def _batch_failed(self, lane: Lane, batch: Batch, error: RpcError) -> None:
-        self.node_counters[lane.index].failures[error.reason] += 1
+    def _batch_failed(self, flight: Flight, error: RpcError) -> None:
+        lane, batch = flight.lane, flight.batch
+        lane.record.counters.failures[error.reason] += 1
         for group in batch.groups:
             group.last_error = error
         if isinstance(error, (BatchRefused, AnswerTooLarge)) and len(batch.groups) > 1:
             self._split(lane, batch, error)
             return
-        self._order.failed(lane.index, error)
+        if error.retry_after_s:
+            rest_s = min(error.retry_after_s, self._config.rest_max_s)
+            self._rates.rest(lane.node.label, rest_s)
+        self._recovery.watch()
+        self._order.look()
         self._again(lane, batch.groups)
-        if self._order.cooling(lane.index) and self._order.has_other({lane.index}):
-            self._requeue(lane.drain())
 
     def _split(self, lane: Lane, batch: Batch, error: RpcError) -> None:
         """Asks the same node in halves, at no cost in attempts: less at once may be enough."""
@@ -215,7 +287,7 @@ class Dispatcher:
 
     def _again(self, lane: Lane, groups: Sequence[Group]) -> None:
         """Each group is asked elsewhere, later or not at all."""
-        elsewhere: list[Group] = []
+        now: list[Group] = []
         later: list[Group] = []
         for group in groups:
             group.batch = None
@@ -228,16 +300,18 @@ class Dispatcher:
                 error,
                 attempts=group.attempts,
                 max_attempts=self._config.max_attempts,
-                has_other_node=self._order.has_other(group.tried),
+                has_other_node=self._order.other(group.kind, group.tried) is not None,
             )
-            if verdict is Verdict.ELSEWHERE:
-                elsewhere.append(group)
-            elif verdict is Verdict.LATER:
-                later.append(group)
-            else:
+            if verdict is Verdict.NEVER:
                 self._fail(group, error)
-        self._count_retries(elsewhere)
-        self._requeue(elsewhere)
+            elif verdict is Verdict.ELSEWHERE or lane.queue(group.kind).is_blocked:
+                # A breaker that is open by now is all the back-off there need be, and lets no more
+                # through than the node can take: no budget is needed to wait for it.
+                now.append(group)
+            else:
+                later.append(group)
+        self._count_retries(now)
+        self._requeue(now)
         if later:
             self._retry_later(later)
 
@@ -271,6 +345,7 @@ class Dispatcher:
         for group in groups:
             if group.last_error is not None:
                 self._counters.retries[group.last_error.reason] += len(group.fragments)
+                METRICS.retried(group.last_error.reason, len(group.fragments))
 
     def _fail(self, group: Group, error: RpcError) -> None:
         self._done(group)

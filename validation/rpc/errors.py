@@ -123,6 +123,13 @@ class AddressRefused(RpcError):
     reason = "address_refused"
 
 
+class BreakerOpen(RpcError):
+    """No breaker let the call through before its time ran out; nothing was asked."""
+
+    reason = "breaker_open"
+    retryable = True
+
+
 class DeadlineExceeded(RpcError):
     """The caller's own time ran out, in a queue or between attempts."""
 

@@ -20,7 +20,7 @@ from validation.rpc.errors import (
     RpcError,
     WrongChain,
 )
-from validation.rpc.seams import Posts
+from validation.rpc.seams import Gate, Posts
 from validation.rpc.wire import Answer, BodyLimits, decode_batch, encode_batch
 
 _ASK_CHAIN = b'"method":"eth_chainId","params":[]}'
@@ -46,36 +46,50 @@ class Exchange:
         fragments: Sequence[bytes],
         counters: NodeCounters,
         *,
+        gate: Gate,
         asks_chain: bool = False,
     ) -> list[Answer]:
         """The answers to `fragments`, in their order, within the time of one call."""
         try:
             async with asyncio.timeout(self._config.call_timeout_s):
-                return await self._send(node, fragments, counters, asks_chain)
+                return await self._send(node, fragments, counters, asks_chain, gate)
         except TimeoutError:
             raise NodeTimeout(
                 f"no whole answer within {self._config.call_timeout_s:g} s", node=node.label
             ) from None
 
+    async def ask_chain(self, node: NodeUrl, counters: NodeCounters, *, gate: Gate) -> None:
+        """Returns where the node answers, with the right chain if one is configured."""
+        answers, http = await self._post(node, [_ASK_CHAIN], counters, gate)
+        if self._config.chain_id is not None:
+            self._judge_chain(node, answers[0], http)
+        elif isinstance(answers[0], RpcError):
+            raise answers[0]
+
     async def _send(
-        self, node: NodeUrl, fragments: Sequence[bytes], counters: NodeCounters, asks_chain: bool
+        self,
+        node: NodeUrl,
+        fragments: Sequence[bytes],
+        counters: NodeCounters,
+        asks_chain: bool,
+        gate: Gate,
     ) -> list[Answer]:
         asked = [_ASK_CHAIN, *fragments] if asks_chain else fragments
-        answers, http = await self._post(node, asked, counters)
+        answers, http = await self._post(node, asked, counters, gate)
         if asks_chain:
             self._judge_chain(node, answers.pop(0), http)
         elif self._config.chain_id is not None and not http.connection.is_vouched:
             # The connection that was to carry this died and another was made: who is there now?
-            chain, http = await self._post(node, [_ASK_CHAIN], counters)
+            chain, http = await self._post(node, [_ASK_CHAIN], counters, gate)
             self._judge_chain(node, chain[0], http)
         return answers
 
     async def _post(
-        self, node: NodeUrl, fragments: Sequence[bytes], counters: NodeCounters
+        self, node: NodeUrl, fragments: Sequence[bytes], counters: NodeCounters, gate: Gate
     ) -> tuple[list[Answer], Response]:
         base = secrets.randbits(_ID_BITS)
         counters.requests += 1
-        http = await self._transport.post(node, encode_batch(fragments, base))
+        http = await self._transport.post(node, encode_batch(fragments, base), gate)
         if http.status != 200:  # noqa: PLR2004 - the only status that bears answers
             raise _error_of(http, node, len(fragments))
         return decode_batch(

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from validation.rpc.calls import Call, Reply
+from validation.rpc.classes import MethodClass
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import BadAnswer, RpcError
 from validation.rpc.wire import clean
 
 if TYPE_CHECKING:
-    from validation.rpc.batching import Batch, Lane
+    from validation.rpc.batching import Lane
+    from validation.rpc.queues import Batch
 
 
 _NONE: frozenset[int] = frozenset()  # shared: a set of its own costs a group as much as encoding
@@ -65,22 +67,32 @@ class Group:
         "batch",
         "batch_limit",
         "fragments",
+        "kind",
         "lane",
         "last_error",
+        "methods",
+        "node",
+        "queued_at",
         "sent_at",
         "tried",
         "waiters",
     )
 
-    def __init__(self, fragments: list[bytes]) -> None:
+    def __init__(
+        self, fragments: list[bytes], *, methods: tuple[str, ...], kind: MethodClass
+    ) -> None:
         self.fragments = fragments
+        self.methods = methods
+        self.kind: MethodClass = kind
         self.waiters: list[Waiter] = []
         self.attempts = 0
         self.tried: frozenset[int] = _NONE
         self.lane: Lane | None = None
         self.batch: Batch | None = None
         self.batch_limit: int | None = None
+        self.queued_at = 0.0
         self.sent_at = 0.0
+        self.node = 0  # the index of the one that has it, where `batch` says that one does
         self.last_error: RpcError | None = None
 
     def fail(self, error: RpcError) -> None:

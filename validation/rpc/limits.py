@@ -2,23 +2,29 @@
 
 from validation.rpc.config import RpcConfig
 from validation.rpc.errors import Saturated
+from validation.rpc.limiters import ConcurrencyLimit
+from validation.rpc.rates import RateLease
 
 
 class NodeLimits:
-    """Counts of one node. `max_in_flight` may change at any time; what is out stays out."""
+    """Counts of one node. The limiter may be exchanged at any time; what is out stays out."""
 
     __slots__ = (
         "in_flight",
         "in_flight_max_seen",
-        "max_in_flight",
+        "lease",
+        "limiter",
         "max_requests",
         "max_waiting",
         "requests",
         "waiting",
     )
 
-    def __init__(self, config: RpcConfig) -> None:
-        self.max_in_flight = config.max_in_flight
+    def __init__(
+        self, config: RpcConfig, limiter: ConcurrencyLimit, lease: RateLease | None = None
+    ) -> None:
+        self.limiter = limiter
+        self.lease = lease
         self.max_requests = config.max_connections
         self.max_waiting = config.max_waiting
         self.in_flight = 0
@@ -30,7 +36,7 @@ class NodeLimits:
         """Calls that may go out now. All of it is kept for few requests: a connection each."""
         if self.requests >= self.max_requests:
             return 0
-        return self.max_in_flight - self.in_flight
+        return self.limiter.limit - self.in_flight
 
     def admit(self, calls: int, *, node: str) -> None:
         """Counts calls into the queue, or raises `Saturated`."""
@@ -45,6 +51,8 @@ class NodeLimits:
         self.requests += 1
         self.in_flight += calls
         self.in_flight_max_seen = max(self.in_flight_max_seen, self.in_flight)
+        if self.lease is not None:
+            self.lease.spend(calls)
 
     def release(self, calls: int) -> None:
         self.requests -= 1

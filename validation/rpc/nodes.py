@@ -1,88 +1,78 @@
-"""Which node to ask: the first in order of preference that has not failed lately."""
+"""Which node to ask: the best by score that may be asked now."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
-from validation.rpc.errors import RpcError
+from validation.rpc.batching import Lane
+from validation.rpc.classes import MethodClass
 
-
-class NodeState:
-    """How one node has done lately. After a failure it cools down, longer each time; then one
-    batch tries it while the others keep to the next node, until it has answered.
-    """
-
-    __slots__ = ("cool_until", "failures", "trial_until")
-
-    def __init__(self) -> None:
-        self.failures = 0
-        self.cool_until = 0.0
-        self.trial_until = 0.0
+_EVERY_S = 1.0
+_UNMEASURED = 0.8
+"""What a node counts for that nobody asked of late: better than one that fails or is slow."""
+_SILENT = 0.01
+_PREFERENCE = 0.8
+"""How much better a node must be than one that the configuration lists before it."""
 
 
 class NodeOrder:
-    """Nodes by index, most preferred first. It judges whole batches, never single calls."""
+    """Nodes by index, best first. Scored once a second, when a batch is back, and not for each
+    call; without any measure the order is that of the configuration.
+    """
 
     def __init__(
-        self, count: int, *, cool_down_s: float, cool_down_max_s: float, clock: Callable[[], float]
+        self,
+        lanes: Sequence[Lane],
+        *,
+        clock: Callable[[], float],
+        hedge_quantile: Callable[[], float | None],
     ) -> None:
-        self._states = [NodeState() for _ in range(count)]
-        self._cool_down_s = cool_down_s
-        self._cool_down_max_s = cool_down_max_s
+        self._lanes = lanes
+        self._order = list(lanes)
         self._clock = clock
-        self._all_well = True
+        self._hedge_quantile = hedge_quantile
+        self._due = clock() + _EVERY_S
 
-    def pick(self, tried: Collection[int] = ()) -> int:
-        """The node to ask now. Where every node cools down, the one that is ready first."""
-        if self._all_well and not tried:
-            return 0
-        best = self._first_ready(tried)
-        if best is None:
-            best = self._first_ready(())
-        if best is None:
-            states = self._states
-            untried = [i for i in range(len(states)) if i not in tried]
-            best = min(untried or range(len(states)), key=lambda i: states[i].cool_until)
-        state = self._states[best]
-        if state.failures:  # timed, since whoever is to try it may give up before
-            state.trial_until = self._clock() + self._cool_down_s
-        return best
+    def pick(self, kind: MethodClass, tried: Collection[int] = ()) -> Lane:
+        """The node to ask now. Where none may be asked, the best: its lane is where to wait."""
+        first = self._order[0]
+        if not tried and first.may_send(kind):
+            return first
+        return (
+            self.other(kind, tried)
+            or self.other(kind, ())
+            or next((lane for lane in self._order if lane.index not in tried), first)
+        )
 
-    def has_other(self, tried: Collection[int]) -> bool:
-        """True when a node that was not tried yet is ready."""
-        return self._first_ready(tried) is not None
-
-    def succeeded(self, index: int) -> None:
-        """Ends the rest of a node that had failed, not one that the node asked for."""
-        if self._all_well:
-            return
-        state = self._states[index]
-        if state.failures:
-            state.failures = 0
-            state.cool_until = 0.0
-        state.trial_until = 0.0
-        now = self._clock()
-        self._all_well = all(not node.failures and node.cool_until <= now for node in self._states)
-
-    def failed(self, index: int, error: RpcError) -> None:
-        """Cools the node down if the failure was its own, or for as long as it asked for."""
-        state = self._states[index]
-        state.trial_until = 0.0
-        if error.trips_breaker:
-            state.failures += 1
-            pause = self._cool_down_s * 2 ** min(state.failures - 1, 16)
-        elif error.retry_after_s:
-            pause = error.retry_after_s
-        else:
-            return
-        self._all_well = False
-        state.cool_until = max(state.cool_until, self._clock() + min(pause, self._cool_down_max_s))
-
-    def cooling(self, index: int) -> float:
-        """Seconds until the node is preferred again; 0 where it is."""
-        return max(0.0, self._states[index].cool_until - self._clock())
-
-    def _first_ready(self, tried: Collection[int]) -> int | None:
-        now = self._clock()
-        for index, state in enumerate(self._states):
-            if index not in tried and max(state.cool_until, state.trial_until) <= now:
-                return index
+    def other(self, kind: MethodClass, tried: Collection[int]) -> Lane | None:
+        """The best node that was not tried and may be asked now."""
+        for lane in self._order:
+            if lane.index not in tried and lane.may_send(kind):
+                return lane
         return None
+
+    def look(self) -> None:
+        """Scores the nodes where that is due."""
+        now = self._clock()
+        if now >= self._due:
+            self._due = now + _EVERY_S
+            self._rank()
+
+    def _rank(self) -> None:
+        quantile = self._hedge_quantile()
+        medians = {lane.index: lane.record.rtts.quantiles(0.5) for lane in self._lanes}
+        fastest = min((found[0] for found in medians.values() if found), default=0.0)
+        for lane in self._lanes:
+            median, record = medians[lane.index], lane.record
+            record.set_hedge_delay(quantile)
+            failing = record.failing()
+            if median is None and failing < _SILENT:
+                record.score = None
+            else:
+                speed = fastest / median[0] if median else _UNMEASURED
+                record.score = speed * (1 - failing) ** 2
+        # Sorting is stable, and earlier nodes count for more: equals keep the configured order.
+        self._order = sorted(self._lanes, key=_worth, reverse=True)
+
+
+def _worth(lane: Lane) -> float:
+    score = lane.record.score
+    return (_UNMEASURED if score is None else score) * _PREFERENCE**lane.index

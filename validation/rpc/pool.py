@@ -15,6 +15,7 @@ from validation.rpc.config import RpcConfig
 from validation.rpc.connection import ConnectionDropped, HttpConnection, Response
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import AddressRefused, NodeUnreachable
+from validation.rpc.seams import Gate
 
 
 class NodePool:
@@ -44,7 +45,12 @@ class NodePool:
         self._drop_dead()
         return bool(self._idle) and self._idle[-1].is_vouched
 
-    async def request(self, body: bytes) -> Response:
+    def sockets(self) -> tuple[int, int]:
+        """Connections in use, and idle."""
+        idle = len(self._idle)
+        return max(0, len(self._open) - idle), idle
+
+    async def request(self, body: bytes, gate: Gate) -> Response:
         """One exchange. A connection that died while idle is replaced at once by a new one: what
         this client asks only reads, so asking twice is safe.
         """
@@ -53,11 +59,11 @@ class NodePool:
         while self._idle:
             connection = self._idle.pop()
             try:
-                return await self._exchange(connection, payload)
+                return await self._exchange(connection, payload, gate)
             except ConnectionDropped as exc:
                 if exc.answered:
                     raise
-        return await self._exchange(await self._dial(), payload)
+        return await self._exchange(await self._dial(), payload, gate)
 
     def close_idle(self) -> None:
         while self._idle:
@@ -69,8 +75,9 @@ class NodePool:
         self._idle.clear()
         self._open.clear()
 
-    async def _exchange(self, connection: HttpConnection, payload: bytes) -> Response:
+    async def _exchange(self, connection: HttpConnection, payload: bytes, gate: Gate) -> Response:
         try:
+            gate()  # after whatever took time, such as dialling
             return await connection.exchange(payload)
         finally:
             if connection.is_open:

@@ -1,51 +1,8 @@
-"""When and whether to ask again: exponential back-off with full jitter, under a budget."""
+"""What becomes of calls that failed: asked elsewhere, later, or not again."""
 
 from enum import Enum
-from random import Random
 
 from validation.rpc.errors import RpcError
-
-_MAX_DOUBLINGS = 16
-
-
-class Backoff:
-    """Seconds before the next attempt: anywhere between 0 and a ceiling that doubles."""
-
-    __slots__ = ("_base_s", "_cap_s", "_random")
-
-    def __init__(self, *, base_s: float, cap_s: float, random: Random) -> None:
-        self._base_s = base_s
-        self._cap_s = cap_s
-        self._random = random
-
-    def delay_s(self, attempts: int, retry_after_s: float | None) -> float:
-        """The delay after `attempts` attempts, never sooner than the node asked for."""
-        ceiling = self._base_s * 2 ** min(attempts - 1, _MAX_DOUBLINGS)
-        delay = self._random.uniform(0.0, min(ceiling, self._cap_s))
-        return delay if retry_after_s is None else retry_after_s + delay
-
-
-class RetryBudget:
-    """A bucket filled by fresh calls and emptied by retried ones, so that an outage of the node
-    is not answered with a multiple of the load.
-    """
-
-    __slots__ = ("_burst", "_ratio", "_tokens")
-
-    def __init__(self, *, ratio: float, burst: int) -> None:
-        self._ratio = ratio
-        self._burst = float(burst)
-        self._tokens = float(burst)
-
-    def earn(self, calls: int) -> None:
-        self._tokens = min(self._burst, self._tokens + calls * self._ratio)
-
-    def spend(self, calls: int) -> bool:
-        """True, and taken, where the budget allows these calls to be asked again."""
-        if self._tokens < calls:
-            return False
-        self._tokens -= calls
-        return True
 
 
 class Verdict(Enum):

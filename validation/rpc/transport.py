@@ -16,6 +16,7 @@ from validation.rpc.connection import BodyTooLarge, ConnectionDropped, NotHttp, 
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import AnswerTooLarge, BadAnswer, NodeUnreachable
 from validation.rpc.pool import NodePool
+from validation.rpc.seams import Gate
 
 _EMPTY = httpx.ByteStream(b"")  # the body is whole and bounded already: httpx need not read it
 
@@ -39,8 +40,13 @@ class Transport:
     def drop(self, node: NodeUrl) -> None:
         self._pools.of(node).close_idle()
 
-    async def post(self, node: NodeUrl, body: bytes) -> Response:
-        request = httpx.Request("POST", self._urls[node], content=body, extensions={"node": node})
+    def sockets(self, node: NodeUrl) -> tuple[int, int]:
+        return self._pools.of(node).sockets()
+
+    async def post(self, node: NodeUrl, body: bytes, gate: Gate) -> Response:
+        request = httpx.Request(
+            "POST", self._urls[node], content=body, extensions={"node": node, "gate": gate}
+        )
         try:
             response = await self._client.send(request, stream=True)
         except ConnectionDropped as exc:
@@ -69,7 +75,7 @@ class _Pools(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         pool = self._pools[request.extensions["node"]]
         stream = cast(httpx.ByteStream, request.stream)
-        answer = await pool.request(b"".join(stream))
+        answer = await pool.request(b"".join(stream), request.extensions["gate"])
         return httpx.Response(
             answer.status, headers=answer.headers, stream=_EMPTY, extensions={"answer": answer}
         )

@@ -1,0 +1,161 @@
+"""One sending of a batch to one node: the place and the permit that it takes, the times that it is
+measured by, all given back once, however it ends.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from validation.resilience import Permit
+from validation.rpc.batching import Lane
+from validation.rpc.errors import BreakerOpen, HttpStatus, NodeTimeout, RateLimited, RpcError
+from validation.rpc.exchange import Exchange
+from validation.rpc.metrics import METRICS
+from validation.rpc.queues import Batch, Queue
+from validation.rpc.wire import Answer
+
+_BUSY_STATUS = frozenset({503, 504})
+_CANCELLED = "cancelled"
+
+
+class Flight:
+    """The lane's limits count it already; `carry` ends that."""
+
+    __slots__ = (
+        "_in_flight",
+        "_is_sent",
+        "_launched_at",
+        "_loop",
+        "_permit",
+        "_sent_at",
+        "asks_chain",
+        "batch",
+        "lane",
+        "queue",
+    )
+
+    def __init__(
+        self,
+        lane: Lane,
+        queue: Queue,
+        batch: Batch,
+        permit: Permit,
+        *,
+        asks_chain: bool,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.lane = lane
+        self.queue = queue
+        self.batch = batch
+        self.asks_chain = asks_chain
+        self._permit = permit
+        self._loop = loop
+        self._launched_at = self._sent_at = loop.time()
+        self._in_flight = lane.limits.in_flight
+        self._is_sent = False
+
+    async def carry(self, exchange: Exchange) -> list[Answer]:
+        """The answers, or the RpcError that ended it; by then everything is settled."""
+        try:
+            answers = await exchange.send(
+                self.lane.node,
+                self.batch.fragments,
+                self.lane.record.counters,
+                asks_chain=self.asks_chain,
+                gate=self._gate,
+            )
+        except BreakerOpen:
+            self._permit.cancel()
+            raise
+        except RpcError as error:
+            self._failed(error)
+            raise
+        except asyncio.CancelledError:
+            self._cancelled()
+            raise
+        except BaseException:
+            self._permit.cancel()  # a defect of this client says nothing about the node
+            raise
+        else:
+            self._answered(answers)
+            return answers
+        finally:
+            self.lane.release(len(self.batch.fragments) + self.asks_chain)
+
+    def _gate(self) -> None:
+        """Called at the last moment before bytes go out, each time that they do."""
+        self.queue.check_open()
+        self._sent_at = self._loop.time()
+        if not self._is_sent:
+            self._is_sent = True
+            counters = self.lane.record.counters
+            counters.batches += 1
+            counters.calls += len(self.batch.fragments)
+
+    def _answered(self, answers: Sequence[Answer]) -> None:
+        rtt_s = self._loop.time() - self._sent_at
+        errors = [answer for answer in answers if isinstance(answer, RpcError)]
+        fault = _common_fault(errors, len(answers)) if errors else None
+        if fault is None:
+            self.lane.record.answered(rtt_s)
+        else:
+            self.lane.record.failed()
+        self._settle(fault, is_busy=any(map(_is_busy, errors)), rtt_s=rtt_s)
+        if errors:
+            self._count_each(answers, rtt_s)
+        else:
+            METRICS.back(self.batch.tally(), "ok", rtt_s)
+
+    def _failed(self, error: RpcError) -> None:
+        rtt_s = self._loop.time() - self._sent_at
+        if error.trips_breaker:
+            self.lane.record.failed()
+        self._settle(error, is_busy=_is_busy(error), rtt_s=rtt_s)
+        METRICS.back(self.batch.tally(), error.reason, rtt_s)
+
+    def _cancelled(self) -> None:
+        """Nobody waited any more, which speaks against the node only where it was late."""
+        blame = self.batch.blame
+        if blame is not None:
+            self._failed(blame)
+            return
+        self._permit.cancel()
+        if self._is_sent:
+            METRICS.back(self.batch.tally(), _CANCELLED, self._loop.time() - self._sent_at)
+
+    def _settle(self, error: RpcError | None, *, is_busy: bool, rtt_s: float) -> None:
+        queue = self.queue
+        duration_s = self._loop.time() - self._launched_at
+        queue.breaker.settle(self._permit, duration_s, error)
+        if error is not None and error.trips_breaker:
+            queue.last_error = error
+        if error is not None or queue.is_blocked:
+            queue.look_again()
+            if queue.is_blocked:
+                self.lane.record.forgive()
+        self.lane.limits.limiter.observe(
+            rtt_s, self._in_flight, is_busy, calls=len(self.batch.fragments)
+        )
+
+    def _count_each(self, answers: Sequence[Answer], rtt_s: float) -> None:
+        outcomes: dict[str, Counter[str]] = {}
+        methods = (method for names in self.batch.methods for method in names)
+        for method, answer in zip(methods, answers, strict=True):
+            outcome = answer.reason if isinstance(answer, RpcError) else "ok"
+            outcomes.setdefault(outcome, Counter())[method] += 1
+        for outcome, counts in outcomes.items():
+            METRICS.back(counts, outcome, rtt_s)
+
+
+def _common_fault(errors: Sequence[RpcError], calls: int) -> RpcError | None:
+    """The node's own fault where it shows in half of the answers or more: whole batches are
+    judged, and one call that makes a node stumble says little.
+    """
+    faults = [error for error in errors if error.trips_breaker]
+    return faults[0] if faults and len(faults) * 2 >= calls else None
+
+
+def _is_busy(error: RpcError) -> bool:
+    return isinstance(error, NodeTimeout | RateLimited) or (
+        isinstance(error, HttpStatus) and error.status in _BUSY_STATUS
+    )

@@ -1,0 +1,218 @@
+"""How many calls a second the whole fleet may ask of a node, and when a node is left alone.
+
+Taken from Valkey in bulk, by one task a process, before it is needed: what sends a batch only looks
+at numbers in memory. Where Valkey is away each process keeps to its share of the rate.
+"""
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+
+from validation.rpc.link import AWAY, connect
+
+_log = logging.getLogger(__name__)
+
+_RENEW_S = 0.05
+_LEASE_S = 1.0
+"""What was leased and not used by then is given up: it was counted when it was taken."""
+_AHEAD_S = 0.2
+"""A lease holds no more than the fleet's rate of so long."""
+_RETRY_S = 1.0
+_MAX_RESTS = 1000
+_MAX_WINDOW_S = 20
+
+
+class RateLease:
+    """The calls that this process may still ask of one node. A batch may overdraw it, since a
+    fetch is never torn apart; what comes next pays it back.
+    """
+
+    __slots__ = ("_clock", "_demand", "_listeners", "_tokens", "_until", "label", "per_s")
+
+    def __init__(self, label: str, per_s: float, clock: Callable[[], float]) -> None:
+        self.label = label
+        self.per_s = per_s
+        self._clock = clock
+        self._tokens = 0.0
+        self._until = 0.0
+        self._demand: Callable[[], None] | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    def room(self) -> int:
+        """Calls that may be asked now."""
+        self._expire()
+        return max(0, math.floor(self._tokens))
+
+    def spend(self, calls: int) -> None:
+        self._tokens -= calls
+        if self._demand is not None:
+            self._demand()
+
+    def await_renewal(self, wake: Callable[[], None]) -> None:
+        """Calls `wake` once, when there may be room again."""
+        if wake not in self._listeners:
+            self._listeners.append(wake)
+        if self._demand is not None:
+            self._demand()
+
+    @property
+    def is_awaited(self) -> bool:
+        return bool(self._listeners)
+
+    def missing(self) -> int:
+        """Calls that a renewal should bring: up to a fifth of a second's, and all that is owed."""
+        self._expire()
+        return max(0, math.ceil(max(1.0, self.per_s * _AHEAD_S) - self._tokens))
+
+    def renew(self, calls: float) -> None:
+        self._expire()
+        self._tokens += calls
+        self._until = self._clock() + _LEASE_S
+        if self._tokens >= 1:
+            listeners, self._listeners = self._listeners, []
+            for wake in listeners:
+                wake()
+
+    def on_demand(self, demand: Callable[[], None]) -> None:
+        self._demand = demand
+
+    def _expire(self) -> None:
+        if self._tokens > 0 and self._clock() >= self._until:
+            self._tokens = 0.0
+
+
+class RateBudgets:
+    """The leases of one process, in one event loop; `url` None: this process alone is the fleet.
+
+    Holds the rests that nodes asked for, too: a Retry-After told to one client of the process
+    holds for all of them.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        processes: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._processes = processes
+        self._client: Any = connect(url) if url else None
+        self._limiter = _limiter(url, self._client) if url else None
+        self._away_until = 0.0
+        self._leases: dict[tuple[str, float], RateLease] = {}
+        self._accrued: dict[RateLease, float] = {}
+        self._rests: dict[str, float] = {}
+        self._wanted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def lease(self, label: str, per_s: float) -> RateLease:
+        """The one lease of this node and rate in this process. To be called in the loop."""
+        lease = self._leases.get((label, per_s))
+        if lease is None:
+            lease = self._leases[label, per_s] = RateLease(label, per_s, self._clock)
+            lease.on_demand(self._wanted.set)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._renew_for_ever())
+        return lease
+
+    def share_with(self, processes: int) -> None:
+        """How many processes share each rate where Valkey cannot say. Any thread may call it."""
+        self._processes = max(1, processes)
+
+    @property
+    def is_shared(self) -> bool:
+        """False while this process keeps to its own share, because Valkey is away or not there."""
+        return self._limiter is not None and self._clock() >= self._away_until
+
+    def rest(self, label: str, seconds: float) -> None:
+        """The node asked not to be asked for so long."""
+        now = self._clock()
+        if len(self._rests) >= _MAX_RESTS:
+            self._rests = {name: until for name, until in self._rests.items() if until > now}
+        self._rests[label] = max(self._rests.get(label, 0.0), now + seconds)
+
+    def resting(self, label: str) -> float:
+        """Seconds until the node may be asked again; 0 where it may."""
+        until = self._rests.get(label)
+        return 0.0 if until is None else max(0.0, until - self._clock())
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def _renew_for_ever(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            for lease in tuple(self._leases.values()):
+                await self._renew(lease)
+            if any(lease.is_awaited for lease in self._leases.values()):
+                self._wanted.set()
+            await asyncio.sleep(_RENEW_S)
+
+    async def _renew(self, lease: RateLease) -> None:
+        missing = lease.missing()
+        if not missing:
+            return
+        limiter = self._limiter
+        if limiter is not None and self.is_shared:
+            try:
+                lease.renew(await _take(limiter, lease, missing))
+            except AWAY as exc:
+                _log.warning(
+                    "Valkey cannot say how often %s may be asked (%s): keeping to a share of 1/%d",
+                    lease.label, type(exc).__name__, self._processes,
+                )  # fmt: skip
+                self._away_until = self._clock() + _RETRY_S
+            else:
+                return
+        lease.renew(self._own_share(lease))
+
+    def _own_share(self, lease: RateLease) -> float:
+        now = self._clock()
+        since = max(self._accrued.get(lease, now - _RENEW_S), now - _LEASE_S)
+        self._accrued[lease] = now
+        return (now - since) * lease.per_s / self._processes
+
+
+def _limiter(url: str, client: Any) -> SlidingWindowCounterRateLimiter:
+    scheme, _, rest = url.partition("://")
+    named = f"async+redis+unix://{rest}" if scheme == "unix" else f"async+{url}"
+    storage = RedisStorage(
+        named,
+        implementation="redispy",
+        key_prefix="switchyard:rate",
+        connection_pool=client.connection_pool,
+    )
+    return SlidingWindowCounterRateLimiter(storage)
+
+
+async def _take(limiter: SlidingWindowCounterRateLimiter, lease: RateLease, missing: int) -> int:
+    """As much of it as the fleet has left, found in halves."""
+    item = _item(lease.per_s)
+    while missing > 0:
+        cost = min(missing, item.amount)
+        if await limiter.hit(item, lease.label, cost=cost):
+            return cost
+        missing = cost // 2
+    return 0
+
+
+def _item(per_s: float) -> RateLimitItem:
+    """The rate in whole numbers, over as few seconds as that takes."""
+    rate = Fraction(per_s).limit_denominator(_MAX_WINDOW_S)
+    if not rate:
+        return RateLimitItemPerSecond(1, round(1 / per_s))
+    return RateLimitItemPerSecond(rate.numerator, rate.denominator)

@@ -1,0 +1,77 @@
+"""What a process uses of one node at once, in plain values for whoever publishes them.
+
+The fields are those of `monitoring.snapshots.PoolReport`, which says what each means.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from validation.rpc.batching import Lane
+from validation.rpc.config import RpcConfig
+from validation.rpc.recent import RecentTimes
+from validation.rpc.seams import Posts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolState:
+    """One node's pool: sockets, the calls under its limiter, and the times of the last minute."""
+
+    pool: str
+    used: int
+    idle: int
+    max: int
+    in_flight: int
+    waiting: int
+    limit: int
+    limit_max: int
+    limiter: str
+    wait_p50_ms: float | None
+    wait_p95_ms: float | None
+    rtt_p50_ms: float | None
+    rtt_p95_ms: float | None
+    score: float | None
+    rate_limit: float | None
+    dialled: int
+    requests: int
+    calls: int
+    failures: dict[str, int]
+
+
+def pools_of(
+    lanes: Sequence[Lane], *, config: RpcConfig, transport: Posts, limiter: str
+) -> list[PoolState]:
+    """Any thread may ask."""
+    return [_pool_of(lane, config=config, transport=transport, limiter=limiter) for lane in lanes]
+
+
+def _pool_of(lane: Lane, *, config: RpcConfig, transport: Posts, limiter: str) -> PoolState:
+    used, idle = transport.sockets(lane.node)
+    limits, record = lane.limits, lane.record
+    wait_p50_ms, wait_p95_ms = _percentiles_ms(record.waits)
+    rtt_p50_ms, rtt_p95_ms = _percentiles_ms(record.rtts)
+    return PoolState(
+        pool=lane.node.label,
+        used=used,
+        idle=idle,
+        max=limits.max_requests,
+        in_flight=limits.in_flight,
+        waiting=limits.waiting,
+        limit=limits.limiter.limit,
+        limit_max=limits.limiter.limit_max,
+        limiter=limiter,
+        wait_p50_ms=wait_p50_ms,
+        wait_p95_ms=wait_p95_ms,
+        rtt_p50_ms=rtt_p50_ms,
+        rtt_p95_ms=rtt_p95_ms,
+        score=record.score,
+        rate_limit=config.rate_limit,
+        dialled=transport.dialled(lane.node),
+        requests=record.counters.requests,
+        calls=record.counters.calls,
+        failures=dict(record.counters.failures),
+    )
+
+
+def _percentiles_ms(times: RecentTimes) -> tuple[float | None, float | None]:
+    found = times.quantiles(0.5, 0.95)
+    return (None, None) if found is None else (found[0] * 1000, found[1] * 1000)
