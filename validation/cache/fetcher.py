@@ -1,0 +1,165 @@
+"""A fetcher with a memory: asks the cache first, and the nodes through it."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from random import Random
+from typing import Any, Final, Protocol
+
+import structlog
+
+from validation.cache.errors import CacheError
+from validation.cache.freshness import LATEST, Finality, Unknown, block_tag, lifetime
+from validation.cache.hits import Hit, Made
+from validation.cache.keys import Kind, key_of, learn_namespace
+from validation.cache.tiered import TieredCache
+from validation.cache.warming import remember, warm
+from validation.rpc import Call, DeadlineExceeded, Reply, RpcError
+
+_LEARN_AGAIN_S: Final = 60.0
+_LEARN_SOON_S: Final = 2.0
+_REMEMBER_S: Final = 15.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Asks(Protocol):
+    """The client below, or anything like it."""
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply: ...
+
+
+class CachedFetcher:
+    """Asks `fetcher` what `cache` does not know. Until the chain is known, and for questions of no
+    known kind, it asks directly. Belongs to the loop it is started in.
+    """
+
+    def __init__(
+        self,
+        fetcher: Asks,
+        cache: TieredCache,
+        *,
+        finality: Finality | None = None,
+        random: Random | None = None,
+    ) -> None:
+        self.cache = cache
+        self.namespace = b""
+        self.finality: Finality = finality or Unknown()
+        self.is_warm = asyncio.Event()
+        """Set once L1 has what was hot in the fleet, or it is known that it cannot be had."""
+        self._fetcher = fetcher
+        self._random = random or Random()  # noqa: S311 - spreads expiries, guards nothing
+        self._clock = asyncio.get_running_loop().time
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Starts what runs beside the items: the backplane, the chain's name, warming."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._tick()), asyncio.create_task(self._learn())]
+
+    async def aclose(self) -> None:
+        """Tells the fleet what was hot, and ends; the fetcher below stays open."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._remember()
+        await self.cache.aclose()
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        """As the fetcher below; what comes from the cache says so, and how old it is."""
+        found = key_of(self.namespace, calls) if self.namespace else None
+        if found is None:
+            return await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+        key, kind = found
+        hit = None if fresh else self.cache.peek(key, kind.name)
+        if hit is None:
+            hit = await self._ask(key, kind, calls, timeout_s, fresh)
+        return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
+
+    def forget(self, calls: Sequence[Call]) -> None:
+        """Drops what is known of these calls, everywhere but in other processes' L1."""
+        found = key_of(self.namespace, calls) if self.namespace else None
+        if found is not None:
+            self.cache.drop(found[0])
+
+    def forget_blocks(self, hashes: Sequence[str]) -> None:
+        """Blocks were reorganised away: what stood and fell with them goes, in every process, and
+        so does what was read at the head.
+        """
+        self.cache.purge(*map(block_tag, hashes), LATEST)
+
+    async def _ask(
+        self,
+        key: bytes,
+        kind: Kind,
+        calls: Sequence[Call],
+        timeout_s: float | None,
+        fresh: bool,
+    ) -> Hit:
+        async def make() -> Made:
+            reply = await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+            life = lifetime(
+                kind,
+                calls[0].params,
+                reply.values,
+                node=reply.node,
+                finality=self.finality,
+                random=self._random,
+            )
+            return Made(reply.values, reply.raws, reply.node, life)
+
+        try:
+            if timeout_s is None:
+                return await self.cache.get_or_set(key, kind.name, make, kind.read, fresh=fresh)
+            async with asyncio.timeout(timeout_s):
+                return await self.cache.get_or_set(key, kind.name, make, kind.read, fresh=fresh)
+        except TimeoutError as error:
+            raise DeadlineExceeded(str(error) or f"nothing came within {timeout_s} s") from None
+
+    async def _tick(self) -> None:
+        poll_s = self.cache.config.poll_s
+        next_report = self._clock() + _REMEMBER_S
+        while True:
+            await self.cache.tick()
+            if self._clock() >= next_report:
+                next_report = self._clock() + _REMEMBER_S
+                await self._remember()
+            await asyncio.sleep(poll_s)
+
+    async def _learn(self) -> None:
+        """Which chain this is; again each minute, since a node may be replaced by another."""
+        while True:
+            try:
+                self.namespace = await learn_namespace(self._fetcher)
+            except (RpcError, ValueError) as error:
+                _log.debug("cache.chain_unknown", error=str(error))
+                await asyncio.sleep(_LEARN_SOON_S if not self.namespace else _LEARN_AGAIN_S)
+                continue
+            if not self.is_warm.is_set():
+                await self._warm()
+            await asyncio.sleep(_LEARN_AGAIN_S)
+
+    async def _warm(self) -> None:
+        wire = self.cache.wire
+        try:
+            if wire is not None:
+                limit = self.cache.config.warm_keys
+                count = await warm(self.cache, wire, self.namespace, limit=limit)
+                _log.info("cache.warmed", entries=count)
+        except CacheError as error:
+            _log.info("cache.not_warmed", reason=str(error))
+        self.is_warm.set()
+
+    async def _remember(self) -> None:
+        wire = self.cache.wire
+        keys: list[Any] = self.cache.hot.take()
+        if wire is None or not self.namespace:
+            return
+        with contextlib.suppress(CacheError):  # then the next one starts a little colder
+            limit = self.cache.config.warm_keys
+            await remember(wire, self.namespace, keys, limit=limit)

@@ -1,0 +1,227 @@
+"""L2: what the fleet still knows, in Valkey, and who of the fleet asks a node for what it does not.
+
+A key holds an envelope, or the mark of the process that is asking, or is absent. Data of a block
+that is not final lies at a home that names the block's hash; its key holds a pointer there.
+Nothing here raises for what the server does or holds: it is a miss then.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from enum import Enum
+from typing import Final
+
+from msgspec.structs import replace
+
+from validation.cache.backplane import Backplane
+from validation.cache.codec import BY_TAG
+from validation.cache.envelope import Payload, open_, seal
+from validation.cache.errors import CacheError, ForeignPayload
+from validation.cache.keys import home_of
+from validation.cache.tags import TagTable
+from validation.cache.valkey import ValkeyRefused, Wire, command
+
+MARK: Final = b"?"
+"""What a key holds while a process asks for it. No envelope begins so."""
+_LOCK: Final = b"#"
+_CODEC_AT: Final = 3
+_SLACK_MS: Final = 1000
+
+
+class Slot(Enum):
+    """What a claim comes to where nothing is there."""
+
+    MINE = "mine"
+    """This process asks the node; the key bears its mark."""
+    LOCKED = "locked"
+    """As `MINE`; but the key holds something that does not count, so a lock beside it is held."""
+    OTHERS = "others"
+    """Another process is asking."""
+    NONE = "none"
+    """The server cannot be asked."""
+
+
+class L2:
+    """`orphaned` tells whether a block is known to have been reorganised away."""
+
+    def __init__(
+        self,
+        backplane: Backplane,
+        table: TagTable,
+        *,
+        key: bytes,
+        codec: str,
+        claim_s: float,
+        orphaned: Callable[[str], bool] = lambda _hash: False,
+    ) -> None:
+        self._backplane = backplane
+        self._table = table
+        self._key = key
+        self._claim_ms = round(claim_s * 1000)
+        self._claim_tail = b"$1\r\n?\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n$%d\r\n%d\r\n" % (
+            len(str(self._claim_ms)),
+            self._claim_ms,
+        )
+        self._orphaned = orphaned
+        self.codec = codec
+        self.codecs: Counter[str] = Counter()
+        self.bytes_raw = self.bytes_stored = 0
+        self.corrupt = self.errors = self.skipped = 0
+
+    @property
+    def is_ready(self) -> bool:
+        return self._backplane.wire is not None
+
+    async def claim(self, key: bytes) -> Payload | Slot:
+        """What is there; where nothing is, who asks for it. One round trip, unless what lies there
+        does not count or is a pointer.
+        """
+        wire = self._backplane.wire
+        if wire is None:
+            self.skipped += 1
+            return Slot.NONE
+        try:
+            found = await wire.ask(
+                b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n%b" % (len(key), key, self._claim_tail)
+            )
+            if found is None:
+                return Slot.MINE
+            if found == MARK:
+                return Slot.OTHERS
+            payload = await self._follow(wire, key, found)
+            return await self._lock(wire, key) if payload is None else payload
+        except ValkeyRefused:  # something is there that is no text
+            return await self._locked(wire, key)
+        except CacheError:
+            self.errors += 1
+            return Slot.NONE
+
+    async def read(self, key: bytes) -> Payload | None:
+        """What is there, without claiming it."""
+        (found,) = await self.read_many([key])
+        return found
+
+    async def read_many(self, keys: list[bytes]) -> list[Payload | None]:
+        """As `read`, in one command for all (and one for all pointers among what it brings)."""
+        wire = self._backplane.wire
+        if wire is None:
+            self.skipped += len(keys)
+            return [None] * len(keys)
+        try:
+            values = await wire.ask(command("MGET", *keys))
+            found = [self._open(key, value) for key, value in zip(keys, values, strict=True)]
+            pointers = [
+                (place, home_of(keys[place], payload.block_hash))
+                for place, payload in enumerate(found)
+                if payload is not None and not payload.raws and payload.block_hash
+            ]
+            if pointers:
+                values = await wire.ask(command("MGET", *[name for _, name in pointers]))
+                for (place, name), value in zip(pointers, values, strict=True):
+                    found[place] = _bounded(found[place], self._open(name, value))
+        except CacheError:
+            self.errors += 1
+            return [None] * len(keys)
+        return found
+
+    async def lock(self, key: bytes) -> Slot:
+        """Who renews what is there: `LOCKED` where it is this process."""
+        wire = self._backplane.wire
+        return Slot.NONE if wire is None else await self._locked(wire, key)
+
+    def store(self, key: bytes, payload: Payload, *, slot: Slot, home_ms: int = 0) -> None:
+        """Puts it there, in place of a mark; nobody waits for it. With `home_ms`, what it holds
+        goes home for so long, and a pointer there.
+        """
+        wire = self._backplane.wire
+        if wire is None or not self._table.epoch:
+            return
+        try:
+            if home_ms and payload.block_hash:
+                until = payload.created_ms + home_ms
+                data = replace(payload, stale_ms=until, expires_ms=until)
+                self._put(wire, home_of(key, payload.block_hash), data)
+                payload = replace(payload, raws=())
+            self._put(wire, key, payload)
+            if slot is Slot.LOCKED:
+                wire.tell(command("DEL", key + _LOCK))
+        except CacheError:
+            self.errors += 1
+
+    def release(self, key: bytes, slot: Slot) -> None:
+        """Takes the mark or the lock away: whoever waits may ask."""
+        if slot is Slot.MINE:
+            self.drop(key)
+        elif slot is Slot.LOCKED:
+            self.drop(key + _LOCK)
+
+    def drop(self, *keys: bytes) -> None:
+        wire = self._backplane.wire
+        if wire is not None:
+            try:
+                wire.tell(command("DEL", *keys))
+            except CacheError:
+                self.errors += 1
+
+    def _put(self, wire: Wire, name: bytes, payload: Payload) -> None:
+        left_ms = payload.expires_ms - self._table.now_ms()
+        if left_ms <= 0:
+            return
+        sealed = seal(payload, key=self._key, codec=self.codec, name=name)
+        wire.tell(command("SET", name, sealed, "PX", left_ms))
+        self.codecs[BY_TAG[sealed[_CODEC_AT]].name] += 1
+        self.bytes_raw += sum(map(len, payload.raws))
+        self.bytes_stored += len(sealed)
+
+    async def _follow(self, wire: Wire, key: bytes, value: bytes) -> Payload | None:
+        payload = self._open(key, value)
+        if payload is None or payload.raws or not payload.block_hash:
+            return payload
+        name = home_of(key, payload.block_hash)
+        return _bounded(payload, self._open(name, await wire.ask(command("GET", name))))
+
+    async def _lock(self, wire: Wire, key: bytes) -> Slot:
+        lock = key + _LOCK
+        taken = await wire.ask(command("SET", lock, MARK, "NX", "PX", self._claim_ms))
+        return Slot.OTHERS if taken is None else Slot.LOCKED
+
+    async def _locked(self, wire: Wire, key: bytes) -> Slot:
+        try:
+            return await self._lock(wire, key)
+        except CacheError:
+            self.errors += 1
+            return Slot.NONE
+
+    def _open(self, name: bytes, value: bytes | None) -> Payload | None:
+        """What counts of what lies there, if anything does."""
+        if value is None or value == MARK:
+            return None
+        try:
+            payload = open_(value, key=self._key, name=name)
+        except ForeignPayload:
+            # Another version's, while both are at work, is no damage.
+            self.corrupt += value[:2] != b"SY"
+            return None
+        except CacheError:
+            self.corrupt += 1
+            return None
+        table = self._table
+        now = table.now_ms()
+        counts = (
+            payload.epoch == table.epoch
+            and now < payload.expires_ms
+            and payload.created_ms <= now + _SLACK_MS
+            and table.is_valid(payload.created_ms, payload.tags)
+            and not (payload.block_hash and self._orphaned(payload.block_hash))
+        )
+        return payload if counts else None
+
+
+def _bounded(pointer: Payload | None, data: Payload | None) -> Payload | None:
+    """What a pointer led to, believed no longer than the pointer."""
+    if pointer is None or data is None or data.block_hash != pointer.block_hash:
+        return None
+    return replace(
+        data,
+        stale_ms=min(data.stale_ms, pointer.stale_ms),
+        expires_ms=min(data.expires_ms, pointer.expires_ms),
+    )

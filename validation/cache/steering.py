@@ -1,0 +1,93 @@
+"""The cache from outside its loop: operators' purges and bounds, and what it says of itself."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, Final
+
+from validation.cache.curve import MissRatioCurve
+from validation.cache.tiered import TieredCache
+
+_WAIT_S: Final = 2.0
+
+
+class Steering:
+    """For any thread. What it does has been done when it returns; TimeoutError where the loop had
+    no turn for it: nothing was acknowledged then, and it may be asked for again.
+    """
+
+    def __init__(
+        self,
+        cache: TieredCache,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        curve: MissRatioCurve | None = None,
+    ) -> None:
+        self._cache = cache
+        self._loop = loop
+        self._curve = curve
+        self._revision = 0
+
+    def purge(self, tag: str, *, age_s: float, revision: int) -> None:
+        """Drops what bears `tag` ("all": everything) and is older than `age_s`."""
+        self._in_loop(lambda: self._cache.purge(tag, age_s=age_s, revision=revision))
+
+    def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
+        """L1's bounds by name; those not named are as configured."""
+        configured = self._cache.config.l1
+        entries = int(settings.get("max_entries", configured.max_entries))
+        size = int(settings.get("max_bytes", configured.max_bytes))
+        self._in_loop(lambda: self._cache.l1.resize(entries, size))
+        self._revision = revision
+
+    def report(self) -> dict[str, Any]:
+        """The fields of a `CacheReport`."""
+        cache, l1, l2, counts = self._cache, self._cache.l1, self._cache.l2, self._cache.counts
+        found = {
+            "policy": l1.policy,
+            "entries": len(l1),
+            "bytes": l1.bytes,
+            "max_entries": l1.max_entries,
+            "max_bytes": l1.max_bytes,
+            "evicted": l1.counters.evicted,
+            "expired": l1.counters.expired,
+            "kinds": {name: kind.as_dict() for name, kind in dict(counts.kinds).items()},
+            "coalesced": counts.coalesced,
+            "invalidated": counts.invalidated,
+            "curve": tuple(self._curve.points()) if self._curve is not None else (),
+            "sampled": self._curve.sampled if self._curve is not None else 0,
+            "revision": self._revision,
+        }
+        if l2 is not None:
+            found |= {
+                "l2_reachable": cache.wire is not None,
+                "codecs": dict(l2.codecs),
+                "bytes_raw": l2.bytes_raw,
+                "bytes_stored": l2.bytes_stored,
+                "corrupt": l2.corrupt,
+            }
+        return found
+
+    def _in_loop(self, act: Callable[[], object]) -> None:
+        if _running_loop() is self._loop:
+            act()
+            return
+        done: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - handed to whoever asked
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+
+        self._loop.call_soon_threadsafe(run)
+        done.result(_WAIT_S)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

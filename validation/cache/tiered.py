@@ -1,0 +1,380 @@
+"""Both tiers as one: get what is known, or have it asked for once, by one process of the fleet."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+from validation.cache.backplane import Backplane, Breaker, Purge
+from validation.cache.config import CacheConfig
+from validation.cache.counts import Counts
+from validation.cache.entry import Entry
+from validation.cache.envelope import Payload
+from validation.cache.flights import Failed, Flight, Flights
+from validation.cache.hits import Decode, Factory, Hit, Made, Want
+from validation.cache.hot import HotKeys
+from validation.cache.l1 import L1
+from validation.cache.l2 import L2, Slot
+from validation.cache.renewals import Renewals
+from validation.cache.tags import ALL, TagTable
+from validation.cache.valkey import Wire
+
+_FIRST_PAUSE_S: Final = 0.005
+_LONGEST_PAUSE_S: Final = 0.05
+_RENEW_AGAIN_S: Final = 1.0
+_SAMPLED: Final = 15
+"""One hit of sixteen tells what is hot."""
+
+
+class Curve(Protocol):
+    def touch(self, key: bytes, /) -> None: ...
+
+
+class TieredCache:
+    """Belongs to one event loop. Without Valkey it is L1 and the factory: what it raises are the
+    factory's errors, and TimeoutError after `hard_s`, never errors of its own.
+
+    `tick` does what is due beside the path of an item: have it called every `poll_s`.
+    """
+
+    def __init__(
+        self,
+        config: CacheConfig,
+        *,
+        breaker: Breaker,
+        l1: L1 | None = None,
+        curve: Curve | None = None,
+        orphaned: Callable[[str], bool] = lambda _hash: False,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.l1 = L1(config.l1, clock=clock) if l1 is None else l1
+        self.table = TagTable(clock=clock, wall=wall)
+        self.counts = Counts()
+        self.hot = HotKeys(config.warm_keys)
+        self.l2: L2 | None = None
+        self._clock = clock
+        self._touch = curve.touch if curve is not None else _untouched
+        self._flights = Flights()
+        self._renewals = Renewals(config.max_refreshes)
+        self._backplane: Backplane | None = None
+        if config.url:
+            plane = Backplane(config, self.table, breaker, purged=self._drop_tags, clock=clock)
+            self._backplane = plane
+            self.l2 = L2(
+                plane,
+                self.table,
+                key=config.key,
+                codec=config.codec,
+                claim_s=config.claim_s,
+                orphaned=orphaned,
+            )
+
+    @property
+    def wire(self) -> Wire | None:
+        """The connection to Valkey; None where it cannot be asked now."""
+        return self._backplane.wire if self._backplane is not None else None
+
+    def peek(self, key: bytes, kind: str) -> Hit | None:
+        """What L1 has, where nothing is to be done about it."""
+        entry = self.l1.get(key)
+        if entry is None:
+            return None
+        now = self._clock()
+        return self._known(key, kind, entry, now) if now < entry.refresh_at else None
+
+    async def get_or_set(
+        self, key: bytes, kind: str, factory: Factory, decode: Decode, *, fresh: bool = False
+    ) -> Hit:
+        """What is known of `key`, or what `factory` brings. `fresh`: what it brings in any case,
+        in place of whatever is known.
+        """
+        if fresh:
+            self.counts.kinds[kind].miss += 1
+            return await self._make(key, factory, Slot.NONE, fresh=True)
+        entry = self.l1.get(key)
+        if entry is not None:
+            now = self._clock()
+            if now < entry.refresh_at:
+                return self._known(key, kind, entry, now)
+            hit = await self._aging(Want(key, kind, decode), entry, factory)
+            if hit is not None:
+                return hit
+        self._touch(key)
+        while True:
+            flight = self._flights.get(key)
+            if flight is None:
+                return await self._lead(Want(key, kind, decode), factory)
+            found = await flight.join()
+            if found is not None:
+                return self._shared(kind, found)
+
+    async def get_many(self, wants: Sequence[Want]) -> list[Hit | None]:
+        """What is known of each, in one round trip; nothing is asked for."""
+        found = [self.peek(want.key, want.kind) for want in wants]
+        missing = [wants[place] for place, hit in enumerate(found) if hit is None]
+        if missing and self.l2 is not None:
+            payloads = await self.l2.read_many([want.key for want in missing])
+            hits = (
+                self._adopt(want, payload) if payload is not None else None
+                for want, payload in zip(missing, payloads, strict=True)
+            )
+            found = [next(hits) if hit is None else hit for hit in found]
+        return found
+
+    def drop(self, key: bytes) -> None:
+        """Forgets one key, here and in Valkey."""
+        self.l1.drop(key)
+        if self.l2 is not None:
+            self.l2.drop(key)
+
+    def purge(self, *tags: str, age_s: float = 0.0, revision: int = 0) -> None:
+        """Drops what bears one of the tags and is older than `age_s`: here at once, in every other
+        process as soon as it looks, and in Valkey as soon as it is there. `revision` 0: nobody
+        else does the same.
+        """
+        at_ms = self.table.latest_ms() - int(age_s * 1000)
+        for tag in tags:
+            self.table.purge(tag, at_ms)
+            if self._backplane is not None:
+                self._backplane.tell(Purge(tag, age_s, self._clock(), revision))
+        self._drop_tags(list(tags))
+
+    async def tick(self) -> None:
+        if self._backplane is not None:
+            await self._backplane.tick()
+        self._flights.expire(self._clock())
+        self.tell()
+
+    def tell(self) -> None:
+        """Brings the metrics up to date."""
+        l2 = self.l2
+        if l2 is None:
+            self.counts.tell(corrupt=0, errors=0, skipped=0)
+        else:
+            self.counts.tell(corrupt=l2.corrupt, errors=l2.errors, skipped=l2.skipped)
+
+    async def aclose(self) -> None:
+        """Ends what goes on behind callers' backs, and the connection."""
+        await self._renewals.aclose()
+        if self._backplane is not None:
+            self._backplane.close()
+        self.tell()
+
+    def _drop_tags(self, tags: list[str]) -> None:
+        if ALL in tags:
+            self.counts.invalidated += self.l1.clear()
+        else:
+            self.counts.invalidated += sum(map(self.l1.drop_tag, tags))
+        self._flights.part()
+
+    def _known(self, key: bytes, kind: str, entry: Entry, now: float) -> Hit:
+        self._touch(key)
+        counts = self.counts.kinds[kind]
+        if entry.negative:
+            counts.negative += 1
+        else:
+            counts.l1 += 1
+            if not counts.l1 & _SAMPLED:
+                self.hot.note(key)
+        return Hit(entry.value, (), entry.node, "l1", now - entry.asked_at)
+
+    async def _aging(self, want: Want, entry: Entry, factory: Factory) -> Hit | None:
+        """An answer that is to be renewed: still fresh, or stale and within its bound."""
+        renewal = self._renew(want, factory, entry.created)
+        if renewal is not None:
+            entry.refresh_at = self._clock() + _RENEW_AGAIN_S
+        if self._clock() < entry.stale_at:
+            return self._known(want.key, want.kind, entry, self._clock())
+        if renewal is not None and self.config.soft_s:
+            done, _ = await asyncio.wait({renewal}, timeout=self.config.soft_s)
+            renewed = renewal.result() if done and not renewal.cancelled() else None
+            if renewed is not None:
+                return self._shared(want.kind, renewed)
+        now = self._clock()
+        if now >= entry.expires_at:
+            return None
+        self._touch(want.key)
+        self.counts.kinds[want.kind].stale += 1
+        return Hit(entry.value, (), entry.node, "l1", now - entry.asked_at)
+
+    def _renew(
+        self, want: Want, factory: Factory, created: float
+    ) -> "asyncio.Task[Hit | None] | None":
+        return self._renewals.start(want.key, lambda: self._renewed(want, factory, created))
+
+    async def _renewed(self, want: Want, factory: Factory, created: float) -> Hit | None:
+        """What another process has renewed meanwhile, or else what the factory brings; None where
+        another process is at it.
+        """
+        slot, l2 = Slot.NONE, self.l2
+        if l2 is not None and l2.is_ready:
+            payload = await l2.read(want.key)
+            if payload is not None and payload.created_ms > created:
+                return self._adopt(want, payload, counted=False)
+            slot = await l2.lock(want.key)
+            if slot is Slot.OTHERS:
+                return None
+        self.counts.renewed += 1
+        return await self._make(want.key, factory, slot)
+
+    def _shared(self, kind: str, found: Hit | Failed) -> Hit:
+        """What somebody else got, to be counted as if one had got it oneself."""
+        self.counts.coalesced += 1
+        if isinstance(found, Hit) and found.source == "l2":
+            self.counts.kinds[kind].l2 += 1
+            return found
+        self.counts.kinds[kind].miss += 1
+        if isinstance(found, Failed):
+            raise found.error
+        return found
+
+    async def _lead(self, want: Want, factory: Factory) -> Hit:
+        flight = self._flights.start(want.key, self._clock() + self.config.hard_s)
+        try:
+            hit = await self._find(want, factory)
+        except BaseException as error:
+            told = self._told(flight, error)
+            flight.fail(told)
+            if told is error:
+                raise
+            raise told from None
+        else:
+            flight.land(hit)
+            return hit
+        finally:
+            self._flights.end(want.key, flight)
+
+    def _told(self, flight: Flight, error: BaseException) -> BaseException:
+        """The error to tell: that time ran out, where that is why the flight was cancelled."""
+        if not flight.is_late or not isinstance(error, asyncio.CancelledError):
+            return error
+        if flight.task is not None and flight.task.uncancel():
+            return error  # its caller cancelled it as well
+        return TimeoutError(f"nothing came within {self.config.hard_s:g} s")
+
+    async def _find(self, want: Want, factory: Factory) -> Hit:
+        """L2, or another process that asks already, or the factory."""
+        slot, l2 = Slot.NONE, self.l2
+        if l2 is not None:
+            found = await l2.claim(want.key)
+            if found is Slot.OTHERS:
+                found = await self._wait(l2, want.key)
+            if isinstance(found, Slot):
+                slot = found
+            else:
+                hit = self._adopt(want, found)
+                if hit is not None:
+                    if found.stale_ms <= self.table.now_ms():
+                        self._renew(want, factory, found.created_ms)
+                    return hit
+        self.counts.kinds[want.kind].miss += 1
+        return await self._make(want.key, factory, slot)
+
+    async def _wait(self, l2: L2, key: bytes) -> Payload | Slot:
+        """Another process is asking: what it brings, or leave to ask oneself."""
+        until, pause = self._clock() + self.config.wait_s, _FIRST_PAUSE_S
+        while self._clock() < until:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            found = await l2.claim(key)
+            if found is not Slot.OTHERS:
+                self.counts.coalesced += isinstance(found, Payload)
+                return found
+        return Slot.NONE
+
+    async def _make(self, key: bytes, factory: Factory, slot: Slot, *, fresh: bool = False) -> Hit:
+        """Asks, and keeps what comes where it may be kept. Times count from before the question."""
+        asked_at, created_ms, epoch = self._clock(), self.table.now_ms(), self.table.epoch
+        try:
+            made = await factory()
+        except BaseException:
+            if self.l2 is not None:
+                self.l2.release(key, slot)
+            raise
+        payload = _payload_of(made, created_ms, epoch)
+        # What was purged while it was asked for is out of date already; and a table that began
+        # anew meanwhile may have lost that purge.
+        if payload is not None and epoch == self.table.epoch and self._is_valid(payload):
+            self._put(key, made.values, payload, asked_at)
+            if self.l2 is not None and made.lifetime is not None:
+                home_ms = int(made.lifetime.home_s * 1000)
+                self.l2.store(key, payload, slot=slot, home_ms=home_ms)
+        elif fresh:
+            self.drop(key)
+        elif self.l2 is not None:
+            self.l2.release(key, slot)
+        return Hit(made.values, made.raws, made.node, "node", 0.0)
+
+    def _adopt(self, want: Want, payload: Payload, *, counted: bool = True) -> Hit | None:
+        """Takes over what L2 had; None where it cannot be read, or was purged meanwhile."""
+        if not self._is_valid(payload):
+            return None
+        try:
+            values = want.decode(payload.raws)
+        except Exception:  # noqa: BLE001 - the caller's decoder, fed by what another version wrote
+            if self.l2 is not None:
+                self.l2.corrupt += 1
+            return None
+        asked_at = self.table.local(payload.created_ms)
+        entry = self._put(want.key, values, payload, asked_at)
+        now = self._clock()
+        if counted:
+            self._count_l2(want, entry, now)
+        return Hit(values, payload.raws, payload.node, "l2", max(0.0, now - asked_at))
+
+    def _is_valid(self, payload: Payload) -> bool:
+        return self.table.is_valid(payload.created_ms, payload.tags)
+
+    def _put(self, key: bytes, values: Any, payload: Payload, asked_at: float) -> Entry:
+        fresh_s = (payload.stale_ms - payload.created_ms) / 1000
+        eager = 1.0 if payload.negative else self.config.eager
+        entry = Entry(
+            value=values,
+            size=sum(map(len, payload.raws)),
+            created=payload.created_ms,
+            expires_at=asked_at + (payload.expires_ms - payload.created_ms) / 1000,
+            stale_at=asked_at + fresh_s,
+            refresh_at=asked_at + fresh_s * eager,
+            tags=payload.tags,
+            negative=payload.negative,
+            node=payload.node,
+            asked_at=asked_at,
+        )
+        self.l1.put(key, entry)
+        return entry
+
+    def _count_l2(self, want: Want, entry: Entry, now: float) -> None:
+        counts = self.counts.kinds[want.kind]
+        if entry.stale_at <= now:
+            counts.stale += 1
+            self.counts.stale_l2 += 1
+        elif entry.negative:
+            counts.negative += 1
+            self.counts.negative_l2 += 1
+        else:
+            counts.l2 += 1
+            if not counts.l2 & _SAMPLED:
+                self.hot.note(want.key)
+
+
+def _payload_of(made: Made, created_ms: int, epoch: str) -> Payload | None:
+    life = made.lifetime
+    if life is None:
+        return None
+    return Payload(
+        raws=made.raws,
+        node=made.node,
+        created_ms=created_ms,
+        stale_ms=created_ms + int(life.stale_s * 1000),
+        expires_ms=created_ms + int(life.expires_s * 1000),
+        tags=life.tags,
+        block_hash=life.block_hash,
+        negative=life.negative,
+        epoch=epoch,
+    )
+
+
+def _untouched(_key: bytes) -> None:
+    """Where nobody draws a curve."""
