@@ -14,8 +14,9 @@ from typing import Any
 import msgspec
 import psycopg
 
+from validation import retractions
 from validation.models import VERDICTS
-from validation.validators import Check, Outcome
+from validation.validators import Check, Outcome, Verdict
 
 LEASE_S = 6.0
 # A chunk whose worker died once is watched more closely, so that its neighbours wait less.
@@ -108,10 +109,13 @@ class Ledger:
         """Gives an untouched chunk back at once; the attempt does not count."""
         return self._ours(_RELEASE, (claim.chunk, claim.fence))
 
-    def settle(self, claim: Claim, outcomes: Sequence[Outcome]) -> bool:
+    def settle(
+        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+    ) -> bool:
         """Writes one result an item and closes the chunk, in one transaction.
 
-        False, and nothing written, where the chunk is no longer ours.
+        Verdicts in blocks above `final_number` (None: not known, so all) are anchored: they can
+        be retracted. False, and nothing written, where the chunk is no longer ours.
         """
         if len(outcomes) != len(claim.subjects):
             raise ValueError(f"{len(outcomes)} outcomes for {len(claim.subjects)} items")
@@ -119,13 +123,21 @@ class Ledger:
         closing = (*(counts[v] for v in VERDICTS), claim.chunk, claim.fence)
         connection = self._connection
         lines = self._copy_lines(claim, outcomes)
+        anchors = _anchor_lines(claim, outcomes, final_number)
         with connection.transaction(), connection.cursor() as cursor:
             is_ours = cursor.execute(_CLOSE, closing).rowcount == 1
             if is_ours:
                 with cursor.copy(_COPY) as copy:
                     copy.write(lines)
+                if anchors:
+                    with cursor.copy(_COPY_ANCHORS) as copy:
+                        copy.write(anchors)
         # Also where it was closed before: perhaps by us, and only the answer was lost.
         connection.execute(_FINISH, (claim.run,))
+        if is_ours and anchors:
+            # After the commit: whoever records an orphan later than this finds our anchors, and
+            # what was recorded before is seen here.
+            retractions.retract(connection, run=claim.run)
         return is_ours
 
     def expire(self) -> int:
@@ -158,7 +170,8 @@ class Ledger:
         return "".join(
             [
                 f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
-                f"\t{_escaped(o.node[:_NODE_WIDTH])}\t{o.ms:.3f}\t{self._checks(o.checks)}\n"
+                f"\t{_escaped(o.node[:_NODE_WIDTH])}\t{o.ms:.3f}\t{o.source}\t{o.age_s:.3f}"
+                f"\t{self._checks(o.checks)}\n"
                 for ordinal, o in enumerate(outcomes, claim.first)
             ]
         ).encode()
@@ -293,14 +306,36 @@ FROM validation_item WHERE run_id = %(run)s AND ordinal = %(ordinal)s
 
 _COPY = """
 COPY validation_result
-    (run_id, ordinal, subject, verdict, level, reason, node, ms, profile_id, details)
+    (run_id, ordinal, subject, verdict, level, reason, node, ms, source, age_s, profile_id, details)
 FROM STDIN
+"""
+
+_COPY_ANCHORS = """
+COPY validation_anchor (run_id, ordinal, block_number, block_hash) FROM STDIN
 """
 
 _ADD_PROFILE = "INSERT INTO validation_checkprofile (text) VALUES (%s) ON CONFLICT DO NOTHING"
 _FIND_PROFILE = "SELECT id FROM validation_checkprofile WHERE text = %s"
 _FIELDS_KEPT = 4_096
 _NODE_WIDTH = 120
+
+
+# What a node contradicted itself in stays so, wherever its block is; an error names no block.
+_ANCHORED = {Verdict.VALID, Verdict.UNVERIFIABLE}
+
+
+def _anchor_lines(claim: Claim, outcomes: Sequence[Outcome], final_number: int | None) -> bytes:
+    """None where the run named nodes of its own: nobody follows the chain of those."""
+    if claim.node_urls:
+        return b""
+    final = -1 if final_number is None else final_number
+    return "".join(
+        [
+            f"{claim.run}\t{ordinal}\t{o.block.number}\t{o.block.hash}\n"
+            for ordinal, o in enumerate(outcomes, claim.first)
+            if o.block is not None and o.block.number > final and o.verdict in _ANCHORED
+        ]
+    ).encode()
 
 
 def _details(checks: tuple[Check, ...]) -> str:

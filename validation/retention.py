@@ -3,11 +3,14 @@
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils import timezone
 
-from validation.models import Item, Run, RunState
+from validation.models import Anchor, Item, Orphan, Retraction, Run, RunState
 
 DRAFT_LIFE = timedelta(hours=24)
+ORPHAN_LIFE = timedelta(hours=24)
 
 
 def forget_old_drafts() -> int:
@@ -16,6 +19,19 @@ def forget_old_drafts() -> int:
         state=RunState.DRAFT, created_at__lt=timezone.now() - DRAFT_LIFE
     ).values_list("pk", flat=True)
     return sum(forget_draft(pk) for pk in old)
+
+
+def forget_orphans() -> int:
+    """Deletes orphaned blocks that everybody has heard of, and what is left of runs that are gone.
+
+    Verdicts stay retracted; a verdict given later in such a block is found by looking it up.
+    """
+    for left in (Anchor, Retraction):
+        left.objects.filter(~Exists(Run.objects.filter(pk=OuterRef("run_id")))).delete()
+    old = Orphan.objects.filter(seen_at__lt=Now() - ORPHAN_LIFE)
+    # A verdict that rests on one is retracted first.
+    resting = Anchor.objects.filter(block_hash=OuterRef("block_hash"))
+    return old.filter(~Exists(resting)).delete()[0]
 
 
 def forget_draft(pk: int) -> bool:

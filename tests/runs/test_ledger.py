@@ -185,9 +185,11 @@ def test_a_hostile_text_cannot_break_the_copy(start: Start, ledger: Ledger) -> N
 class DiesBeforeTheEnd(Ledger):
     """Killed between the commit that closes the last chunk and the statement that ends the run."""
 
-    def settle(self, claim: Claim, found: Sequence[Outcome]) -> bool:
+    def settle(
+        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+    ) -> bool:
         with patch("validation.ledger._FINISH", "SELECT %s"):
-            return super().settle(claim, found)
+            return super().settle(claim, outcomes, final_number)
 
 
 def test_a_run_whose_last_worker_died_at_the_end_is_ended_by_whoever_sweeps_next(

@@ -1,5 +1,5 @@
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -96,8 +96,10 @@ class CommitUnheard(Ledger):
 
     lost = False
 
-    def settle(self, claim: Claim, found: "list[Outcome]") -> bool:  # type: ignore[override]
-        done = super().settle(claim, found)
+    def settle(
+        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+    ) -> bool:
+        done = super().settle(claim, outcomes, final_number)
         if not self.lost:
             self.lost = True
             raise psycopg.OperationalError("server closed the connection unexpectedly")
