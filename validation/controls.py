@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
 
+import msgspec
 import psycopg
 import structlog
 
@@ -191,26 +192,29 @@ def _end(seconds: float | None, now: float) -> float:
 
 def _desired(row: tuple[Any, ...]) -> Desired:
     _, kind, name, mode, for_s, settings, tuned_for_s, lasting, reset, revision, age_s = row
+    is_forced = for_s is not None and for_s > 0
+    is_tuned = tuned_for_s is not None and tuned_for_s > 0
     return Desired(
         kind=kind,
         name=name,
-        mode=mode if for_s is not None and for_s > 0 else "",
-        for_s=for_s if for_s is not None and for_s > 0 else None,
-        settings=settings if tuned_for_s is not None and tuned_for_s > 0 else {},
-        tuned_for_s=tuned_for_s if tuned_for_s is not None and tuned_for_s > 0 else None,
-        lasting=lasting,
+        mode=mode if is_forced else "",
+        for_s=for_s if is_forced else None,
+        settings=msgspec.json.decode(settings) if is_tuned else {},
+        tuned_for_s=tuned_for_s if is_tuned else None,
+        lasting=msgspec.json.decode(lasting),
         reset_revision=reset,
         revision=revision,
         age_s=age_s,
     )
 
 
-# By the clock of the moment, not of a transaction that may have begun long ago.
+# By the clock of the moment, not of a transaction that may have begun long ago. JSON as text, for
+# connections differ in what they make of it.
 _READ = """
 SELECT r.value, c.kind, c.name, c.mode,
        extract(epoch FROM c.expires_at - clock_timestamp())::float,
-       c.settings, extract(epoch FROM c.tuned_until - clock_timestamp())::float, c.lasting,
-       c.reset_revision, c.revision,
+       c.settings::text, extract(epoch FROM c.tuned_until - clock_timestamp())::float,
+       c.lasting::text, c.reset_revision, c.revision,
        extract(epoch FROM clock_timestamp() - c.changed_at)::float
 FROM (SELECT coalesce(max(value), 0) AS value FROM validation_controlrevision) r
 LEFT JOIN validation_control c ON c.revision > %(known)s

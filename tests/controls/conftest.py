@@ -1,10 +1,11 @@
 """Operators of each role, workers that report, and nobody to report to."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
+from django.db import connection
 from django.test import override_settings
 
 from console.access.audit import Actor
@@ -67,15 +68,30 @@ def publish() -> Callable[..., None]:
     return tell
 
 
+class Line:
+    """Stands for a worker's connection: reads in the test's own transaction, and can be cut."""
+
+    def __init__(self) -> None:
+        self._is_cut = False
+
+    def execute(self, *said: Any) -> psycopg.Cursor[Any]:
+        if self._is_cut:
+            raise psycopg.OperationalError("the connection is closed")
+        raw: psycopg.Connection[Any] = connection.connection
+        return raw.execute(*said)
+
+    def close(self) -> None:
+        self._is_cut = True
+
+
 @pytest.fixture
-def connect(transactional_db: None) -> Iterator[Callable[[], psycopg.Connection[Any]]]:
-    """Connections like a worker's: their own, and autocommitting."""
-    opened: list[psycopg.Connection[Any]] = []
+def connect(db: None) -> Callable[[], psycopg.Connection[Any]]:
+    connection.ensure_connection()
+    return cast("Callable[[], psycopg.Connection[Any]]", Line)
 
-    def make() -> psycopg.Connection[Any]:
-        opened.append(wiring.connect())
-        return opened[-1]
 
-    yield make
-    for connection in opened:
-        connection.close()
+@pytest.fixture
+def worker_connection(transactional_db: None) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as a worker has it, apart from the test's."""
+    with wiring.connect() as opened:
+        yield opened

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 
 def force_open(role: str = "operator", **changed: Any) -> controls.Order:
-    options = {"reason": WHY, "for_s": 900, "confirm": L2} | changed
+    options: dict[str, Any] = {"reason": WHY, "for_s": 900, "confirm": L2} | changed
     return controls.override_breaker(actor(role), L2, "forced_open", **options)
 
 
