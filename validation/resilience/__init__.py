@@ -9,10 +9,11 @@ alone; on neither Django nor Celery nor Valkey.
 from validation.resilience.breaker import Breaker
 from validation.resilience.config import THRESHOLDS, BreakerConfig, Override, Threshold
 from validation.resilience.errors import CallTimedOut, Rejected, ResilienceError
+from validation.resilience.permits import Permit
 from validation.resilience.registry import Breakers
 from validation.resilience.reports import Report, Transition
 from validation.resilience.retry import Backoff, RetryBudget
-from validation.resilience.states import Change, Permit, State
+from validation.resilience.states import Change, State
 from validation.resilience.window import WINDOWS
 
 __all__ = [

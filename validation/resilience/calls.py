@@ -3,67 +3,36 @@
 import asyncio
 import functools
 import inspect
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast, overload
+from typing import Any, overload
 
-from validation.resilience.config import BreakerConfig
-from validation.resilience.errors import CallTimedOut, Rejected
-from validation.resilience.states import Closed, Permit
-from validation.resilience.window import SAMPLES, Window
-
-_MASK = SAMPLES - 1
+from validation.resilience.errors import CallTimedOut, Rejected, is_fault
+from validation.resilience.machine import Machine
+from validation.resilience.permits import Permit
 
 type Fallback[T] = Callable[[Exception], T | Awaitable[T]]
 """Given the error; its answer is that of the call."""
 
 
-def is_fault(error: BaseException) -> bool:
-    """Whether the error speaks against what was called. It may say so itself (`trips_breaker`)."""
-    return bool(getattr(error, "trips_breaker", isinstance(error, Exception)))
-
-
-class Calls:
+class Calls(Machine):
     """What `Breaker` adds to its `admit` and `settle`. A fallback is asked where the breaker let
     nothing pass and where the call's error is a fault; an ignored error is the caller's to see.
     """
 
     __slots__ = ()
 
-    name: str
-    _clock: Callable[[], float]
-    _config: BreakerConfig
-    _pass: Closed | None
-    _quick: Closed | None
-    _window: Window
-
-    @abstractmethod
-    def admit(self) -> Permit: ...
-
-    @abstractmethod
-    def _enter(self, now: float) -> Permit: ...
-
-    @abstractmethod
-    def _settle(
-        self, permit: Permit, error: BaseException | None, duration_s: float, now: float
-    ) -> None: ...
-
-    async def call[T](
-        self,
-        fn: Callable[..., Awaitable[T]],
-        *args: Any,
-        timeout_s: float | None = None,
-        fallback: Fallback[T] | None = None,
-    ) -> T:
-        """Awaits `fn(*args)`. Raises `Rejected`, `CallTimedOut`, or what the call raised; being
-        cancelled is no outcome.
+    async def call[T](self, fn: Callable[..., Awaitable[T]], *args: Any) -> T:
+        """Awaits `fn(*args)`. Raises `Rejected`, or what the call raised; being cancelled is no
+        outcome. Options are `call_with`'s: looking for them costs a tenth of a good call.
         """
-        if timeout_s is not None or fallback is not None:
-            return await self._call_with(fn, args, timeout_s, fallback)
         clock = self._clock
         permit = self._pass
         started = clock()
         if permit is None:
+            shut = self._shut
+            if shut is not None and started < shut.until:
+                shut.rejected += 1
+                raise Rejected(self.name, shut.until - started, shut.is_forced)
             return await self._call_permitted(self._enter(started), started, fn, args)
         try:
             result = await fn(*args)
@@ -73,13 +42,28 @@ class Calls:
             raise
         now = clock()
         duration_s = now - started
-        window = self._window
-        if permit is self._quick and duration_s < self._config.slow_s and now < window.ends:
-            window.good = good = window.good + 1  # as in `settle`, one call the less
-            window.samples[good & _MASK] = duration_s
+        if now < permit.ends and duration_s < permit.slow_s:  # as in `settle`, a call less
+            permit.keep(duration_s)
         else:
             self._settle(permit, None, duration_s, now)
         return result
+
+    async def call_with[T](
+        self,
+        fn: Callable[..., Awaitable[T]],
+        *args: Any,
+        timeout_s: float | None = None,
+        fallback: Fallback[T] | None = None,
+    ) -> T:
+        """As `call`; raises `CallTimedOut` once `timeout_s` have passed."""
+        asked = fn if timeout_s is None else functools.partial(self._timed, timeout_s, fn)
+        try:
+            return await self.call(asked, *args)
+        except Exception as error:
+            if fallback is None or not (isinstance(error, Rejected) or is_fault(error)):
+                raise
+            answer = fallback(error)
+            return await answer if inspect.isawaitable(answer) else answer
 
     def call_sync[T](
         self,
@@ -90,8 +74,8 @@ class Calls:
         """`fn(*args)`, from any thread. It cannot be timed out: a thread cannot be interrupted."""
         clock = self._clock
         try:
-            permit = self.admit()
             started = clock()
+            permit = self._pass or self._enter(started)
             try:
                 result = fn(*args)
             except BaseException as error:
@@ -116,37 +100,14 @@ class Calls:
 
     def wrap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """As a decorator: `@breaker.wrap`, on a function of either colour."""
-        if inspect.iscoroutinefunction(fn):
-
-            @functools.wraps(fn)
-            async def asked(*args: Any, **kwargs: Any) -> Any:
-                return await self.call(functools.partial(fn, **kwargs) if kwargs else fn, *args)
-
-            return asked
+        is_async = inspect.iscoroutinefunction(fn)
+        call = self.call if is_async else self.call_sync
 
         @functools.wraps(fn)
-        def called(*args: Any, **kwargs: Any) -> Any:
-            return self.call_sync(functools.partial(fn, **kwargs) if kwargs else fn, *args)
+        def asked(*args: Any, **kwargs: Any) -> Any:
+            return call(functools.partial(fn, **kwargs) if kwargs else fn, *args)
 
-        return called
-
-    async def _call_with[T](
-        self,
-        fn: Callable[..., Awaitable[T]],
-        args: tuple[Any, ...],
-        timeout_s: float | None,
-        fallback: Fallback[T] | None,
-    ) -> T:
-        if timeout_s is not None:
-            fn = functools.partial(self._timed, timeout_s, fn)
-        try:
-            started = self._clock()
-            return await self._call_permitted(self._enter(started), started, fn, args)
-        except Exception as error:
-            if fallback is None or not (isinstance(error, Rejected) or is_fault(error)):
-                raise
-            answer = fallback(error)
-            return await answer if inspect.isawaitable(answer) else cast(T, answer)
+        return inspect.markcoroutinefunction(asked) if is_async else asked
 
     async def _call_permitted[T](
         self,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self
 
 from validation.resilience.states import FORCED
 from validation.resilience.window import WINDOWS
@@ -115,7 +115,8 @@ class BreakerConfig:
         for name, value in settings.items():
             if refusal := THRESHOLDS[name].refusal(name, value):
                 raise ValueError(refusal)
-        return replace(self, **{name: THRESHOLDS[name].kind(settings[name]) for name in settings})
+        kinds: dict[str, Any] = {name: THRESHOLDS[name].kind(settings[name]) for name in settings}
+        return replace(self, **kinds)
 
     def thresholds(self) -> dict[str, float]:
         """What an operator may set, as it is, by name."""

@@ -1,5 +1,6 @@
 """How a breaker refuses a call, each error saying what may be done about it."""
 
+import math
 from typing import ClassVar
 
 
@@ -12,7 +13,7 @@ class ResilienceError(Exception):
 
 class Rejected(ResilienceError):
     """The breaker lets no call pass. Made without a Python constructor: an open breaker is asked
-    often, and must cost little more than a bare raise. Arguments: name, seconds, forced.
+    often, and must cost little more than a bare raise. Arguments: name, seconds (or inf), forced.
     """
 
     @property
@@ -22,8 +23,8 @@ class Rejected(ResilienceError):
     @property
     def retry_after_s(self) -> float | None:
         """Seconds until asking may help; None: when a probe under way decides, or an operator."""
-        seconds: float | None = self.args[1]
-        return seconds
+        seconds: float = self.args[1]
+        return None if seconds == math.inf else seconds
 
     @property
     def forced(self) -> bool:
@@ -43,3 +44,8 @@ class CallTimedOut(ResilienceError, TimeoutError):
     """The call did not end within the time it was given, and was cancelled."""
 
     trips_breaker = True
+
+
+def is_fault(error: BaseException) -> bool:
+    """Whether the error speaks against what was called. It may say so itself (`trips_breaker`)."""
+    return bool(getattr(error, "trips_breaker", isinstance(error, Exception)))

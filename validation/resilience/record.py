@@ -34,7 +34,12 @@ class Record:
     def changed(self, change: Change) -> None:
         """Caller holds the lock, and tells the change once it has let go of it."""
         self.transitions.append(
-            Transition(at=change.at, before=change.before, after=change.after, cause=change.cause)
+            Transition(
+                at=change.at,
+                before=change.before.value,
+                after=change.after.value,
+                cause=change.cause,
+            )
         )
         self.untold.append(change)
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from random import Random
 
-from validation.resilience.breaker import Breaker, Listener, Surroundings
+from validation.resilience.breaker import Breaker
 from validation.resilience.config import BreakerConfig, Override
+from validation.resilience.machine import Listener, Surroundings
 from validation.resilience.reports import Report
 
 

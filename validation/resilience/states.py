@@ -9,6 +9,7 @@ from enum import StrEnum
 from random import Random
 from typing import Final, NamedTuple, Protocol
 
+from validation.resilience.permits import Permit
 from validation.resilience.window import Counts
 
 
@@ -73,21 +74,6 @@ class Rules(Protocol):
     def half_open_max_s(self) -> float: ...
 
 
-class Permit:
-    """One call may pass. Settle it once, or cancel it: a second time does nothing."""
-
-    __slots__ = ()
-
-    def cancel(self) -> None:
-        """Gives it back without an outcome."""
-
-
-BYSTANDER: Final = Permit()
-"""Passes only because the breaker must not act: counted in its window, decides nothing."""
-UNSEEN: Final = Permit()
-"""Passes a disabled breaker: not even counted."""
-
-
 class Step(NamedTuple):
     """Where to go, why, and since when on the breaker's clock."""
 
@@ -96,10 +82,8 @@ class Step(NamedTuple):
     at: float
 
 
-class Closed(Permit):
-    """Everyone passes. Is itself the permit of all who were let in while it lasted, so that one
-    who comes back after it ended is known to speak of the past.
-    """
+class Closed:
+    """Everyone passes, with the window as permit."""
 
     __slots__ = ("_since", "_streak")
 
@@ -108,10 +92,6 @@ class Closed(Permit):
     def __init__(self, streak: int = 0, since: float = 0.0) -> None:
         self._streak = streak
         self._since = since
-
-    def admit(self, now: float, rules: Rules) -> Permit | None:
-        del now, rules
-        return self
 
     def move(self, now: float, rules: Rules, random: Random) -> Step | None:
         del now, rules, random
@@ -154,10 +134,6 @@ class Open:
         spread = random.uniform(1 - rules.jitter, 1 + rules.jitter)
         return cls(streak + 1, now + open_s * spread)
 
-    def admit(self, now: float, rules: Rules) -> Permit | None:
-        del now, rules
-        return None
-
     def move(self, now: float, rules: Rules, random: Random) -> Step | None:
         del rules, random
         if now < self.until:
@@ -179,7 +155,7 @@ class HalfOpen:
         self._out: list[Probe] = []
         self._good = self._slow = 0
 
-    def admit(self, now: float, rules: Rules) -> Permit | None:
+    def admit(self, now: float, rules: Rules) -> "Probe | None":
         if not self.has_place(rules):
             return None
         probe = Probe(self, now)

@@ -6,14 +6,19 @@ out what is too old: an idle breaker shows no stale rate.
 
 from array import array
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
-SAMPLES: Final = 32
-"""Durations kept of each slice of a time window: its latest. A power of two."""
+from validation.resilience.permits import NEVER, Permit
 
-_MASK: Final = SAMPLES - 1
-_NONE: Final = -1.0
+_NOTE: Final = 512
+"""About how many good calls may be noted before they are counted in, at the rate of late."""
+_OPEN_S: Final = 0.1
+"""And for how long at most: what one thread can do in this time bounds the note, come what may."""
+_SAMPLES: Final = 32
+"""Durations kept of each slice: its latest."""
+_SAMPLES_A_NOTE: Final = 4
 _FAILED: Final = 1
 _SLOW: Final = 2
 
@@ -27,26 +32,31 @@ class Counts(NamedTuple):
     slow: int
 
 
-class Window:
-    """The interface, and the open slice that a breaker may write to without asking: until `ends`,
-    on the breaker's clock, a call that was neither slow nor a failure is one more in `good`, its
-    duration stored in `samples[good & (SAMPLES - 1)]`. A window without slices ends in the past.
+class Window(Permit):
+    """The interface. Each closed spell of a breaker has a window of its own, which is the permit
+    of all who are let in: one who comes back later is known to speak of the past.
     """
 
-    __slots__ = ("_good_before", "ends", "good", "run", "samples")
+    __slots__ = ("_good", "_noted", "ends", "keep", "run", "slow_s")
 
-    def __init__(self) -> None:
-        self.ends = float("-inf")
-        self.good = 0
+    def __init__(self, *, slow_s: float) -> None:
+        self.slow_s = slow_s
+        self.ends = NEVER
         self.run = 0
         """Failures in a row, now."""
-        self.samples: list[float] = []
-        self._good_before = 0
+        self._noted: list[float] = []
+        self.keep = self._noted.append
+        self._good = 0
 
     @property
     def good_total(self) -> int:
         """Calls that were neither slow nor failures since the window was made."""
-        return self._good_before + self.good
+        return self._good + len(self._noted)
+
+    @property
+    def may_open_until(self) -> float:
+        """Until when the breaker may open the window (`Permit.ends`), if all is well."""
+        return NEVER
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
         """Takes in one call and tells the window's counts after it."""
@@ -70,7 +80,7 @@ class _Slice(NamedTuple):
     calls: int
     failures: int
     slow: int
-    durations: "array[float]"
+    samples: "array[float]"
 
 
 class TimeWindow(Window):
@@ -78,27 +88,44 @@ class TimeWindow(Window):
     all but one of them are counted.
     """
 
-    __slots__ = ("_bad", "_epoch", "_failures", "_kept", "_ring", "_slow", "_width_s")
+    __slots__ = (
+        "_calls",
+        "_epoch",
+        "_failures",
+        "_kept",
+        "_may_open_until",
+        "_noted_since",
+        "_ring",
+        "_samples",
+        "_slow",
+        "_width_s",
+    )
 
-    def __init__(self, *, window_s: float, buckets: int) -> None:
-        super().__init__()
+    def __init__(self, *, window_s: float, buckets: int, slow_s: float) -> None:
+        super().__init__(slow_s=slow_s)
         self._width_s = window_s / buckets
-        # A breaker whose calls are few needs no room for the slices that it has not had.
         self._ring: list[_Slice | None] = [None] * buckets
-        self._epoch = -1
-        self._bad = self._failures = self._slow = 0
         self._kept = Counts(0, 0, 0)
+        self._may_open_until = self._noted_since = NEVER
+        self._epoch = -1
+        self._calls = self._failures = self._slow = 0
+        self._samples: deque[float] = deque(maxlen=_SAMPLES)
+
+    @property
+    def may_open_until(self) -> float:
+        return self._may_open_until
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
-        if now >= self.ends:
-            self._roll(now)
-        if failed or slow:
-            self._bad += 1
-            self._failures += failed
-            self._slow += slow
-        else:
-            self.good += 1
-        self.samples[(self.good + self._bad) & _MASK] = duration_s
+        open_s = self._count_noted(now)
+        epoch = self._epoch_at(now)
+        if epoch != self._epoch:
+            self._roll(epoch)
+        self._may_open_until = min(now + open_s, (epoch + 1) * self._width_s)
+        self._calls += 1
+        self._failures += failed
+        self._slow += slow
+        self._good += not (failed or slow)
+        self._samples.append(duration_s)
         self._count_run(failed=failed)
         return self._add_open(self._kept)
 
@@ -109,22 +136,19 @@ class TimeWindow(Window):
 
     def latencies(self, now: float) -> list[Weighted]:
         oldest = self._epoch_at(now) - len(self._ring) + 1
-        found: list[Weighted] = []
-        for each in tuple(self._ring):
-            if each is not None and each.epoch >= oldest and each.durations:
-                found.extend((d, each.calls / len(each.durations)) for d in each.durations)
-        durations = [d for d in tuple(self.samples) if d >= 0]
-        if durations and self._epoch >= oldest:
-            weight = (self.good + self._bad) / len(durations)
-            found.extend((d, weight) for d in durations)
-        return found
+        slices = [(s.calls, s.samples) for s in self._ring if s is not None and s.epoch >= oldest]
+        if self._epoch >= oldest:
+            samples = array("f", (*self._samples, *_spread(self._noted)))
+            slices.append((self._calls + len(self._noted), samples))
+        return [(d, calls / len(samples)) for calls, samples in slices for d in samples]
 
     def _epoch_at(self, now: float) -> int:
         return max(int(now // self._width_s), self._epoch)
 
     def _add_open(self, counts: Counts) -> Counts:
         calls, failures, slow = counts
-        return Counts(calls + self.good + self._bad, failures + self._failures, slow + self._slow)
+        calls += self._calls + len(self._noted)
+        return Counts(calls, failures + self._failures, slow + self._slow)
 
     def _sum_ring(self, epoch: int) -> Counts:
         oldest = epoch - len(self._ring) + 1
@@ -136,22 +160,35 @@ class TimeWindow(Window):
                 slow += each.slow
         return Counts(calls, failures, slow)
 
-    def _roll(self, now: float) -> None:
-        """Closes the open slice and opens that of `now`."""
-        epoch = self._epoch_at(now)
-        self.ends = (epoch + 1) * self._width_s
-        if epoch == self._epoch:
-            return
-        calls = self.good + self._bad
-        if calls:
-            durations = array("f", (d for d in self.samples if d >= 0))
-            closed = _Slice(self._epoch, calls, self._failures, self._slow, durations)
+    def _count_noted(self, now: float) -> float:
+        """What was noted belongs to the slice that is open: a note ends with it. Tells for how long
+        the next may be.
+        """
+        noted, since, self._noted_since = self._noted, self._noted_since, now
+        count = len(noted)
+        if not count:
+            return _OPEN_S
+        self._samples.extend(_spread(noted))
+        self._calls += count
+        self._good += count
+        noted.clear()
+        return min(_OPEN_S, (now - since) * _NOTE / count)
+
+    def _roll(self, epoch: int) -> None:
+        """Closes the open slice and opens another."""
+        if self._calls:
+            samples = array("f", self._samples)
+            closed = _Slice(self._epoch, self._calls, self._failures, self._slow, samples)
             self._ring[self._epoch % len(self._ring)] = closed
-        self._good_before += self.good
-        self.samples = [_NONE] * SAMPLES
-        self.good = self._bad = self._failures = self._slow = 0
+        self._samples.clear()
+        self._calls = self._failures = self._slow = 0
         self._epoch = epoch
         self._kept = self._sum_ring(epoch)
+
+
+def _spread(noted: list[float]) -> list[float]:
+    """A few of them, evenly. All of them would cost more than counting does."""
+    return noted[:: -(-len(noted) // _SAMPLES_A_NOTE) or 1]
 
 
 class CountWindow(Window):
@@ -159,8 +196,8 @@ class CountWindow(Window):
 
     __slots__ = ("_at", "_calls", "_codes", "_durations", "_failures", "_idle_s", "_slow")
 
-    def __init__(self, *, size: int, idle_s: float) -> None:
-        super().__init__()
+    def __init__(self, *, size: int, idle_s: float, slow_s: float) -> None:
+        super().__init__(slow_s=slow_s)
         self._codes = bytearray(size)
         self._durations = array("f", bytes(4 * size))
         self._idle_s = idle_s
@@ -182,7 +219,7 @@ class CountWindow(Window):
         self._failures += failed
         self._slow += slow
         self._at = now
-        self.good += not (failed or slow)
+        self._good += not (failed or slow)
         self._count_run(failed=failed)
         return self.counts(now)
 
@@ -208,14 +245,14 @@ class ListWindow(Window):
 
     __slots__ = ("_calls", "_window_s")
 
-    def __init__(self, *, window_s: float) -> None:
-        super().__init__()
+    def __init__(self, *, window_s: float, slow_s: float) -> None:
+        super().__init__(slow_s=slow_s)
         self._window_s = window_s
         self._calls: list[tuple[float, bool, bool, float]] = []
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
         self._calls = [*self._fresh(now), (now, failed, slow, duration_s)]
-        self.good += not (failed or slow)
+        self._good += not (failed or slow)
         self._count_run(failed=failed)
         return self.counts(now)
 
@@ -246,9 +283,26 @@ def percentiles(weighted: list[Weighted], shares: tuple[float, ...]) -> tuple[fl
     return tuple(weighted[min(place, last)][0] for place in places)
 
 
-WINDOWS: Final[Mapping[str, Callable[[float, int, int], Window]]] = {
-    "time": lambda window_s, buckets, _: TimeWindow(window_s=window_s, buckets=buckets),
-    "count": lambda window_s, _, size: CountWindow(size=size, idle_s=window_s),
-    "list": lambda window_s, _, __: ListWindow(window_s=window_s),
+class Shape(Protocol):
+    """What a window needs to know of a `BreakerConfig`."""
+
+    @property
+    def window_s(self) -> float: ...
+    @property
+    def buckets(self) -> int: ...
+    @property
+    def window_size(self) -> int: ...
+    @property
+    def slow_s(self) -> float: ...
+
+
+WINDOWS: Final[Mapping[str, Callable[[Shape], Window]]] = {
+    "time": lambda shape: TimeWindow(
+        window_s=shape.window_s, buckets=shape.buckets, slow_s=shape.slow_s
+    ),
+    "count": lambda shape: CountWindow(
+        size=shape.window_size, idle_s=shape.window_s, slow_s=shape.slow_s
+    ),
+    "list": lambda shape: ListWindow(window_s=shape.window_s, slow_s=shape.slow_s),
 }
-"""By the name that a configuration chooses: seconds, slices, calls."""
+"""By the name that a configuration chooses."""

@@ -1,0 +1,323 @@
+"""The breaker's inside: what happens under its lock, and what the path of a call may rely on."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from random import Random, SystemRandom
+
+from validation.resilience.config import BreakerConfig, Override
+from validation.resilience.errors import Rejected, is_fault
+from validation.resilience.permits import BYSTANDER, FOREVER, NEVER, UNSEEN, Permit
+from validation.resilience.record import Record, count_transition
+from validation.resilience.states import (
+    Change,
+    Closed,
+    HalfOpen,
+    Open,
+    Outcome,
+    Probe,
+    State,
+    Step,
+)
+from validation.resilience.window import WINDOWS, Counts, Window
+
+_log = logging.getLogger(__name__)
+_BY_USE = {"on": "", "metrics_only": "metrics_only", "off": "disabled"}
+
+type Listener = Callable[[Change], None]
+
+
+class Surroundings:
+    """What breakers of one process share. One lock is enough: it is held for microseconds, and
+    never on the path of a call that succeeds through a closed breaker.
+    """
+
+    __slots__ = ("clock", "listen", "lock", "random", "wall")
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        random: Random | None = None,
+        listen: Listener | None = None,
+    ) -> None:
+        self.clock = clock
+        self.wall = wall
+        self.random = random or SystemRandom()
+        self.listen = listen
+        self.lock = threading.Lock()
+
+
+class _Hold:
+    """An override in force, and what it replaces."""
+
+    __slots__ = ("base", "ends", "override")
+
+    def __init__(self, override: Override, base: BreakerConfig, ends: float | None) -> None:
+        self.override = override
+        self.base = base
+        self.ends = ends
+
+
+class _Shut:
+    """Until when nobody passes, come what may."""
+
+    __slots__ = ("is_forced", "rejected", "until")
+
+    def __init__(self, until: float, *, is_forced: bool) -> None:
+        self.until = until
+        self.is_forced = is_forced
+        self.rejected = 0
+
+
+class Machine:
+    """Methods here expect the lock to be held, except where they say that they take it."""
+
+    __slots__ = (
+        "_around",
+        "_clock",
+        "_config",
+        "_hold",
+        "_pass",
+        "_record",
+        "_shut",
+        "_state",
+        "_window",
+        "name",
+    )
+
+    def __init__(self, name: str, config: BreakerConfig, around: Surroundings) -> None:
+        self.name = name
+        self._around = around
+        self._clock = around.clock
+        self._config = config
+        self._window: Window = WINDOWS[config.window](config)
+        self._record: Record | None = None
+        self._hold: _Hold | None = None
+        self._state: Closed | Open | HalfOpen = Closed()
+        # Derived by `_arrange` whenever what they rest on changes:
+        # handed to whoever asks while the breaker is closed and nobody overrides it;
+        self._pass: Window | None = None
+        # nobody passes, and nothing can change by itself, for a while.
+        self._shut: _Shut | None = None
+        self._arrange(around.clock())
+
+    def _enter(self, now: float) -> Permit:
+        """Takes the lock. Finds a permit where there is not simply one for everybody."""
+        shut = self._shut
+        if shut is not None and now < shut.until:
+            shut.rejected += 1
+            raise Rejected(self.name, shut.until - now, shut.is_forced)
+        with self._around.lock:
+            self._advance(now)
+            permit = self._choose(now)
+            if permit is None:
+                self._recorded().rejected += 1
+                shut = self._shut
+        self._tell()
+        if permit is not None:
+            return permit
+        if shut is not None:
+            raise Rejected(self.name, shut.until - now, shut.is_forced)
+        raise Rejected(self.name, FOREVER, False)
+
+    def _choose(self, now: float) -> Permit | None:
+        mode, state = self._mode, self._state
+        if mode == State.DISABLED:
+            return UNSEEN
+        if mode == State.FORCED_OPEN:
+            return None
+        permit: Permit | None = None
+        if isinstance(state, Closed):
+            permit = self._window
+        elif isinstance(state, HalfOpen):
+            permit = state.admit(now, self._config)
+        return BYSTANDER if permit is None and mode else permit
+
+    def _settle(
+        self, permit: Permit, error: BaseException | None, duration_s: float, now: float
+    ) -> None:
+        """Takes the lock."""
+        if permit is UNSEEN:
+            return
+        if error is not None and not isinstance(error, Exception):
+            permit.cancel()  # cancelled, or the process ends: nobody is to blame
+            return
+        is_slow = duration_s >= self._config.slow_s
+        window = self._window
+        if permit is window and error is None and not is_slow and window.ends > NEVER:
+            with self._around.lock:  # all is well, but what was noted is to be counted in
+                window.record(failed=False, slow=False, duration_s=duration_s, now=now)
+                window.ends = window.may_open_until
+            return
+        if error is None:
+            outcome = Outcome.SLOW if is_slow else Outcome.SUCCESS
+        else:
+            outcome = Outcome.FAILURE if is_fault(error) else Outcome.IGNORED
+        with self._around.lock:
+            self._advance(now)
+            self._judge(permit, outcome, duration_s, now)
+        self._tell()
+
+    def _judge(self, permit: Permit, outcome: Outcome, duration_s: float, now: float) -> None:
+        """Caller holds the lock."""
+        if isinstance(permit, Probe) and not permit.half_open.give_back(permit):
+            return
+        state, window = self._state, self._window
+        if isinstance(permit, Probe):
+            is_current = permit.half_open is state
+        else:
+            is_current = permit is window and isinstance(state, Closed)
+        is_counted = is_current or permit is BYSTANDER
+        if outcome is not Outcome.SUCCESS or not is_counted:
+            self._recorded().outcomes[outcome] += 1  # else the window counts it
+        if outcome is Outcome.IGNORED or not is_counted:
+            return
+        counts = window.record(
+            failed=outcome is Outcome.FAILURE,
+            slow=duration_s >= self._config.slow_s,
+            duration_s=duration_s,
+            now=now,
+        )
+        step = None
+        if is_current and isinstance(state, Closed):
+            step = state.judge(counts, window.run, now, self._config, self._around.random)
+        elif is_current and isinstance(state, HalfOpen):
+            step = state.judge(outcome, now, self._config, self._around.random)
+        if step is not None:
+            self._go(step, now)
+        else:
+            self._open_window(counts)
+
+    @property
+    def _mode(self) -> str:
+        """What is asked of the breaker, "" for nothing but its job."""
+        hold = self._hold
+        return (hold.override.mode if hold is not None else "") or _BY_USE[self._config.use]
+
+    @property
+    def _in_force(self) -> State:
+        mode = self._mode
+        return State(mode) if mode else self._state.state
+
+    def _recorded(self) -> Record:
+        if self._record is None:
+            self._record = Record()
+        return self._record
+
+    def _tally(self) -> None:
+        """Brings the metrics up to date, and the record with what is counted on the way."""
+        if (shut := self._shut) is not None and shut.rejected:
+            self._recorded().rejected += shut.rejected
+            shut.rejected = 0
+        if self._record is not None or self._window.good_total:
+            self._recorded().tally(self.name, self._window)
+
+    def _renew_window(self) -> None:
+        old, self._window = self._window, WINDOWS[self._config.window](self._config)
+        old.ends = NEVER
+        if old.good_total:
+            self._recorded().outcomes[Outcome.SUCCESS] += old.good_total
+
+    def _advance(self, now: float) -> None:
+        """Does what was due by now: the end of an override, and what time does to the state."""
+        hold = self._hold
+        if hold is not None and hold.ends is not None and now >= hold.ends:
+            self._hold_to(None, now, "the override ended", at=hold.ends)
+        while step := self._state.move(now, self._config, self._around.random):
+            self._go(step, now)
+
+    def _go(self, step: Step, now: float) -> None:
+        before = self._in_force
+        self._state = step.to
+        if isinstance(step.to, Open):
+            self._recorded().trips += 1
+        elif isinstance(step.to, Closed):
+            self._renew_window()
+        self._changed(before, step.cause, now, step.at)
+        self._arrange(now)
+
+    def _hold_to(
+        self, override: Override | None, now: float, cause: str, at: float | None = None
+    ) -> None:
+        before = self._in_force
+        base = self._hold.base if self._hold is not None else self._config
+        if override is None:
+            self._hold = None
+            self._follow(base)
+        else:
+            ends = None if override.for_s is None else now + override.for_s
+            self._hold = _Hold(override, base, ends)
+            self._follow(base.tuned(override.settings))
+        self._changed(before, cause, now, now if at is None else at)
+        self._arrange(now)
+
+    def _follow(self, config: BreakerConfig) -> None:
+        has_same_window = config.has_same_window(self._config)
+        self._config = config
+        if not has_same_window:
+            self._renew_window()
+
+    def _changed(self, before: State, cause: str, now: float, at: float) -> None:
+        after = self._in_force
+        if after != before:
+            wall = self._around.wall() - (now - at)
+            self._recorded().changed(
+                Change(name=self.name, at=wall, before=before, after=after, cause=cause)
+            )
+
+    def _arrange(self, now: float) -> None:
+        """Derives what the path of a call looks at."""
+        mode, state, window = self._mode, self._state, self._window
+        ends = FOREVER if self._hold is None or self._hold.ends is None else self._hold.ends
+        if mode == State.FORCED_OPEN:
+            self._shut_to(ends, is_forced=True)
+        elif not mode and isinstance(state, Open):
+            self._shut_to(min(state.until, ends), is_forced=False)
+        else:
+            self._shut_to(NEVER, is_forced=False)
+        self._pass = window if not mode and isinstance(state, Closed) else None
+        window.slow_s = self._config.slow_s
+        self._open_window(window.counts(now))
+
+    def _open_window(self, counts: Counts) -> None:
+        """With bad calls in the window each good one may change a share, and is looked at; with an
+        override that ends, somebody must look at the clock.
+        """
+        window, hold = self._window, self._hold
+        may_open = (
+            self._pass is not None
+            and (hold is None or hold.ends is None)
+            and not (window.run or counts.failures or counts.slow)
+        )
+        window.ends = window.may_open_until if may_open else NEVER
+
+    def _shut_to(self, until: float, *, is_forced: bool) -> None:
+        shut = self._shut
+        if shut is not None and (shut.until, shut.is_forced) == (until, is_forced):
+            return
+        if shut is not None and shut.rejected:
+            self._recorded().rejected += shut.rejected
+        self._shut = None if until == NEVER else _Shut(until, is_forced=is_forced)
+
+    @property
+    def _shut_for(self) -> float:
+        """The end of being shut, by the clock; `NEVER` where it is not."""
+        return NEVER if self._shut is None else self._shut.until
+
+    def _tell(self) -> None:
+        """Takes no lock. Each change is told once, after it is complete."""
+        record = self._record
+        while record is not None and record.untold:
+            try:
+                change = record.untold.popleft()
+            except IndexError:
+                return  # another thread tells it
+            count_transition(change)
+            if (listen := self._around.listen) is not None:
+                try:
+                    listen(change)
+                except Exception:  # noqa: BLE001 - a listener's fault is not the call's
+                    _log.exception("a listener of breaker %s failed", self.name)
