@@ -25,11 +25,13 @@ class Sample(msgspec.Struct, frozen=True, array_like=True):
 
     def __post_init__(self) -> None:
         if self.name.endswith(_BUCKET):
-            float(self.labels["le"])  # a bucket without a bound cannot be added to any other
+            float(
+                self.labels.get("le", "")
+            )  # a bucket without a bound cannot be added to any other
 
     @property
     def series(self) -> Series:
-        return self.name, tuple(sorted(self.labels.items()))
+        return _series(self.name, self.labels)
 
 
 def read(registry: CollectorRegistry) -> tuple[Sample, ...]:
@@ -61,7 +63,7 @@ def total(parts: Iterable[Iterable[Sample]]) -> tuple[Sample, ...]:
         for sample in part:
             if sample.name.endswith(_BUCKET):
                 rest = {name: value for name, value in sample.labels.items() if name != "le"}
-                own[Sample(sample.name, rest, 0).series][sample.labels["le"]] = sample.value
+                own[_series(sample.name, rest)][sample.labels["le"]] = sample.value
             else:
                 sums[sample.series] += sample.value
         for series, counts in own.items():
@@ -73,6 +75,10 @@ def total(parts: Iterable[Iterable[Sample]]) -> tuple[Sample, ...]:
         for bound, value in _stack(counts).items()
     ]
     return tuple(plain + stacked)
+
+
+def _series(name: str, labels: dict[str, str]) -> Series:
+    return name, tuple(sorted(labels.items()))
 
 
 def _stack(histograms: list[dict[str, float]]) -> Mapping[str, float]:

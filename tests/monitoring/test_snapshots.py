@@ -1,26 +1,10 @@
-from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import redis
-from django.test import override_settings
 
 from monitoring import events, snapshots, valkey
-
-
-@pytest.fixture(autouse=True)
-def empty_cache() -> Iterator[None]:
-    valkey.client().flushdb()
-    yield
-    valkey.client().flushdb()
-
-
-@pytest.fixture
-def no_valkey() -> Iterator[None]:
-    valkey.client.cache_clear()
-    with override_settings(REDIS_URL="redis://127.0.0.1:1/0"):
-        yield
-    valkey.client.cache_clear()
 
 
 def snapshot(worker: str = "host:1", **changed: Any) -> snapshots.WorkerSnapshot:
@@ -89,3 +73,42 @@ def test_a_follower_hears_each_nudge_after_it_began_once() -> None:
 
 def test_publishing_to_nobody_does_not_raise(no_valkey: None) -> None:
     events.publish("run:1")
+
+
+def test_the_living_are_counted_by_the_life_of_their_keys_alone() -> None:
+    for number in range(3):
+        snapshots.publish(snapshot(f"host:{number}"))
+    valkey.client().set("switchyard:worker:host:0", "not a snapshot", keepttl=True)
+    age("host:1", 8)
+    valkey.client().delete("switchyard:worker:host:2")
+    assert snapshots.live_count() == 1
+
+
+def said(**changed: Any) -> bytes:
+    """A snapshot as some other release writes it."""
+    fields = msgspec.to_builtins(snapshot()) | changed
+    return msgspec.json.encode({k: v for k, v in fields.items() if v is not ...})
+
+
+def tell(body: bytes) -> None:
+    snapshots.publish(snapshot())
+    valkey.client().set("switchyard:worker:host:1", body, ex=600)
+
+
+def test_an_older_release_said_less_and_a_newer_one_says_more() -> None:
+    tell(said(breakers=..., pools=..., cache=..., acknowledged=..., mood="good"))
+    [worker] = listed()
+    assert (worker.items_done, worker.breakers, worker.cache) == (5, (), None)
+
+
+def test_a_field_of_another_shape_costs_that_field_alone() -> None:
+    tell(said(breakers=[{"name": "l2"}], head=7))
+    [worker] = listed()
+    assert (worker.breakers, worker.head, worker.items_done) == ((), 7, 5)
+
+
+@pytest.mark.parametrize("body", [b"rubbish", b"[]", said(pid="seven"), said(busy=...)])
+def test_one_that_cannot_be_read_hides_no_other(body: bytes) -> None:
+    tell(body)
+    snapshots.publish(snapshot("host:2"))
+    assert [worker.id for worker in listed()] == ["host:2"]
