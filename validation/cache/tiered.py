@@ -52,6 +52,7 @@ class TieredCache:
         self.l1 = L1(config.l1, clock=clock) if l1 is None else l1
         self.table = TagTable(clock=clock, wall=wall)
         self.counts = Counts()
+        self._kinds = self.counts.kinds
         self.hot = HotKeys(config.warm_keys)
         self.l2: L2 | None = None
         self._clock = clock
@@ -78,11 +79,8 @@ class TieredCache:
 
     def peek(self, key: bytes, kind: str) -> Hit | None:
         """What L1 has, where nothing is to be done about it."""
-        entry = self.l1.get(key)
-        if entry is None:
-            return None
-        now = self._clock()
-        return self._known(key, kind, entry, now) if now < entry.refresh_at else None
+        found = self._look(key, kind)
+        return found if type(found) is Hit else None
 
     async def get_or_set(
         self, key: bytes, kind: str, factory: Factory, decode: Decode, *, fresh: bool = False
@@ -91,14 +89,13 @@ class TieredCache:
         in place of whatever is known.
         """
         if fresh:
-            self.counts.kinds[kind].miss += 1
+            self._kinds[kind].miss += 1
             return await self._make(key, factory, Slot.NONE, fresh=True)
-        entry = self.l1.get(key)
-        if entry is not None:
-            now = self._clock()
-            if now < entry.refresh_at:
-                return self._known(key, kind, entry, now)
-            hit = await self._aging(Want(key, kind, decode), entry, factory)
+        known = self._look(key, kind)
+        if type(known) is Hit:
+            return known
+        if type(known) is Entry:
+            hit = await self._aging(Want(key, kind, decode), known, factory)
             if hit is not None:
                 return hit
         self._touch(key)
@@ -169,34 +166,45 @@ class TieredCache:
             self.counts.invalidated += sum(map(self.l1.drop_tag, tags))
         self._flights.part()
 
-    def _known(self, key: bytes, kind: str, entry: Entry, now: float) -> Hit:
+    def _look(self, key: bytes, kind: str) -> Hit | Entry | None:
+        """A hit; or an entry that is to be renewed, not counted yet. Nothing here is called twice:
+        it is most of what a hit costs.
+        """
+        entry = self.l1.get(key)
+        if entry is None:
+            return None
+        now = self._clock()
+        if now >= entry.refresh_at:
+            return entry
         self._touch(key)
-        counts = self.counts.kinds[kind]
+        counts = self._kinds[kind]
         if entry.negative:
             counts.negative += 1
         else:
-            counts.l1 += 1
-            if not counts.l1 & _SAMPLED:
+            counts.l1 = hits = counts.l1 + 1
+            if not hits & _SAMPLED:
                 self.hot.note(key)
         return Hit(entry.value, (), entry.node, "l1", now - entry.asked_at)
 
     async def _aging(self, want: Want, entry: Entry, factory: Factory) -> Hit | None:
         """An answer that is to be renewed: still fresh, or stale and within its bound."""
         renewal = self._renew(want, factory, entry.created)
+        now = self._clock()
         if renewal is not None:
-            entry.refresh_at = self._clock() + _RENEW_AGAIN_S
-        if self._clock() < entry.stale_at:
-            return self._known(want.key, want.kind, entry, self._clock())
-        if renewal is not None and self.config.soft_s:
+            entry.refresh_at = now + _RENEW_AGAIN_S
+        is_stale = now >= entry.stale_at
+        if is_stale and renewal is not None and self.config.soft_s:
             done, _ = await asyncio.wait({renewal}, timeout=self.config.soft_s)
             renewed = renewal.result() if done and not renewal.cancelled() else None
             if renewed is not None:
                 return self._shared(want.kind, renewed)
-        now = self._clock()
+            now = self._clock()
         if now >= entry.expires_at:
             return None
         self._touch(want.key)
-        self.counts.kinds[want.kind].stale += 1
+        counts = self._kinds[want.kind]
+        counts.stale += is_stale
+        counts.l1 += not is_stale
         return Hit(entry.value, (), entry.node, "l1", now - entry.asked_at)
 
     def _renew(
@@ -223,9 +231,9 @@ class TieredCache:
         """What somebody else got, to be counted as if one had got it oneself."""
         self.counts.coalesced += 1
         if isinstance(found, Hit) and found.source == "l2":
-            self.counts.kinds[kind].l2 += 1
+            self._kinds[kind].l2 += 1
             return found
-        self.counts.kinds[kind].miss += 1
+        self._kinds[kind].miss += 1
         if isinstance(found, Failed):
             raise found.error
         return found
@@ -269,7 +277,7 @@ class TieredCache:
                     if found.stale_ms <= self.table.now_ms():
                         self._renew(want, factory, found.created_ms)
                     return hit
-        self.counts.kinds[want.kind].miss += 1
+        self._kinds[want.kind].miss += 1
         return await self._make(want.key, factory, slot)
 
     async def _wait(self, l2: L2, key: bytes) -> Payload | Slot:
@@ -346,7 +354,7 @@ class TieredCache:
         return entry
 
     def _count_l2(self, want: Want, entry: Entry, now: float) -> None:
-        counts = self.counts.kinds[want.kind]
+        counts = self._kinds[want.kind]
         if entry.stale_at <= now:
             counts.stale += 1
             self.counts.stale_l2 += 1
