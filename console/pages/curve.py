@@ -64,7 +64,8 @@ def chart(curve: Sequence[tuple[int, float]], present: int) -> Chart | None:
     def y(share: float) -> float:
         return 100 * (1 - share / top)
 
-    drawn = [*points, (10**high, points[-1][1])]
+    # Beyond the largest size that was sampled it is at least as much.
+    drawn = [*points, (max(ahead, points[-1][0]), points[-1][1])]
     marks = tuple(
         Mark(
             entries=size,

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import timezone
+from django.http import HttpResponse
 
+from console import fleetview
 from console.pages import states
 from console.pages.states import State
-from monitoring import snapshots
 from monitoring.snapshots import WorkerSnapshot
 
 
@@ -41,12 +41,15 @@ class Fleet:
 
 
 def load() -> Fleet:
-    found = snapshots.workers()
-    now = timezone.now()
-    rows = tuple(_row(worker, now) for worker in found or ())
+    return counted(fleetview.look())
+
+
+def counted(seen: fleetview.Fleet) -> Fleet:
+    now = seen.read_at
+    rows = tuple(_row(worker, now) for worker in seen.workers)
     by_state = [row.worker.state for row in rows]
     return Fleet(
-        reachable=found is not None,
+        reachable=seen.reachable,
         rows=rows,
         up=by_state.count("up"),
         stale=by_state.count("stale"),
@@ -54,6 +57,17 @@ def load() -> Fleet:
         rate=sum(row.worker.rate for row in rows if row.worker.state == "up"),
         read_at=now,
     )
+
+
+def process_name(worker: WorkerSnapshot) -> str:
+    return f"{worker.pid}@{worker.host}"
+
+
+def unreachable() -> HttpResponse:
+    """What is answered for a table where nobody can be asked: an empty one would be a lie."""
+    text = "No worker reports: the cache server does not answer. Runs go on.\n"
+    later = {"Retry-After": "2", "Cache-Control": "no-store"}
+    return HttpResponse(text, status=503, content_type="text/plain; charset=utf-8", headers=later)
 
 
 def _row(worker: WorkerSnapshot, now: datetime) -> WorkerRow:

@@ -1,18 +1,24 @@
 """The first page: what the fleet does now, from what is measured and nothing else."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from console import fleetview
 from console.http import render_page
-from console.pages import fleet, listing, throughput
+from console.pages import breakers, fleet, history, listing, pools, throughput
+from console.pages.breakers import Row
 from validation.models import Run, RunState
 
 RUNNING_SHOWN = 8
 RECENT_SHOWN = 8
+BREAKERS_SHOWN = 6
+POOLS_SHOWN = 6
+CHANGES_SHOWN = 6
 TEMPLATE = "console/overview.html"
-REGIONS = ("figures", "running", "verdicts", "workers", "recent")
+REGIONS = ("figures", "breakers", "pools", "running", "verdicts", "changes", "recent", "workers")
 
 
 @require_safe
@@ -30,8 +36,34 @@ def load() -> dict[str, Any]:
     return {
         "hour": throughput.last_hour(),
         "queue": throughput.queue(),
-        "fleet": fleet.load(),
         "running": running,
         "running_count": len(running) if few else open_runs.count(),
         "recent": recent,
+        "changes": history.recent(CHANGES_SHOWN),
+        **_engine(),
     }
+
+
+def _engine() -> dict[str, Any]:
+    """What workers say: breakers worst first, pools, the cache, and themselves, of one moment."""
+    seen = fleetview.look()
+    rows = breakers.rows_of(seen)
+    found = pools.pools_of(seen)
+    return {
+        "fleet": fleet.counted(seen),
+        "breakers": rows[:BREAKERS_SHOWN],
+        "breaker_figures": breakers.figures(rows, seen),
+        "breaker_count": len(rows),
+        "open_names": _open(rows),
+        "pools": found[:POOLS_SHOWN],
+        "pool_count": len(found),
+        "cache": fleetview.caches(seen),
+    }
+
+
+def _open(rows: Sequence[Row]) -> list[str]:
+    return [
+        row.name
+        for row in rows
+        if row.found.by_state.get("open") or row.found.by_state.get("forced_open")
+    ]

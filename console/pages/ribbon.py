@@ -11,6 +11,14 @@ from monitoring.snapshots import Transition
 
 # Ranges by one click: name in the address, seconds.
 RANGES = {"15m": 900, "1h": 3_600, "6h": 21_600, "24h": 86_400, "7d": 604_800}
+# What stands under a ribbon, evenly from left to right.
+TICKS = {
+    "15m": ("15 min ago", "10 min", "5 min", "now"),
+    "1h": ("60 min ago", "45 min", "30 min", "15 min", "now"),
+    "6h": ("6 h ago", "4 h", "2 h", "now"),
+    "24h": ("24 h ago", "18 h", "12 h", "6 h", "now"),
+    "7d": ("7 d ago", "6", "5", "4", "3", "2", "1", "now"),
+}
 DEFAULT_RANGE = "15m"
 # Processes tell so many changes; what was before the oldest of a full list nobody knows.
 KEPT = 20
@@ -85,16 +93,6 @@ def lane(record: Record, *, until: float, span_s: float) -> Lane:
 
 def lanes(records: Iterable[Record], *, until: float, span_s: float) -> tuple[Lane, ...]:
     return tuple(lane(record, until=until, span_s=span_s) for record in records)
-
-
-def ticks(span_s: float) -> tuple[str, ...]:
-    """What stands under a ribbon from left to right."""
-    if span_s >= RANGES["7d"]:
-        return ("7 d ago", "5 d", "3.5 d", "2 d", "now")
-    unit, size = ("h", 3_600) if span_s > RANGES["1h"] else ("min", 60)
-    steps = [span_s * part / size for part in (1, 0.75, 0.5, 0.25)]
-    first, *rest = (f"{step:g} {unit}" for step in steps)
-    return (f"{first} ago", *rest, "now")
 
 
 def _states(record: Record) -> Iterator[tuple[float, float, str]]:

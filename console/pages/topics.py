@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.http import Http404
 from django.template.loader import render_to_string
 
-from console import sse
+from console import fleetview, sse
 from console.access.roles import Role
-from console.pages import overview, run, workers
+from console.pages import breaker, breakers, caches, overview, pools, run, workers
 from validation import services
 from validation.models import Run, RunState
 
@@ -36,6 +37,32 @@ def render_workers(_argument: str, role: Role) -> Mapping[str, str]:
     return _regions(workers.TEMPLATE, "workers", workers.REGIONS, context)
 
 
+def render_breakers(_argument: str, role: Role) -> Mapping[str, str]:
+    """Of every breaker: a page that filters has no element of that name, and asks for itself."""
+    context = {**breakers.load(), "role": role}
+    return _regions(breakers.TEMPLATE, "breakers", breakers.REGIONS, context)
+
+
+def render_breaker(argument: str, role: Role) -> Mapping[str, str]:
+    fleet = fleetview.look()
+    try:
+        found = breaker.find(argument, fleet)
+    except Http404:
+        return {}
+    context = {**breaker.standing(found, fleet), "role": role}
+    return _regions(breaker.TEMPLATE, "breaker", breaker.REGIONS, context)
+
+
+def render_pools(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**pools.load(), "role": role}
+    return _regions(pools.TEMPLATE, "pools", pools.REGIONS, context)
+
+
+def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**caches.load(), "role": role}
+    return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
+
+
 def render_runs(_argument: str, role: Role) -> Mapping[str, str]:
     """Only a sign that something changed: what is shown depends on each tab's filter."""
     newest = Run.objects.order_by("-id").values_list("pk", flat=True).first()
@@ -50,7 +77,11 @@ def _pulse(moving: list[int]) -> str:
     return " ".join(f"{pk}:{progress.done}" for pk, progress in standing.items())
 
 
+sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
+sse.topic("breakers", render_breakers)
+sse.topic("caches", render_caches)
 sse.topic("overview", render_overview)
+sse.topic("pools", render_pools)
 sse.topic("run", render_run, takes_argument=True)
 sse.topic("runs", render_runs)
 sse.topic("workers", render_workers)

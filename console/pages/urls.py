@@ -1,8 +1,36 @@
 """The addresses of the pages."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 
-from console.pages import acts, items, new_run, overview, preferences, run, runs, tokens, workers
+from console import sse
+from console.pages import (
+    acts,
+    breaker,
+    breaker_acts,
+    breakers,
+    cache_acts,
+    caches,
+    items,
+    new_run,
+    overview,
+    pools,
+    preferences,
+    reverts,
+    run,
+    runs,
+    tokens,
+    workers,
+)
+
+
+class BreakerName(StringConverter):
+    """`l2`, `node:127.0.0.1:8545:lookup`."""
+
+    regex = sse.NAME.pattern
+
+
+register_converter(BreakerName, "breaker")
 
 urlpatterns = [
     path("", overview.show, name="overview"),
@@ -15,6 +43,22 @@ urlpatterns = [
     path("validations/<int:pk>/discard/", acts.discard, name="run-discard"),
     path("validations/<int:pk>/cancel/", acts.cancel, name="run-cancel"),
     path("validations/<int:pk>/retry/", acts.retry, name="run-retry"),
+    path("breakers/", breakers.show, name="breakers"),
+    path("breakers/<breaker:name>/", breaker.show, name="breaker"),
+    *(
+        path(
+            f"breakers/<breaker:name>/{what}/",
+            breaker_acts.act,
+            {"what": what},
+            name=f"breaker-{what}",
+        )
+        for what in breaker_acts.ACTS
+    ),
+    path("pools/", pools.show, name="pools"),
+    path("caches/", caches.show, name="caches"),
+    path("caches/purge/", cache_acts.purge, name="cache-purge"),
+    path("caches/resize/", cache_acts.resize, name="cache-resize"),
+    path("audit/<int:pk>/revert/", reverts.show, name="audit-revert"),
     path("workers/", workers.show, name="workers"),
     path("settings/theme/", preferences.theme, name="theme"),
     path("settings/tokens/", tokens.show, name="tokens"),

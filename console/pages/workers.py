@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from console.exports import TABLE_FORMS, stream_table
@@ -14,9 +14,8 @@ TEMPLATE = "console/workers.html"
 REGIONS = ("fleet", "queue")
 COLUMNS = (
     *("id", "host", "pid", "state", "busy", "run", "items_done", "chunks_done", "rate"),
-    *("rss_bytes", "in_flight", "requests", "started_at", "seen_at"),
+    *("rss_bytes", "acknowledged", "in_flight", "requests", "started_at", "seen_at"),
 )
-_LATER = {"Retry-After": "2", "Cache-Control": "no-store"}
 
 
 @require_safe
@@ -24,9 +23,7 @@ def show(request: HttpRequest) -> HttpResponseBase:
     if (form := request.GET.get("format", "")) in TABLE_FORMS:
         found = fleet.load()
         if not found.reachable:
-            text = "No worker reports: the cache server does not answer. Runs go on.\n"
-            plain = "text/plain; charset=utf-8"
-            return HttpResponse(text, status=503, content_type=plain, headers=_LATER)
+            return fleet.unreachable()
         return stream_table("workers", form, COLUMNS, iter([[_flat(row) for row in found.rows]]))
     return render_page(request, TEMPLATE, "", {**load(), "topics": "workers"})
 

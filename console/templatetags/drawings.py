@@ -4,18 +4,24 @@ Widths and places are attributes of SVG, for the policy forbids inline styles. E
 words what it shows; its figures stand beside it or in a table.
 """
 
+from collections.abc import Sequence
+
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from console.pages import figures
 from console.pages.curve import Chart
 from console.pages.ribbon import Lane
+from console.pages.states import State
 
 register = template.Library()
 
 # The state is told by height too, so that a ribbon reads in greyscale: from the top, how high.
 _HEIGHTS = {"closed": (13, 4), "half": (7, 10), "open": (1, 16), "idle": (15, 2)}
 _TICK = 0.9
+# Cells of a fleet share this many pixels at most.
+_SPREAD = 120
 
 
 @register.simple_tag
@@ -39,6 +45,32 @@ def ribbon(lane: Lane) -> SafeString:
                 )
                 for span in lane.spans
                 if span.state
+            ),
+        ),
+    )
+
+
+@register.simple_tag
+def spread(states: Sequence[tuple[State, int]], workers: int) -> SafeString:
+    """One cell a worker, the worst first; those that do not have the breaker are left empty."""
+    cells = [state.glyph for state, number in states for _ in range(number)]
+    most = max(workers, len(cells), 1)
+    step = min(10, _SPREAD / most)
+    return format_html(
+        '<svg class="spread" width="{}" height="18" aria-hidden="true">{}</svg>',
+        f"{step * most:.0f}",
+        format_html_join(
+            "",
+            '<rect class="fill-{}" x="{}" y="{}" width="{}" height="{}"/>',
+            (
+                (
+                    glyph,
+                    f"{step * at:.1f}",
+                    _HEIGHTS[glyph][0],
+                    f"{step * 0.75:.1f}",
+                    _HEIGHTS[glyph][1],
+                )
+                for at, glyph in enumerate(cells)
             ),
         ),
     )
@@ -93,11 +125,14 @@ def curve_chart(chart: Chart) -> SafeString:
     return format_html(
         '<svg class="chart" role="img" aria-label="{}">'
         '<g class="chart-grid">{}{}</g>'
-        '<svg class="chart-plot" viewBox="0 0 100 100" preserveAspectRatio="none">'
+        '<svg class="chart-plot" y="{}" width="100%" height="{}" viewBox="0 0 100 100"'
+        ' preserveAspectRatio="none">'
         '<polyline points="{}" vector-effect="non-scaling-stroke"/></svg>{}</svg>',
         chart.said,
         _y_grid(chart),
         _x_grid(chart),
+        _TOP,
+        _HIGH,
         chart.line,
         _marks(chart),
     )
@@ -133,7 +168,7 @@ def _marks(chart: Chart) -> SafeString:
         "",
         '<g class="chart-mark"><line x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>'
         '<circle cx="{0}%" cy="{3}" r="4"/>'
-        '<text x="{0}%" dx="{4}" y="{5}" text-anchor="{6}">{7} · {8:.1f} %</text></g>',
+        '<text x="{0}%" dx="{4}" y="{5}" text-anchor="{6}">{7} · {8}</text></g>',
         (
             (
                 f"{mark.x:.2f}",
@@ -144,7 +179,7 @@ def _marks(chart: Chart) -> SafeString:
                 f"{_y(mark.y) + 18:.1f}",
                 "end" if mark.ends else "start",
                 mark.name,
-                100 * mark.share,
+                figures.percent(mark.share),
             )
             for mark in chart.marks
         ),

@@ -1,6 +1,6 @@
 """The atoms of every page: icons, states, times, meters and the way numbers are written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -21,6 +21,7 @@ _LEAST_PART = 0.8
 # Subjects up to here fit everywhere; of longer ones this much of the end always shows.
 _UNCUT, _TAIL = 24, 8
 _NONE = "–"
+_MANY = 10_000
 
 
 @register.filter
@@ -75,6 +76,23 @@ def code(text: str) -> SafeString:
         "{}",
         ((format_html("<code>{}</code>", p) if n % 2 else p,) for n, p in enumerate(parts)),
     )
+
+
+@register.filter
+def whole(value: float) -> int:
+    return round(value)
+
+
+@register.filter
+def plain(value: float) -> str:
+    """A setting: as few digits as it has."""
+    return f"{value:g}" if abs(value) < _MANY else figures.count(round(value))
+
+
+@register.filter
+def of(counts: Mapping[str, int], name: str) -> int:
+    """How many of `name` there are."""
+    return counts.get(name, 0)
 
 
 @register.filter

@@ -50,6 +50,10 @@
       chordUntil = Date.now() + CHORD_MS;
       return;
     }
+    if (/^[1-5]$/.test(event.key)) {
+      document.querySelector(`[data-range="${event.key}"]`)?.click();
+      return;
+    }
     const act = acts[event.key];
     if (!act) return;
     event.preventDefault();

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
+from console import controls
+from console.controls import Actor
 from console.pages import throughput
 from monitoring import snapshots
+from tests import made_up_fleet
 from tests.pages.conftest import Page
 from validation.models import Chunk, Run, RunState
 
@@ -20,7 +24,9 @@ def test_a_fresh_console_says_what_there_is_not(operator: Client, see: See) -> N
     assert "No validation yet" in page.text
     assert "No worker reports" in page.text
     assert "/validations/new/" in page.hrefs()
-    assert page.text.count("no data") == 1  # the share of nothing; counts of nothing are zero
+    # What nobody reports, and the share of nothing; counts of nothing are zero.
+    assert page.text.count("no data") == 4
+    assert "No operator changed anything yet" in page.text
 
 
 def test_figures_come_from_closed_chunks(
@@ -76,3 +82,33 @@ def test_valkey_being_away_is_said_and_nothing_is_counted(
         page = see(operator, address)
         assert "No worker reports: Valkey unreachable" in page.text
         assert "0 / 0" not in page.text
+
+
+def test_breakers_come_worst_first_with_where_and_what_next(operator: Client, see: See) -> None:
+    made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(6))
+    page = see(operator, "/")
+    assert (
+        f"Open · blocking {made_up_fleet.LOOKUP} 2 of 6 workers 15.7 % 1.24 s probe in 18 s"
+        in page.text
+    )
+    assert page.text.index("Open · blocking") < page.text.index("Closed · passing")
+    assert f"/breakers/{made_up_fleet.LOOKUP}/" in page.hrefs()
+
+
+def test_pools_and_the_cache_are_sums_of_the_fleet(operator: Client, see: See) -> None:
+    made_up_fleet.publish(made_up_fleet.a_worker(1), made_up_fleet.a_worker(2))
+    page = see(operator, "/")
+    assert "82 / 128" in page.text
+    assert "81.0 % 261 380 look-ups" in page.text
+
+
+def test_recent_changes_name_who_and_what(
+    operator: Client, viewer: Client, see: See, people: dict[str, User]
+) -> None:
+    actor = Actor.on_page(people["admin"])
+    controls.override_breaker(actor, "l2", "forced_closed", reason="the server is being moved")
+    page = see(operator, "/")
+    assert "the-admin l2 auto → forced closed until" in page.text
+    assert "“the server is being moved”" in page.text
+    assert "Revert…" in page.text
+    assert "Revert…" not in see(viewer, "/").text

@@ -1,0 +1,115 @@
+"""The forms behind the acts of an operator: why, until when, on what they saw, and on what."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from console.access.roles import Role
+from console.controls import bounds
+from validation.resilience import THRESHOLDS
+
+ENDS = (
+    ("300", "5 minutes"),
+    ("900", "15 minutes"),
+    ("3600", "1 hour"),
+    ("14400", "4 hours"),
+    ("86400", "24 hours"),
+)
+LASTING = ("", "Until changed")
+
+
+class ActForm(forms.Form):
+    """Why, and the revision that the person saw. What may be wanted `console.controls` judges."""
+
+    reason = forms.CharField(required=False, max_length=bounds.LONGEST_REASON)
+    revision = forms.IntegerField(required=False, min_value=0)
+
+    @property
+    def based_on(self) -> int | None:
+        """None: sent without one, by hand; then whatever there is."""
+        found: int | None = self.cleaned_data["revision"]
+        return found
+
+    @property
+    def why(self) -> str:
+        return str(self.cleaned_data["reason"])
+
+
+class EndingForm(ActForm):
+    """For something that ends by itself."""
+
+    for_s = forms.TypedChoiceField(choices=ENDS, coerce=float, initial=str(bounds.DEFAULT_S))
+
+
+class ConfirmedForm(EndingForm):
+    """For something that stops calls: the name is typed once more."""
+
+    confirm = forms.CharField(required=False, strip=True, max_length=160)
+
+
+class RevertForm(ActForm):
+    confirm = forms.CharField(required=False, strip=True, max_length=160)
+
+
+class PurgeForm(ActForm):
+    tag = forms.CharField(required=False, strip=True, max_length=160)
+    confirm = forms.CharField(required=False, strip=True, max_length=160)
+
+
+class _NumbersForm(ActForm):
+    """Some numbers that stand in place of what is configured; an empty one leaves it as it is."""
+
+    for_s = forms.TypedChoiceField(
+        choices=ENDS, coerce=float, empty_value=None, required=False, initial=str(bounds.DEFAULT_S)
+    )
+    names: tuple[str, ...] = ()
+
+    def __init__(
+        self, *args: Any, role: Role, in_force: Mapping[str, float], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.in_force = in_force
+        for name in self.names:
+            self.fields[name] = forms.FloatField(required=False)
+        if role.covers(Role.ADMIN):
+            ends: Any = self.fields["for_s"]
+            ends.choices = [*ENDS, LASTING]
+
+    def clean_for_s(self) -> float | None:
+        """Nothing chosen means "until changed" only where that was on offer and sent."""
+        found: float | None = self.cleaned_data["for_s"]
+        if found is None and "for_s" not in self.data:
+            return float(bounds.DEFAULT_S)
+        return found
+
+    @property
+    def settings(self) -> dict[str, float]:
+        given = {name: self.cleaned_data.get(name) for name in self.names}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Each number: its field, its bounds in words, and what is in force now."""
+        return [
+            {"name": name, "field": self[name], "now": self.in_force.get(name), **self.said(name)}
+            for name in self.names
+        ]
+
+    def said(self, name: str) -> dict[str, Any]:
+        raise NotImplementedError
+
+
+class TuneForm(_NumbersForm):
+    names = tuple(THRESHOLDS)
+
+    def said(self, name: str) -> dict[str, Any]:
+        bound = THRESHOLDS[name]
+        return {"low": bound.low, "high": bound.high, "unit": bound.unit, "text": bound.text}
+
+
+class ResizeForm(_NumbersForm):
+    names = tuple(bounds.SIZES)
+
+    def said(self, name: str) -> dict[str, Any]:
+        low, high, unit, text = bounds.SIZES[name]
+        return {"low": low, "high": high, "unit": unit, "text": text}

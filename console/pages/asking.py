@@ -1,0 +1,80 @@
+"""How an act asks and answers, in a dialog or on a page of its own: errors, conflicts, undo."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from console.access.models import AuditEntry
+from console.controls import Actor, Conflict, ControlError, Refused, RoleTooLow, is_reversible
+from console.http import render_page
+
+TEMPLATE = "console/confirm_control.html"
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    if not isinstance(request.user, User):  # the decorator has seen to it; types have not
+        raise PermissionDenied
+    return Actor.on_page(request.user)
+
+
+def attempt(form: Form, act: Callable[[], int]) -> tuple[int, int]:
+    """(status, revision): 200 once it is done; else the form says what stands in the way."""
+    if not form.is_valid():
+        return 422, 0
+    try:
+        return 200, act()
+    except Refused as refused:
+        name = refused.field.removeprefix("settings.")
+        text = f"{str(refused.value)[:200]!r} is not {refused.expected}."
+        form.add_error(
+            name if name in form.fields else None, text if refused.value else _missing(refused)
+        )
+        return 422, 0
+    except Conflict as conflict:
+        form.add_error(None, str(conflict))
+        return 409, conflict.current.revision
+    except RoleTooLow as low:
+        form.add_error(None, str(low))
+        return 403, 0
+    except ControlError as error:
+        form.add_error(None, str(error))
+        return 422, 0
+
+
+def show(
+    request: HttpRequest, form: Form, context: Mapping[str, Any], *, status: int = 200
+) -> HttpResponse:
+    known = {"form": form, "action": request.path, "conflict": status == 409}  # noqa: PLR2004
+    return render_page(request, TEMPLATE, "confirm", {**known, **context}, status=status)
+
+
+def done(request: HttpRequest, said: str, revision: int, url: str) -> HttpResponse:
+    """Says what was done, with a way back; a dialog's page is left as a whole one is."""
+    messages.success(request, _with_undo(said, revision))
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url, "Cache-Control": "no-store"})
+    return redirect(url)
+
+
+def _with_undo(said: str, revision: int) -> str | SafeString:
+    entry = AuditEntry.objects.filter(revision=revision).first()
+    if entry is None or not is_reversible(entry):
+        return said
+    return format_html(
+        '{} <a class="button" href="/audit/{id}/revert/" hx-get="/audit/{id}/revert/"'
+        ' hx-target="#dialog-body">Undo…</a>',
+        said,
+        id=entry.pk,
+    )
+
+
+def _missing(refused: Refused) -> str:
+    return f"Give {refused.expected}."

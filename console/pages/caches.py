@@ -1,0 +1,123 @@
+"""Both tiers of the cache: what they answer, what they hold, and what another size would answer."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from console import fleetview
+from console.exports import TABLE_FORMS, stream_table
+from console.fleetview import FleetCache, KindCounts, WorkerCache
+from console.http import render_page
+from console.pages import curve, history
+from console.pages.fleet import process_name, unreachable
+from validation.models import ControlKind
+
+TEMPLATE = "console/caches.html"
+REGIONS = ("actions", "figures", "kinds", "curve", "levels", "workers", "history")
+COLUMNS = (
+    *("worker", "worker_state", "policy", "entries", "max_entries", "bytes", "max_bytes"),
+    *("evicted", "expired", "l1", "l2", "stale", "negative", "miss", "l2_reachable"),
+    *("bytes_raw", "bytes_stored", "corrupt", "coalesced", "invalidated", "revision"),
+    *("acknowledged", "age_s"),
+)
+# What answered, how it is called, and its shade: ink alone, for none of them is better or worse.
+ANSWERS = (
+    ("l1", "L1, this process", "shade-1"),
+    ("l2", "L2, Valkey", "shade-2"),
+    ("stale", "Stale, renewed behind it", "shade-3"),
+    ("negative", "Known to be missing", "shade-4"),
+)
+_ALMOST_FULL = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Look-ups of one kind, ready for a bar and a row of figures."""
+
+    counts: KindCounts
+    parts: list[tuple[str, str, int]]
+    shares: list[float | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """The cache of one process."""
+
+    row: WorkerCache
+    process: str
+
+
+@require_safe
+def show(request: HttpRequest) -> HttpResponseBase:
+    if (form := request.GET.get("format", "")) in TABLE_FORMS:
+        fleet = fleetview.look()
+        if not fleet.reachable:
+            return unreachable()
+        rows = [_flat(row) for row in fleetview.caches(fleet).rows]
+        return stream_table("caches", form, COLUMNS, iter([rows]))
+    return render_page(request, TEMPLATE, "", {**load(), "topics": "caches"})
+
+
+def load() -> dict[str, Any]:
+    fleet = fleetview.look()
+    found = fleetview.caches(fleet)
+    present = size_in_force(found)
+    return {
+        "section": "caches",
+        "fleet": fleet,
+        "found": found,
+        "total": _kind(found.total),
+        "kinds": [_kind(counts) for counts in found.kinds],
+        "answers": [(name, shade) for _, name, shade in ANSWERS],
+        "chart": curve.chart(found.curve, present),
+        "present": present,
+        "codecs": sorted(found.codecs.items(), key=lambda pair: -pair[1]),
+        "members": [Member(row=row, process=process_name(row.worker)) for row in found.rows],
+        "wanted": found.desired,
+        "history": _history(),
+    }
+
+
+def _history() -> list[history.Entry]:
+    """Resizes and purges together, newest first."""
+    kinds = (ControlKind.L1, ControlKind.PURGE)
+    return history.of_kinds(kinds)
+
+
+def size_in_force(found: FleetCache) -> int:
+    """Entries that the L1 of one process holds at most now: as many as it may, or fit its bytes."""
+    sizes = [
+        report.entries
+        if report.max_bytes and report.bytes >= _ALMOST_FULL * report.max_bytes
+        else report.max_entries
+        for row in found.rows
+        if row.is_current
+        for report in (row.report,)
+    ]
+    return round(sum(sizes) / len(sizes)) if sizes else 0
+
+
+def _kind(counts: KindCounts) -> Kind:
+    return Kind(
+        counts=counts,
+        parts=[(shade, name, getattr(counts, code)) for code, name, shade in ANSWERS],
+        shares=[counts.share(code) for code, _, _ in ANSWERS],
+    )
+
+
+def _flat(row: WorkerCache) -> dict[str, object]:
+    report = row.report
+    own = [name for name in COLUMNS if hasattr(report, name)]
+    answers = ("l1", "l2", "stale", "negative", "miss")
+    return (
+        {name: getattr(report, name) for name in own}
+        | {name: sum(kind.get(name, 0) for kind in report.kinds.values()) for name in answers}
+        | {
+            "worker": row.worker.id,
+            "worker_state": row.worker.state,
+            "acknowledged": row.worker.acknowledged,
+            "age_s": row.age_s,
+        }
+    )

@@ -1,0 +1,94 @@
+"""What operators changed, in words: who, why, from what to what, and what can be taken back."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from console.access.models import AuditEntry
+from console.controls import is_reversible
+from console.pages import states
+from validation.models import ControlKind
+
+SHOWN = 20
+_DONE = {"reset": "started afresh", "purge": "purged"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One act. `before` and `after` are empty for one that is done once."""
+
+    row: AuditEntry
+    before: str
+    after: str
+    reversible: bool
+
+    @property
+    def done(self) -> str:
+        return _DONE.get(self.row.action, "")
+
+    @property
+    def href(self) -> str:
+        """The page of what was changed."""
+        if self.row.kind == ControlKind.BREAKER:
+            return reverse("breaker", args=[self.row.target])
+        return reverse("caches")
+
+    @property
+    def what(self) -> str:
+        if self.row.kind == ControlKind.L1:
+            return "L1"
+        return self.row.target
+
+
+def of(kind: str, target: str) -> list[Entry]:
+    return _entries(AuditEntry.objects.filter(kind=kind, target=target)[:SHOWN])
+
+
+def of_kinds(kinds: Iterable[str]) -> list[Entry]:
+    return _entries(AuditEntry.objects.filter(kind__in=list(kinds))[:SHOWN])
+
+
+def recent(number: int) -> list[Entry]:
+    return _entries(AuditEntry.objects.all()[:number])
+
+
+def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
+    """Newest first. Only the newest change of a target can be taken back: it is what holds."""
+    seen: set[tuple[str, str]] = set()
+    found = []
+    for row in rows:
+        found.append(entry_of(row, newest=(row.kind, row.target) not in seen))
+        seen.add((row.kind, row.target))
+    return found
+
+
+def entry_of(row: AuditEntry, *, newest: bool) -> Entry:
+    return Entry(
+        row=row,
+        before="" if row.action in _DONE else words(row.before),
+        after="" if row.action in _DONE else words(row.after),
+        reversible=newest and is_reversible(row),
+    )
+
+
+def words(layers: Mapping[str, Any]) -> str:
+    """`forced open until 14:20:05; failure_rate 0.3 until 14:20:05; min_calls 20 lasting`."""
+    said = []
+    if mode := layers.get("mode"):
+        said.append(f"{states.of_breaker(mode).word.lower()}{_until(layers.get('expires_at'))}")
+    if settings := layers.get("settings"):
+        said.append(f"{_settings(settings)}{_until(layers.get('tuned_until'))}")
+    if lasting := layers.get("lasting"):
+        said.append(f"{_settings(lasting)} lasting")
+    return "; ".join(said) or "auto"
+
+
+def _settings(settings: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.12g}" for name, value in settings.items())
+
+
+def _until(moment: str | None) -> str:
+    return f" until {datetime.fromisoformat(moment):%H:%M:%S}" if moment else ""

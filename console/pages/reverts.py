@@ -1,0 +1,44 @@
+"""Taking a change of an operator back, which is a change too."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from console import controls
+from console.access.models import AuditEntry
+from console.access.roles import requires
+from console.pages import asking, history
+from console.pages.act_forms import RevertForm
+from console.pages.breaker_acts import ask_or_do
+
+
+@ask_or_do
+@requires("operator")
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    entry = get_object_or_404(AuditEntry, pk=pk)
+    shown = history.entry_of(entry, newest=True)
+    forces_open = entry.before.get("mode") == "forced_open"
+    form = RevertForm(request.POST or None, initial={"reason": ""})
+    context = {
+        "section": "breakers" if entry.kind == "breaker" else "caches",
+        "what": "revert",
+        "entry": shown,
+        "target": shown.what,
+        "title": f"Take back what {entry.actor} did to {shown.what}?",
+        "button": "Take back 1 change",
+        "confirm": entry.target if forces_open else "",
+        "danger": forces_open,
+        "back": shown.href,
+    }
+    if request.method != "POST":
+        return asking.show(request, form, context)
+    actor = asking.actor_of(request)
+
+    def act() -> int:
+        given = form.cleaned_data["confirm"]
+        return controls.revert(actor, entry, reason=form.why, confirm=given).revision
+
+    status, revision = asking.attempt(form, act)
+    if status == 200:  # noqa: PLR2004 - its own name
+        said = f"What {entry.actor} did to {shown.what} is taken back."
+        return asking.done(request, said, revision, shown.href)
+    return asking.show(request, form, context, status=status)
