@@ -4,12 +4,12 @@ Every operation is the loop's: nothing here is locked. Figures may be read from 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from validation.cache.entry import Entry
-from validation.cache.policies import POLICIES, Policy
+from validation.cache.policies import POLICIES
 
 __all__ = ["L1", "OVERHEAD", "Entry", "Expiry", "Key", "L1Config", "L1Counters"]
 
@@ -17,6 +17,9 @@ OVERHEAD: Final = 400
 """Bytes that an entry takes beside its value."""
 
 type Key = bytes
+_SHARE: Final = 8
+"""One entry may take so much of the bytes allowed: an eighth."""
+
 type Expiry = Literal["lazy", "sweep"]
 
 
@@ -54,11 +57,12 @@ class L1:
         self.policy = config.policy
         self.max_entries = config.max_entries
         self.max_bytes = config.max_bytes
+        self._largest = config.max_bytes // _SHARE
         self.expiry: Expiry = config.expiry
+        self._sweeps = config.expiry == "sweep"
         self._sweep_s = config.sweep_s
         self._next_sweep = clock() + config.sweep_s
-        self._order = self._new_order(config.policy)
-        self._touch = self._order.touch
+        self._set_order(config.policy)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -98,7 +102,7 @@ class L1:
             return None
         entry.uses += 1
         if self._touch is not None:
-            self._touch(key, entry)
+            self._touch(key)
         self._hits += 1
         return entry
 
@@ -106,20 +110,20 @@ class L1:
         """Keeps the entry in place of another of its key, unless it would take an eighth of all:
         then the key is gone, since what it held is out of date.
         """
-        if self.expiry == "sweep":
-            self._sweep_when_due()
         entries = self._entries
         cost = entry.size + OVERHEAD
         if key in entries and self._replaced(key, entry, cost):
             return
-        if cost * 8 > self.max_bytes:
+        if cost > self._largest:
             self._refused += 1
             return
         self._bytes += cost
-        while entries and (len(entries) >= self.max_entries or self._bytes > self.max_bytes):
+        if len(entries) >= self.max_entries:
             self._evict()
+        if self._bytes > self.max_bytes or self._sweeps:
+            self._make_room()
         entries[key] = entry
-        self._order.admit(key, entry)
+        self._admit(key)
         if entry.tags:
             self._index(key, entry)
 
@@ -149,34 +153,34 @@ class L1:
         self._tags.clear()
         self._bytes = 0
         self._dropped += count
-        self._order = self._new_order(self.policy)
-        self._touch = self._order.touch
+        self._set_order(self.policy)
         return count
 
     def resize(self, max_entries: int | None = None, max_bytes: int | None = None) -> None:
         """New bounds, in force at once."""
         self.max_entries = self.max_entries if max_entries is None else max_entries
         self.max_bytes = self.max_bytes if max_bytes is None else max_bytes
+        self._largest = self.max_bytes // _SHARE
         self._order.resize(self.max_entries)
-        while self._entries and (
-            len(self._entries) > self.max_entries or self._bytes > self.max_bytes
-        ):
+        while len(self._entries) > self.max_entries:
             self._evict()
+        self._make_room()
 
     def switch(self, policy: str, *, expiry: Expiry | None = None) -> None:
         """Another policy over the same entries. KeyError where none has that name."""
-        self.expiry = expiry or self.expiry
-        if policy == self.policy:
-            return
-        order = self._new_order(policy)
-        for key in self:
-            order.admit(key, self._entries[key])
-        self.policy, self._order, self._touch = policy, order, order.touch
+        if policy != self.policy:
+            self._set_order(policy, tuple(self))
+        if expiry is not None:
+            self.expiry = expiry
+            self._sweeps = expiry == "sweep"
 
-    def _new_order(self, policy: str) -> Policy:
-        order = POLICIES[policy]()
+    def _set_order(self, policy: str, keys: Iterable[Key] = ()) -> None:
+        order = POLICIES[policy](self._entries)
         order.resize(self.max_entries)
-        return order
+        for key in keys:
+            order.admit(key)
+        self.policy = policy
+        self._order, self._touch, self._admit = order, order.touch, order.admit
 
     def sweep(self) -> int:
         """Gives back the room of all that has expired, by a walk over everything."""
@@ -187,17 +191,19 @@ class L1:
         self._expired += len(found)
         return len(found)
 
-    def _sweep_when_due(self) -> None:
-        now = self._clock()
-        if now >= self._next_sweep:
-            self._next_sweep = now + self._sweep_s
+    def _make_room(self) -> None:
+        """Until all fits into the bytes allowed."""
+        if self._sweeps and self._clock() >= self._next_sweep:
+            self._next_sweep = self._clock() + self._sweep_s
             self.sweep()
+        while self._bytes > self.max_bytes and self._entries:
+            self._evict()
 
     def _replaced(self, key: Key, entry: Entry, cost: int) -> bool:
         """Whether the entry took the place of the old one; otherwise the old one is gone."""
         old = self._entries[key]
         more = entry.size - old.size
-        if cost * 8 > self.max_bytes or self._bytes + more > self.max_bytes:
+        if cost > self._largest or self._bytes + more > self.max_bytes:
             self._take_out(key, old)
             return False
         if old.tags:
@@ -205,7 +211,8 @@ class L1:
         self._bytes += more
         entry.uses = old.uses
         self._entries[key] = entry
-        self._order.replace(key, entry)
+        if self._touch is not None:
+            self._touch(key)
         if entry.tags:
             self._index(key, entry)
         return True
