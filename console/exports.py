@@ -19,7 +19,10 @@ from validation import services
 from validation.models import Result, Run
 
 PAGE = 1_000
-COLUMNS = ("subject", "verdict", "level", "reason", "node", "ms", "checks")
+COLUMNS = (
+    *("subject", "verdict", "level", "reason", "node", "ms", "checks"),
+    *("source", "age_s", "block_number", "block_hash"),
+)
 # A spreadsheet takes a cell that starts so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -41,6 +44,7 @@ class Format:
 
 def result_object(result: Result) -> dict[str, Any]:
     """The object of `validate --json`, keys in its order (jsonb keeps an order of its own)."""
+    block = result.block
     return {
         "subject": result.subject,
         "verdict": result.verdict,
@@ -52,6 +56,9 @@ def result_object(result: Result) -> dict[str, Any]:
         ],
         "node": result.node,
         "ms": result.ms,
+        "source": result.source,
+        "age_s": result.age_s,
+        "block": {"number": block.number, "hash": block.hash} if block else None,
     }
 
 
@@ -148,7 +155,9 @@ def _csv(rows: Rows, _first: bool) -> bytes:
 
 def _flat(row: Result) -> list[object]:
     checks = " ".join(f"{check['name']}:{check['status']}" for check in row.checks)
-    return [row.subject, row.verdict, row.level, row.reason, row.node, row.ms, checks]
+    own = [row.subject, row.verdict, row.level, row.reason, row.node, row.ms, checks]
+    tied = [row.block.number, row.block.hash] if row.block else ["", ""]
+    return [*own, row.source, row.age_s, *tied]
 
 
 def cell(value: object) -> object:

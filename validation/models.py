@@ -9,6 +9,8 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from validation.validators import BlockRef
+
 VERDICTS = ("valid", "invalid", "not_found", "unverifiable", "error")
 
 
@@ -181,6 +183,10 @@ class Result(models.Model):
     )
     # Details by position, of the checks that have one; null where none has.
     details = models.JSONField(null=True)
+
+    # What it rests on, or rested on until it was taken back; None once that is final. No column:
+    # `anchors.tie` fills it from the tables below.
+    block: BlockRef | None = None
 
     objects = ResultQuerySet.as_manager()
 

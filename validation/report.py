@@ -77,6 +77,8 @@ class Report:
         line = (
             f"{outcome.verdict:<12} level {outcome.level}  {outcome.subject}  {outcome.ms:.0f} ms"
         )
+        if outcome.source != "node":
+            line += f", from {outcome.source}, {outcome.age_s:.0f} s old"
         if outcome.verdict is not Verdict.VALID:
             line += f"\n    {outcome.reason}: {REASONS.get(outcome.reason, outcome.reason)}"
             failed = [c for c in outcome.checks if c.status != "pass" and c.detail]

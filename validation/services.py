@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
-from validation import retention, tasks
+from validation import anchors, retention, tasks
 from validation.models import (
     VERDICTS,
     Chunk,
@@ -227,7 +227,9 @@ def items_page(
 def results_page(run: Run, *, after: int = -1, limit: int = 2_000) -> list[Result]:
     """The next results in order of ordinal: what exports page by."""
     rows = Result.objects.with_checks().filter(run_id=run.pk, ordinal__gt=after).order_by("ordinal")
-    return list(rows[:limit])
+    page = list(rows[:limit])
+    anchors.tie(run, page)
+    return page
 
 
 class _Intake:

@@ -62,6 +62,11 @@ class RunFilter(Schema):
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
+class RetryFilter(Schema):
+    verdict: Literal["invalid", "not_found", "unverifiable", "error"] | None = None
+    reason: Annotated[str | None, Field(pattern="^[a-z_]{1,40}$")] = None
+
+
 _LINE_BODY = {"schema": {"type": "string"}}
 _START_BODY: dict[str, Any] = {
     "parameters": [
@@ -188,9 +193,19 @@ def cancel(request: HttpRequest, run_id: int) -> services.Progress:
 @router.post(
     "/runs/{int:run_id}/retry", auth=operator, response={202: Started}, summary="Retry what failed"
 )
-def retry(request: HttpRequest, response: HttpResponse, run_id: int) -> Status[dict[str, Any]]:
-    """A new run of the items that are not valid. 409 while the run goes on or has none."""
-    run = services.retry_run(_run(run_id), origin="api", created_by=_caller(request).user)
+def retry(
+    request: HttpRequest, response: HttpResponse, run_id: int, which: Query[RetryFilter]
+) -> Status[dict[str, Any]]:
+    """A new run of the items that are not valid: all, or those of a verdict or a reason
+    (`reorganised`: verdicts taken back). 409 while the run goes on or has none.
+    """
+    run = services.retry_run(
+        _run(run_id),
+        origin="api",
+        created_by=_caller(request).user,
+        verdict=which.verdict or "",
+        reason=which.reason or "",
+    )
     return _started(request, response, run)
 
 

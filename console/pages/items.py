@@ -5,7 +5,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from console.http import render_page
-from validation import services
+from validation import anchors, services
 from validation.models import Run
 from validation.validators import CHECKS, REASONS
 
@@ -17,11 +17,14 @@ def show(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
     if not found or found[0].ordinal != ordinal:
         raise Http404(f"{run} has no item {ordinal}.")
     item = found[0]
+    if item.result:
+        anchors.tie(run, [item.result])
     context = {
         "section": "runs",
         "run": run,
         "item": item,
         "kind": item.subject.partition(":")[0],
+        "retraction": anchors.retraction(run, ordinal),
         "checks": [
             {**check, "says": CHECKS[check["name"]].states if check["name"] in CHECKS else ""}
             for check in (item.result.checks if item.result else ())

@@ -10,8 +10,10 @@ from django.views.decorators.http import require_safe
 from console.exports import FORMATS, stream_results
 from console.http import render_page
 from console.pages import listing
+from console.pages.figures import count
 from console.pages.listing import RunRow
-from validation import services
+from validation import anchors, services
+from validation.anchors import TakenBack
 from validation.models import VERDICTS, Run, RunState
 from validation.validators import REASONS
 
@@ -65,7 +67,9 @@ def show(request: HttpRequest, pk: int) -> HttpResponseBase:
     if run.state == RunState.DRAFT:
         return render_page(request, "console/draft.html", "", context)
     context |= items(run, context["row"], context["reasons"], Wish.of(request.GET))
-    context["topics"] = "" if run.is_finished else f"run:{run.pk}"
+    # One that has ended moves all the same while its blocks may be reorganised away.
+    still = run.is_finished and not anchors.may_change(run)
+    context["topics"] = "" if still else f"run:{run.pk}"
     return render_page(request, TEMPLATE, "items", context)
 
 
@@ -77,6 +81,7 @@ def standing(run: Run) -> dict[str, Any]:
         "run": run,
         "row": row,
         "progress": row.progress,
+        "taken_back": _told(anchors.taken_back(run)),
         "waiting": row.progress.total - row.progress.done,
         "filters": [
             {"code": code, "count": number, "href": link(code)} for code, number in _filters(row)
@@ -106,6 +111,29 @@ def items(run: Run, row: RunRow, reasons: list[dict[str, Any]], wish: Wish) -> d
         "reason_said": REASONS.get(wish.reason, wish.reason),
         "without_reason": link(wish.verdict),
     }
+
+
+def _told(taken: TakenBack | None) -> dict[str, Any] | None:
+    if taken is None:
+        return None
+    return {
+        "count": taken.count,
+        "at": taken.at,
+        "blocks": named(taken.blocks),
+        "href": link("", "reorganised"),
+    }
+
+
+def named(blocks: tuple[int, ...]) -> str:
+    """What was reorganised away, in words: `block 7 was`, `blocks 7 to 9 were`."""
+    first, last, number = blocks[0], blocks[-1], len(set(blocks))
+    if number == 1:
+        return f"block {count(first)} was"
+    if number == 2:  # noqa: PLR2004 - a pair has words of its own
+        return f"blocks {count(first)} and {count(last)} were"
+    if last - first + 1 == number:
+        return f"blocks {count(first)} to {count(last)} were"
+    return f"{count(number)} blocks between {count(first)} and {count(last)} were"
 
 
 def _filters(row: RunRow) -> list[tuple[str, int]]:

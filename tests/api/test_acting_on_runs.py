@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from django.test import Client
 
-from validation.models import Item, Run
+from validation.models import Item, Result, Run
 
 RUNS = "/api/v1/runs"
 
@@ -37,3 +37,17 @@ def test_retry_starts_a_run_of_what_failed(
 def test_a_run_that_goes_on_is_not_retried(operator: Client) -> None:
     run = Run.objects.create(state="running", title="x", origin="api")
     assert operator.post(f"{RUNS}/{run.pk}/retry").status_code == 409
+
+
+def test_what_was_taken_back_is_retried_alone(
+    operator: Client, finished_run: Callable[..., Run]
+) -> None:
+    run = finished_run(5)
+    Result.objects.filter(run=run, ordinal__gt=2).update(
+        verdict="unverifiable", reason="reorganised"
+    )
+    body = operator.post(f"{RUNS}/{run.pk}/retry?reason=reorganised").json()
+    assert body["total"] == 2
+    assert operator.post(f"{RUNS}/{run.pk}/retry?verdict=invalid").json()["total"] == 1
+    assert operator.post(f"{RUNS}/{run.pk}/retry?verdict=error").status_code == 409
+    assert operator.post(f"{RUNS}/{run.pk}/retry?reason=No%20such").status_code == 422

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from console.access.roles import Role
 from console.pages import topics
+from console.pages.run import named
 from tests.pages.conftest import Page
-from validation.models import Item, Run, RunState
+from validation.models import Anchor, Chunk, Item, Result, Retraction, Run, RunState
 
 See = Callable[..., Page]
 MIX = {
@@ -188,3 +190,104 @@ def test_exports_are_linked_and_served(
     for address in (href, f"/validations/{run.pk}/?format={form}"):
         body = b"".join(operator.get(address))
         assert body.count(b"hash_mismatch") == 1
+
+
+def taken_back(run: Run, ordinals: range, *, block: int = 123) -> None:
+    """As a worker leaves it: result, counts and the memory of what it was."""
+    for ordinal in ordinals:
+        Retraction.objects.create(
+            run=run, ordinal=ordinal, verdict="valid", level=2, reason="ok", block_number=block,
+            block_hash="0x" + "c3" * 32,
+        )  # fmt: skip
+        block += 1
+    gone = Result.objects.filter(run=run, ordinal__in=ordinals)
+    gone.update(verdict="unverifiable", level=0, reason="reorganised")
+    moved = len(ordinals)
+    Chunk.objects.filter(run=run, first=0).update(
+        valid=F("valid") - moved, unverifiable=F("unverifiable") + moved
+    )
+
+
+def test_verdicts_taken_back_are_told_and_can_be_retried(
+    operator: Client, viewer: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    taken_back(run, range(3))
+    page = see(operator, f"/validations/{run.pk}/")
+    assert "3 verdicts were taken back at " in page.text
+    assert "blocks 123 to 125 were reorganised away" in page.text
+    assert f"/validations/{run.pk}/retry/?reason=reorganised" in page.hrefs()
+    assert "Showing 3 of 3" in see(operator, f"/validations/{run.pk}/?reason=reorganised").text
+    asked = see(operator, f"/validations/{run.pk}/retry/?reason=reorganised")
+    assert "Retry 3 items" in asked.text
+    operator.post(f"/validations/{run.pk}/retry/?reason=reorganised")
+    assert Run.objects.get(retry_of=run).total == 3
+    seen = see(viewer, f"/validations/{run.pk}/")
+    assert "3 verdicts were taken back" in seen.text
+    assert f"/validations/{run.pk}/retry/?reason=reorganised" not in seen.hrefs()
+
+
+def test_one_taken_back_while_the_run_goes_on_waits_for_its_end(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(20, state=RunState.RUNNING, mix=MIX)
+    taken_back(run, range(1))
+    live = Page(topics.render_run(str(run.pk), Role.OPERATOR)["run-live"])
+    assert "1 verdict was taken back at " in live.text
+    assert "block 123 was reorganised away" in live.text
+    assert "retry" not in live.hrefs()
+
+
+def test_nothing_is_said_of_it_where_every_verdict_stands(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    assert "taken back" not in see(operator, f"/validations/{made_run(12, mix=MIX).pk}/").text
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ((7,), "block 7 was"),
+        ((7, 7), "block 7 was"),
+        ((7, 8), "blocks 7 and 8 were"),
+        ((7, 8, 9), "blocks 7 to 9 were"),
+        ((7, 9, 20), "3 blocks between 7 and 20 were"),
+    ],
+)
+def test_blocks_are_named_in_words(blocks: tuple[int, ...], said: str) -> None:
+    assert named(blocks) == said
+
+
+def test_one_that_ended_stays_live_while_its_blocks_are_not_final(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    Anchor.objects.create(run=run, ordinal=0, block_number=5, block_hash="0x" + "a1" * 32)
+    assert f"/events?topics=run:{run.pk}" in see(operator, f"/validations/{run.pk}/").html
+
+
+def test_an_item_tells_its_source_its_age_and_its_block(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    Result.objects.filter(run=run, ordinal=1).update(source="l2", age_s=42)
+    Anchor.objects.create(run=run, ordinal=1, block_number=5, block_hash="0x" + "a1" * 32)
+    first = see(operator, f"/validations/{run.pk}/items/0/").text
+    assert "the node, asked then" in first
+    assert "none that can still be reorganised away" in first
+    second = see(operator, f"/validations/{run.pk}/items/1/").text
+    assert "l2 cache, 42 s old then" in second
+    assert "5 0x" + "a1" * 32 + " not final yet" in second
+    own = made_run(12, mix=MIX, node_urls=["https://node.example/"])
+    assert "named nodes of its own" in see(operator, f"/validations/{own.pk}/items/0/").text
+
+
+def test_an_item_that_was_taken_back_tells_what_it_was(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    run = made_run(12, mix=MIX)
+    taken_back(run, range(1))
+    text = see(operator, f"/validations/{run.pk}/items/0/").text
+    assert "Unverifiable" in text
+    assert "It was Valid level 2, ok" in text
+    assert "123 0x" + "c3" * 32 + " is in the chain no more" in text

@@ -3,6 +3,7 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -13,7 +14,7 @@ from django.test import Client
 from console import exports
 from console.exports import cell, stream_results
 from validation import services
-from validation.models import Run
+from validation.models import Anchor, Result, Retraction, Run
 
 CONSOLE = Path(exports.__file__).parent
 
@@ -42,6 +43,7 @@ def test_every_result_comes_once_in_order_in_each_form(
     rows = list(csv.DictReader(read(stream_results(run, "csv")).decode().splitlines()))
     assert [row["subject"] for row in rows] == wanted
     assert all(row["checks"] == "hash:pass" for row in rows)
+    assert all((row["source"], row["block_hash"]) == ("node", "") for row in rows)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -104,3 +106,28 @@ def test_only_two_modules_stream() -> None:
         if "text/event-stream" in path.read_text()
     }
     assert streams == {"sse.py"}
+
+
+def test_each_form_tells_source_age_and_the_block_that_a_verdict_rests_on(
+    finished_run: Callable[..., Run],
+) -> None:
+    run = finished_run(3)
+    Result.objects.filter(run=run, ordinal=1).update(source="l1", age_s=2.5)
+    tied: dict[str, Any] = {"number": 7, "hash": "0x" + "a7" * 32}
+    Anchor.objects.create(run=run, ordinal=1, block_number=7, block_hash=tied["hash"])
+    gone: dict[str, Any] = {"number": 9, "hash": "0x" + "a9" * 32}
+    Retraction.objects.create(
+        run=run, ordinal=2, verdict="valid", level=2, reason="ok", block_number=9,
+        block_hash=gone["hash"],
+    )  # fmt: skip
+    objects = [json.loads(line) for line in read(stream_results(run, "ndjson")).splitlines()]
+    assert objects == json.loads(read(stream_results(run, "json")))
+    assert [(o["source"], o["age_s"], o["block"]) for o in objects] == [
+        ("node", 0.0, None), ("l1", 2.5, tied), ("node", 0.0, gone),
+    ]  # fmt: skip
+    rows = list(csv.DictReader(read(stream_results(run, "csv")).decode().splitlines()))
+    assert [(r["source"], r["age_s"], r["block_number"], r["block_hash"]) for r in rows] == [
+        ("node", "0.0", "", ""),
+        ("l1", "2.5", "7", tied["hash"]),
+        ("node", "0.0", "9", gone["hash"]),
+    ]

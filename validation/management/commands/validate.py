@@ -225,4 +225,7 @@ def _outcome(result: Any) -> Outcome:
         checks=tuple(Check(c["name"], Status(c["status"]), c["detail"]) for c in result.checks),
         node=result.node,
         ms=result.ms,
+        source=result.source,
+        age_s=result.age_s,
+        block=result.block,
     )
