@@ -74,7 +74,7 @@ class Breakers(Protocol):
 
 
 class Cache(Protocol):
-    """A process's cache."""
+    """A process's cache: `validation.cache.Steering`. Done when it returns, else it raises."""
 
     def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
         """Replaces the configured bounds of L1 by those named; none named: as configured."""
@@ -121,11 +121,16 @@ class Obedience:
         return changed
 
     def tend(self) -> None:
-        """Ends what has ended. Needs nobody."""
+        """Ends what has ended. Needs nobody, and never raises."""
         now = self._clock()
-        for standing in self._standing.values():
-            if standing.next_end <= now:
+        for (kind, name), standing in self._standing.items():
+            if standing.next_end > now:
+                continue
+            try:
                 self._enforce(standing)
+            except Exception:
+                log.exception("control.not_ended", kind=kind, name=name)
+                standing.next_end = now  # again the next time
 
     def _obeys(self, row: Desired) -> bool:
         try:

@@ -13,6 +13,11 @@ from tests.access.conftest import (  # noqa: F401 - fixtures, found by name
     quick_passwords,
     static_root,
 )
+from tests.controls.conftest import (  # noqa: F401 - fixtures, found by name
+    empty_cache,
+    no_valkey,
+    publish,
+)
 from tests.records import check_fields
 from validation.models import Result, Run
 

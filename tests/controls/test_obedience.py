@@ -198,6 +198,17 @@ def test_sizes_of_l1_end_and_leave_what_lasts(process: Process) -> None:
     assert process.cache.sizes == [({"max_entries": 900}, 2), ({"max_entries": 500}, 2)]
 
 
+def test_an_end_that_cannot_be_kept_is_kept_the_next_time(process: Process) -> None:
+    controls.resize_l1(actor(), {"max_entries": 900}, reason=WHY, for_s=60)
+    process.heed()
+    process.cache.is_broken = True
+    process.after(61)
+    process.cache.is_broken = False
+    process.after(1)
+    process.after(1)
+    assert process.cache.sizes == [({"max_entries": 900}, 1), ({}, 1)]
+
+
 def test_each_purge_is_told_with_its_age(process: Process) -> None:
     controls.purge(actor(), "head", reason=WHY, confirm="head")
     Control.objects.update(changed_at=timezone.now() - timedelta(seconds=100))
