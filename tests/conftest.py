@@ -13,7 +13,7 @@ from tests import capabilities, services
 django.setup()
 
 # Tests below these need neither Django nor servers, or start their own.
-_ALONE = {"rpc", "validators", "subjects", "devnode", "embedded", "deploy", "bench"}
+_ALONE = {"rpc", "resilience", "validators", "subjects", "devnode", "embedded", "deploy", "bench"}
 _HERE = Path(__file__).parent
 _skipped: list[str] = []
 

@@ -85,14 +85,13 @@ class Breaker(Calls):
         now = self._clock()
         with self._around.lock:
             self._advance(now)
-            state = self._state
-            may_pass = self._mode not in {"", State.FORCED_OPEN} or (
-                self._mode == ""
-                and (
-                    isinstance(state, Closed)
-                    or (isinstance(state, HalfOpen) and state.has_place(self._config))
+            mode, state = self._mode, self._state
+            if mode:
+                may_pass = mode != State.FORCED_OPEN
+            else:
+                may_pass = isinstance(state, Closed) or (
+                    isinstance(state, HalfOpen) and state.has_place(self._config)
                 )
-            )
         self._tell()
         return may_pass
 
@@ -163,7 +162,7 @@ class Breaker(Calls):
             self._advance(now)
             self._tally()
             counts, latencies = self._window.counts(now), self._window.latencies(now)
-            record, hold, config = self._recorded(), self._hold, self._config
+            record, hold, config = self._record, self._hold, self._config
             says_rate = counts.calls >= config.min_calls
             left = self._shut_for - now
             half = Report(
@@ -175,15 +174,15 @@ class Breaker(Calls):
                 calls=counts.calls,
                 failures=counts.failures,
                 slow=counts.slow,
-                rejected=record.rejected,
-                trips=record.trips,
+                rejected=self._rejected,
+                trips=record.trips if record else 0,
                 retry_in_s=left if 0 < left < FOREVER else None,
                 p50_ms=None,
                 p95_ms=None,
                 forced_for_s=hold.ends - now if hold and hold.ends is not None else None,
-                revision=record.revision,
+                revision=record.revision if record else 0,
                 settings=config.thresholds(),
-                transitions=tuple(record.transitions),
+                transitions=record.transitions if record else (),
             )
         self._tell()
         return half.with_latencies(*percentiles(latencies, (0.5, 0.95)))

@@ -9,7 +9,7 @@ from random import Random, SystemRandom
 from validation.resilience.config import BreakerConfig, Override
 from validation.resilience.errors import Rejected, is_fault
 from validation.resilience.permits import BYSTANDER, FOREVER, NEVER, UNSEEN, Permit
-from validation.resilience.record import Record, count_transition
+from validation.resilience.record import Record, count_calls, count_transition
 from validation.resilience.states import (
     Change,
     Closed,
@@ -23,6 +23,7 @@ from validation.resilience.states import (
 from validation.resilience.window import WINDOWS, Counts, Window
 
 _log = logging.getLogger(__name__)
+_FRESH = Closed()
 _BY_USE = {"on": "", "metrics_only": "metrics_only", "off": "disabled"}
 
 type Listener = Callable[[Change], None]
@@ -96,7 +97,7 @@ class Machine:
         self._window: Window = WINDOWS[config.window](config)
         self._record: Record | None = None
         self._hold: _Hold | None = None
-        self._state: Closed | Open | HalfOpen = Closed()
+        self._state: Closed | Open | HalfOpen = _FRESH
         # Derived by `_arrange` whenever what they rest on changes:
         # handed to whoever asks while the breaker is closed and nobody overrides it;
         self._pass: Window | None = None
@@ -148,10 +149,11 @@ class Machine:
         is_slow = duration_s >= self._config.slow_s
         window = self._window
         if permit is window and error is None and not is_slow and window.ends > NEVER:
-            with self._around.lock:  # all is well, but what was noted is to be counted in
-                window.record(failed=False, slow=False, duration_s=duration_s, now=now)
-                window.ends = window.may_open_until
-            return
+            with self._around.lock:
+                if window.ends > NEVER:  # all is still well: only count in what was noted
+                    window.record(failed=False, slow=False, duration_s=duration_s, now=now)
+                    window.ends = window.may_open_until
+                    return
         if error is None:
             outcome = Outcome.SLOW if is_slow else Outcome.SUCCESS
         else:
@@ -172,7 +174,7 @@ class Machine:
             is_current = permit is window and isinstance(state, Closed)
         is_counted = is_current or permit is BYSTANDER
         if outcome is not Outcome.SUCCESS or not is_counted:
-            self._recorded().outcomes[outcome] += 1  # else the window counts it
+            self._recorded().count(outcome)  # else the window counts it
         if outcome is Outcome.IGNORED or not is_counted:
             return
         counts = window.record(
@@ -207,19 +209,27 @@ class Machine:
             self._record = Record()
         return self._record
 
+    @property
+    def _rejected(self) -> int:
+        """Since the start."""
+        record, shut = self._record, self._shut
+        return (record.rejected if record else 0) + (shut.rejected if shut else 0)
+
     def _tally(self) -> None:
-        """Brings the metrics up to date, and the record with what is counted on the way."""
-        if (shut := self._shut) is not None and shut.rejected:
-            self._recorded().rejected += shut.rejected
-            shut.rejected = 0
-        if self._record is not None or self._window.good_total:
-            self._recorded().tally(self.name, self._window)
+        """Brings the metrics up to date."""
+        count_calls(self.name, Outcome.SUCCESS.value, self._window.take_good())
+        if rejected := self._rejected:
+            record = self._recorded()
+            count_calls(self.name, "rejected", rejected - record.rejected_tallied)
+            record.rejected_tallied = rejected
+        if self._record is not None:
+            for outcome, calls in self._record.take_counts().items():
+                count_calls(self.name, outcome.value, calls)
 
     def _renew_window(self) -> None:
         old, self._window = self._window, WINDOWS[self._config.window](self._config)
         old.ends = NEVER
-        if old.good_total:
-            self._recorded().outcomes[Outcome.SUCCESS] += old.good_total
+        count_calls(self.name, Outcome.SUCCESS.value, old.take_good())
 
     def _advance(self, now: float) -> None:
         """Does what was due by now: the end of an override, and what time does to the state."""
@@ -299,6 +309,7 @@ class Machine:
         if shut is not None and (shut.until, shut.is_forced) == (until, is_forced):
             return
         if shut is not None and shut.rejected:
+            # Never taken back to 0: the path of a call adds to it without a lock.
             self._recorded().rejected += shut.rejected
         self._shut = None if until == NEVER else _Shut(until, is_forced=is_forced)
 
@@ -308,15 +319,15 @@ class Machine:
         return NEVER if self._shut is None else self._shut.until
 
     def _tell(self) -> None:
-        """Takes no lock. Each change is told once, after it is complete."""
+        """Takes the lock only where there is something to tell: each change once, when complete."""
         record = self._record
-        while record is not None and record.untold:
-            try:
-                change = record.untold.popleft()
-            except IndexError:
-                return  # another thread tells it
+        if record is None or not record.has_untold:
+            return
+        with self._around.lock:
+            changes, listen = record.take_untold(), self._around.listen
+        for change in changes:
             count_transition(change)
-            if (listen := self._around.listen) is not None:
+            if listen is not None:
                 try:
                     listen(change)
                 except Exception:  # noqa: BLE001 - a listener's fault is not the call's

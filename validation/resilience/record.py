@@ -1,57 +1,77 @@
-"""What a breaker has seen since its process started, and how it reaches the metrics.
+"""What a breaker has seen of trouble, and how its counts reach the metrics.
 
-Made only once there is something to record: most breakers only ever see good calls, which their
+Made only once there is trouble to record: most breakers only ever see good calls, which their
 window counts.
 """
 
-from collections import deque
 from typing import Final
 
 from monitoring.instruments import BREAKER_CALLS, BREAKER_TRANSITIONS
 from validation.resilience.reports import Transition
 from validation.resilience.states import Change, Outcome
-from validation.resilience.window import Window
 
-HISTORY: Final = 20
-_REJECTED: Final = "rejected"
+_HISTORY: Final = 20
 
 
 class Record:
-    """Counts go to the metrics in bulk: a metric costs more than the call that it counts."""
+    """Caller holds the lock."""
 
-    __slots__ = ("_told", "outcomes", "rejected", "revision", "transitions", "trips", "untold")
+    __slots__ = (
+        "_untallied",
+        "_untold",
+        "rejected",
+        "rejected_tallied",
+        "revision",
+        "transitions",
+        "trips",
+    )
 
     def __init__(self) -> None:
-        # By outcome. Good calls that a window counts are added when it is read, or let go.
-        self.outcomes = dict.fromkeys(Outcome, 0)
+        # Since the start.
         self.rejected = 0
         self.trips = 0
         self.revision = 0
-        self.transitions: deque[Transition] = deque(maxlen=HISTORY)
-        self.untold: deque[Change] = deque()
-        self._told: dict[str, int] = {}
+        """Of the operator's control that is obeyed."""
+        self.transitions: tuple[Transition, ...] = ()
+        self.rejected_tallied = 0
+        self._untallied: dict[Outcome, int] | None = None
+        self._untold: tuple[Change, ...] = ()
+
+    def count(self, outcome: Outcome, calls: int = 1) -> None:
+        if self._untallied is None:
+            self._untallied = {}
+        self._untallied[outcome] = self._untallied.get(outcome, 0) + calls
+
+    def take_counts(self) -> dict[Outcome, int]:
+        """What is to be told to the metrics, once."""
+        counts, self._untallied = self._untallied, None
+        return counts or {}
 
     def changed(self, change: Change) -> None:
-        """Caller holds the lock, and tells the change once it has let go of it."""
-        self.transitions.append(
-            Transition(
-                at=change.at,
-                before=change.before.value,
-                after=change.after.value,
-                cause=change.cause,
-            )
+        transition = Transition(
+            at=change.at,
+            before=change.before.value,
+            after=change.after.value,
+            cause=change.cause,
         )
-        self.untold.append(change)
+        self.transitions = (*self.transitions, transition)[-_HISTORY:]
+        self._untold = (*self._untold, change)
 
-    def tally(self, name: str, window: Window) -> None:
-        """Moves what is new to the metrics. Caller holds the lock."""
-        totals = {outcome.value: count for outcome, count in self.outcomes.items()}
-        totals[Outcome.SUCCESS.value] += window.good_total
-        totals[_REJECTED] = self.rejected
-        for outcome, total in totals.items():
-            if new := total - self._told.get(outcome, 0):
-                BREAKER_CALLS.labels(name, outcome).inc(new)
-        self._told = totals
+    @property
+    def has_untold(self) -> bool:
+        """True where a change waits to be told. Needs no lock."""
+        return bool(self._untold)
+
+    def take_untold(self) -> tuple[Change, ...]:
+        """What is to be told to listeners, once."""
+        changes, self._untold = self._untold, ()
+        return changes
+
+
+def count_calls(name: str, outcome: str, calls: int) -> None:
+    """Counts go to the metrics in bulk: one costs more than the call that it counts."""
+    if calls:
+        BREAKER_CALLS.labels(name, outcome).inc(calls)
 
 
 def count_transition(change: Change) -> None:

@@ -16,9 +16,9 @@ _NOTE: Final = 512
 """About how many good calls may be noted before they are counted in, at the rate of late."""
 _OPEN_S: Final = 0.1
 """And for how long at most: what one thread can do in this time bounds the note, come what may."""
-_SAMPLES: Final = 32
+_SAMPLES: Final = 64
 """Durations kept of each slice: its latest."""
-_SAMPLES_A_NOTE: Final = 4
+_SAMPLES_A_NOTE: Final = 16
 _FAILED: Final = 1
 _SLOW: Final = 2
 
@@ -37,7 +37,7 @@ class Window(Permit):
     of all who are let in: one who comes back later is known to speak of the past.
     """
 
-    __slots__ = ("_good", "_noted", "ends", "keep", "run", "slow_s")
+    __slots__ = ("_good", "_good_taken", "_noted", "ends", "keep", "run", "slow_s")
 
     def __init__(self, *, slow_s: float) -> None:
         self.slow_s = slow_s
@@ -46,12 +46,13 @@ class Window(Permit):
         """Failures in a row, now."""
         self._noted: list[float] = []
         self.keep = self._noted.append
-        self._good = 0
+        self._good = self._good_taken = 0
 
-    @property
-    def good_total(self) -> int:
-        """Calls that were neither slow nor failures since the window was made."""
-        return self._good + len(self._noted)
+    def take_good(self) -> int:
+        """Calls that were neither slow nor failures, and were not told here before."""
+        good = self._good + len(self._noted)
+        new, self._good_taken = good - self._good_taken, good
+        return new
 
     @property
     def may_open_until(self) -> float:
@@ -116,6 +117,7 @@ class TimeWindow(Window):
         return self._may_open_until
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
+        is_one_of_many = len(self._noted) >= _SAMPLES_A_NOTE
         open_s = self._count_noted(now)
         epoch = self._epoch_at(now)
         if epoch != self._epoch:
@@ -125,7 +127,9 @@ class TimeWindow(Window):
         self._failures += failed
         self._slow += slow
         self._good += not (failed or slow)
-        self._samples.append(duration_s)
+        if not is_one_of_many:
+            # A call that ends a note is likelier a long one: it would not be a fair sample.
+            self._samples.append(duration_s)
         self._count_run(failed=failed)
         return self._add_open(self._kept)
 
@@ -138,7 +142,7 @@ class TimeWindow(Window):
         oldest = self._epoch_at(now) - len(self._ring) + 1
         slices = [(s.calls, s.samples) for s in self._ring if s is not None and s.epoch >= oldest]
         if self._epoch >= oldest:
-            samples = array("f", (*self._samples, *_spread(self._noted)))
+            samples = array("f", (*self._samples, *_spread(self._noted, 0)))
             slices.append((self._calls + len(self._noted), samples))
         return [(d, calls / len(samples)) for calls, samples in slices for d in samples]
 
@@ -168,7 +172,7 @@ class TimeWindow(Window):
         count = len(noted)
         if not count:
             return _OPEN_S
-        self._samples.extend(_spread(noted))
+        self._samples.extend(_spread(noted, self._calls))
         self._calls += count
         self._good += count
         noted.clear()
@@ -186,9 +190,10 @@ class TimeWindow(Window):
         self._kept = self._sum_ring(epoch)
 
 
-def _spread(noted: list[float]) -> list[float]:
-    """A few of them, evenly. All of them would cost more than counting does."""
-    return noted[:: -(-len(noted) // _SAMPLES_A_NOTE) or 1]
+def _spread(noted: list[float], turn: int) -> list[float]:
+    """A few of them, evenly, starting elsewhere at each turn. All would cost more than counting."""
+    stride = max(1, -(-len(noted) // _SAMPLES_A_NOTE))
+    return noted[turn % stride :: stride]
 
 
 class CountWindow(Window):

@@ -1,0 +1,103 @@
+"""The breakers of a process: made at first use, obeying also what was said before."""
+
+from tests.resilience.fakes import Bench, Clock, NodeFault
+from validation.resilience import BreakerConfig, Breakers, Change, Override, State
+
+
+def test_a_breaker_is_made_once_by_the_longest_prefix_that_fits() -> None:
+    breakers = Breakers({"": BreakerConfig(min_calls=1), "node:": BreakerConfig(min_calls=2)})
+    assert breakers.get("node:a:block") is breakers.get("node:a:block")
+    breakers.get("l2")
+    found = {r.name: r.settings["min_calls"] for r in breakers.reports()}
+    assert found == {"l2": 1, "node:a:block": 2}
+
+
+def test_an_override_is_obeyed_by_a_breaker_made_later_for_what_is_left_of_it() -> None:
+    clock = Clock()
+    breakers = Breakers(clock=clock)
+    breakers.apply("l2", Override(mode="forced_open", for_s=60, revision=4))
+    clock.advance(20)
+    report = breakers.get("l2").report()
+    assert (report.state, report.forced_for_s, report.revision) == ("forced_open", 40, 4)
+
+
+def test_one_that_ended_meanwhile_is_only_acknowledged() -> None:
+    clock = Clock()
+    breakers = Breakers(clock=clock)
+    breakers.apply("l2", Override(mode="forced_open", for_s=60, revision=4))
+    clock.advance(61)
+    report = breakers.get("l2").report()
+    assert (report.state, report.revision) == ("closed", 4)
+
+
+def test_a_cleared_override_is_not_obeyed_later() -> None:
+    breakers = Breakers()
+    breakers.apply("l2", Override(mode="forced_open"))
+    breakers.apply("l2", None)
+    assert breakers.get("l2").state is State.CLOSED
+
+
+def test_an_older_revision_is_not_obeyed_later() -> None:
+    breakers = Breakers()
+    breakers.apply("l2", Override(mode="forced_open", revision=2))
+    breakers.apply("l2", Override(revision=1))
+    assert breakers.get("l2").state is State.FORCED_OPEN
+
+
+def test_overriding_and_resetting_reach_one_breaker_only() -> None:
+    breakers = Breakers({"": BreakerConfig(consecutive_failures=1)})
+    for name in ("a", "b"):
+        breaker = breakers.get(name)
+        breaker.settle(breaker.admit(), error=NodeFault(), duration_s=0.1)
+    breakers.reset("a")
+    breakers.reset("never used")
+    breakers.apply("b", Override(mode="disabled"))
+    assert [b.state for b in breakers.all()] == [State.CLOSED, State.DISABLED]
+
+
+def test_other_configurations_reach_breakers_that_live() -> None:
+    breakers = Breakers({"": BreakerConfig()})
+    breaker = breakers.get("l2")
+    breakers.configure({"": BreakerConfig(use="metrics_only")})
+    assert breaker.state is State.METRICS_ONLY
+    assert breakers.get("other").state is State.METRICS_ONLY
+
+
+def test_changes_are_told_complete_and_off_the_lock() -> None:
+    """A listener that asks the breaker, even steers it, sees it changed and does not wait."""
+    told: list[tuple[Change, State, int]] = []
+
+    def listen(change: Change) -> None:
+        breaker = breakers.get(change.name)
+        told.append((change, breaker.state, breaker.report().trips))
+        if change.after is State.OPEN:
+            breaker.hint_recovered()
+
+    breakers = Breakers({"": BreakerConfig(consecutive_failures=1)}, listen=listen)
+    breaker = breakers.get("l2")
+    breaker.settle(breaker.admit(), error=NodeFault(), duration_s=0.1)
+    assert [(c.before, c.after, state, trips) for c, state, trips in told] == [
+        (State.CLOSED, State.OPEN, State.OPEN, 1),
+        (State.OPEN, State.HALF_OPEN, State.HALF_OPEN, 1),
+    ]
+
+
+def test_a_listener_that_fails_is_logged_and_disturbs_nobody(caplog: object) -> None:
+    def listen(change: Change) -> None:
+        raise RuntimeError("a defect of the listener")
+
+    breakers = Breakers({"": BreakerConfig(consecutive_failures=1)}, listen=listen)
+    breaker = breakers.get("l2")
+    breaker.settle(breaker.admit(), error=NodeFault(), duration_s=0.1)
+    assert breaker.state is State.OPEN
+    assert "a listener of breaker l2 failed" in caplog.text  # type: ignore[attr-defined]
+
+
+def test_only_the_last_twenty_changes_are_kept() -> None:
+    bench = Bench()
+    for _ in range(30):
+        bench.force("forced_open")
+        bench.breaker.override(None)
+    kept = bench.breaker.report().transitions
+    assert len(kept) == 20
+    assert (kept[-1].before, kept[-1].after) == ("forced_open", "closed")
