@@ -99,12 +99,18 @@ class _NumbersForm(ActForm):
         raise NotImplementedError
 
 
+def unit_of(threshold: str) -> str:
+    """In which a threshold is told; a share of 1 needs none."""
+    unit = THRESHOLDS[threshold].unit if threshold in THRESHOLDS else ""
+    return "" if unit == "of 1" else unit
+
+
 class TuneForm(_NumbersForm):
     names = tuple(THRESHOLDS)
 
     def said(self, name: str) -> dict[str, Any]:
         bound = THRESHOLDS[name]
-        return {"low": bound.low, "high": bound.high, "unit": bound.unit, "text": bound.text}
+        return {"low": bound.low, "high": bound.high, "unit": unit_of(name), "text": bound.text}
 
 
 class ResizeForm(_NumbersForm):

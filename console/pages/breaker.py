@@ -15,6 +15,7 @@ from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import Fleet, FleetBreaker, WorkerBreaker
 from console.http import render_page
 from console.pages import history, ribbon, states
+from console.pages.act_forms import unit_of
 from console.pages.breakers import counted, row_of
 from console.pages.fleet import process_name, unreachable
 from console.pages.ribbon import DEFAULT_RANGE, RANGES, TICKS, Lane, Record
@@ -208,7 +209,7 @@ def settings_of(found: FleetBreaker) -> list[Setting]:
     return [
         Setting(
             name=name,
-            unit=THRESHOLDS[name].unit if name in THRESHOLDS else "",
+            unit=unit_of(name),
             text=THRESHOLDS[name].text if name in THRESHOLDS else "",
             values=tuple(values[name].most_common()),
             wanted=wanted.get(name),

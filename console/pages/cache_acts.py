@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from console import controls, fleetview
 from console.access.roles import Role, requires
+from console.controls import bounds
 from console.fleetview import FleetCache
 from console.pages import asking, figures
 from console.pages.act_forms import PurgeForm, ResizeForm
@@ -72,13 +73,15 @@ def _resize_form(request: HttpRequest, found: FleetCache, role: Role) -> ResizeF
 
 
 def _purge_context() -> dict[str, Any]:
-    found = fleetview.caches()
+    fleet = fleetview.look()
+    found = fleetview.caches(fleet)
     return {
         "section": "caches",
         "what": "purge",
         "title": "Purge the caches by tag?",
         "button": f"Purge{_on(found)}",
         "found": found,
+        "tags": [*bounds.TAGS, *(f"node:{pool.pool}" for pool in fleetview.pools(fleet))],
         "danger": True,
         "back": reverse("caches"),
     }

@@ -176,7 +176,8 @@ def _marks(chart: Chart) -> SafeString:
                 _TOP + _HIGH,
                 f"{_y(mark.y):.1f}",
                 -8 if mark.ends else 8,
-                f"{_y(mark.y) + 18:.1f}",
+                # Above the line where the words go to the left, for there the line is lower.
+                f"{_y(mark.y) + (-10 if mark.ends else 18):.1f}",
                 "end" if mark.ends else "start",
                 mark.name,
                 figures.percent(mark.share),

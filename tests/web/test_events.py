@@ -24,7 +24,10 @@ def show(argument: str, role: Role, /) -> Mapping[str, str]:
 
 @pytest.fixture(autouse=True)
 def topics() -> Iterator[None]:
-    with patch.dict(sse._topics, {"list": (show, False), "one": (show, True)}, clear=True):
+    with patch.dict(sse._topics, clear=True):
+        sse.topic("list", show)
+        sse.topic("one", show, takes_argument=True)
+        sse.topic("breaker", show, takes_argument=True, argument=sse.NAME)
         yield
 
 
@@ -40,6 +43,18 @@ def listen(query: str = "topics=list", cookie: str = "sessionid=key", **headers:
 def test_topics_are_named_once_each_with_their_argument() -> None:
     found = parse_topics("list,one:17,list")
     assert {name: argument for name, (argument, _) in found.items()} == {"list": "", "one:17": "17"}
+
+
+@pytest.mark.parametrize("name", ["l2", "node:127.0.0.1:8545:lookup", "node:[::1]:1~2:block"])
+def test_a_topic_may_take_a_breakers_name(name: str) -> None:
+    ((argument, _),) = parse_topics(f"breaker:{name}").values()
+    assert argument == name
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a=b", "x" * 161, "a/b", "a#b"])
+def test_what_is_no_breakers_name_is_no_topic(name: str) -> None:
+    with pytest.raises(UnknownTopic):
+        parse_topics(f"breaker:{name}")
 
 
 @pytest.mark.parametrize(
