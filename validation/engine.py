@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from validation.rpc import RpcClient, RpcConfig
 from validation.subjects import parse_subject
-from validation.validators import Outcome, validate
+from validation.validators import Fetcher, Outcome, validate
 
 # Enough to fill every batch; more would only wait in the client, at the cost of their own deadline.
 _AT_ONCE = 256
@@ -14,16 +14,21 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Engine:
+    """`fetcher` is the client itself, or a cache in front of it."""
+
     client: RpcClient
+    fetcher: Fetcher
     chain_id: int | None
 
     @classmethod
     def on(cls, config: RpcConfig) -> "Engine":
-        return cls(RpcClient(config), config.chain_id)
+        """Asks the nodes and nobody else."""
+        client = RpcClient(config)
+        return cls(client, client, config.chain_id)
 
     async def validate_one(self, subject: str, *, level: int | None) -> Outcome:
         return await validate(
-            parse_subject(subject), level=level, fetcher=self.client, chain_id=self.chain_id
+            parse_subject(subject), level=level, fetcher=self.fetcher, chain_id=self.chain_id
         )
 
     async def validate_many(self, subjects: Sequence[str], *, level: int | None) -> list[Outcome]:

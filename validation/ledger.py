@@ -66,7 +66,8 @@ class Ledger:
             self._open = None
 
     @property
-    def _connection(self) -> psycopg.Connection[Any]:
+    def connection(self) -> psycopg.Connection[Any]:
+        """The worker's one connection; whoever has the ledger's turn may use it too."""
         if self._open is None or self._open.closed or self._open.broken:
             self._open = self._connect()
             # It may be another server now, after a failover or a restore.
@@ -76,19 +77,17 @@ class Ledger:
 
     def claim(self) -> Claim | None:
         """The next chunk: interactive runs first, then turn by turn between runs."""
-        with self._connection.transaction():
-            row = self._connection.execute(
-                _CLAIM, (self._worker, RETRY_LEASE_S, LEASE_S)
-            ).fetchone()
+        with self.connection.transaction():
+            row = self.connection.execute(_CLAIM, (self._worker, RETRY_LEASE_S, LEASE_S)).fetchone()
             if row is None:
                 return None
             chunk, run, first, size, fence, attempts = row
-            level, node_urls, subjects, started = self._connection.execute(
+            level, node_urls, subjects, started = self.connection.execute(
                 _LOAD, {"run": run, "first": first, "end": first + size}
             ).fetchone() or (None, [], [], True)
         if not started:
             # After the commit: cancelling locks the run first and its chunks then.
-            self._connection.execute(_START, (run,))
+            self.connection.execute(_START, (run,))
         return Claim(
             chunk=chunk,
             run=run,
@@ -121,7 +120,7 @@ class Ledger:
             raise ValueError(f"{len(outcomes)} outcomes for {len(claim.subjects)} items")
         counts = Counter(outcome.verdict.value for outcome in outcomes)
         closing = (*(counts[v] for v in VERDICTS), claim.chunk, claim.fence)
-        connection = self._connection
+        connection = self.connection
         lines = self._copy_lines(claim, outcomes)
         anchors = _anchor_lines(claim, outcomes, final_number)
         with connection.transaction(), connection.cursor() as cursor:
@@ -147,7 +146,7 @@ class Ledger:
         quarantined after MAX_ATTEMPTS as `error`, reason `poison`. Runs whose last worker died
         between its commit and the run's end are ended here.
         """
-        connection = self._connection
+        connection = self.connection
         no_checks = self._profile(())
         with connection.transaction():
             bounds = (self._restart_grace_s, _EXPIRED_AT_ONCE)
@@ -192,14 +191,14 @@ class Ledger:
         """
         text = " ".join([f"{check.name}:{check.status}" for check in checks])
         if text not in self._profiles:
-            self._connection.execute(_ADD_PROFILE, (text,))
-            row = self._connection.execute(_FIND_PROFILE, (text,)).fetchone()
+            self.connection.execute(_ADD_PROFILE, (text,))
+            row = self.connection.execute(_FIND_PROFILE, (text,)).fetchone()
             assert row is not None  # noqa: S101 - profiles are never deleted
             self._profiles[text] = row[0]
         return self._profiles[text]
 
     def _ours(self, statement: str, params: Sequence[object]) -> bool:
-        return self._connection.execute(statement, params).rowcount == 1
+        return self.connection.execute(statement, params).rowcount == 1
 
 
 _CLAIM = """

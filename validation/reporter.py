@@ -29,6 +29,7 @@ class Reporter:
         self._snapshot = snapshot
         self._share_with = share_with
         self._topics: set[str] = set()
+        self._soon = False
         self._news = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reporter", daemon=True)
@@ -49,11 +50,17 @@ class Reporter:
         self._topics.add(topic)
         self._news.set()
 
+    def report_soon(self) -> None:
+        """The next snapshot now, not within its second. Any thread may call it."""
+        self._soon = True
+        self._news.set()
+
     def _run(self) -> None:
         next_snapshot = time.monotonic()
         while not self._stopping.is_set():
             try:
-                if time.monotonic() >= next_snapshot:
+                if self._soon or time.monotonic() >= next_snapshot:
+                    self._soon = False
                     next_snapshot = time.monotonic() + SNAPSHOT_EVERY_S
                     self._report()
                 self._tell()

@@ -1,19 +1,25 @@
 """Turns settings into what the engine runs on: the one place where both are known."""
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import cache
+from hashlib import blake2b
 from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import connections
 
-from validation.engine import Engine
+from validation.cache import CacheConfig, L1Config
+from validation.fleet_engine import EngineConfig, FleetEngine
+from validation.resilience import BreakerConfig
 from validation.rpc import NodeUrl, Portal, RpcConfig
-from validation.validators import Outcome
 
-_CLIENTS_KEPT = 8
+# By prefix of the name. A cache that does not answer within its 40 ms is given up sooner than a
+# node, and tried again sooner: it costs every item.
+BREAKERS = {
+    "node:": BreakerConfig(),
+    "l2": BreakerConfig(window_s=10.0, slow_s=0.04, open_s=1.0, open_max_s=10.0),
+}
 
 
 def rpc_config(nodes: Sequence[NodeUrl], *, processes: int) -> RpcConfig:
@@ -22,63 +28,39 @@ def rpc_config(nodes: Sequence[NodeUrl], *, processes: int) -> RpcConfig:
         nodes=tuple(nodes),
         chain_id=settings.NODE_CHAIN_ID,
         max_in_flight=max(1, settings.NODE_MAX_IN_FLIGHT // processes),
+        rate_limit=settings.NODE_RATE_LIMIT or None,
         allow_loopback=settings.DEVELOPMENT,
         private_networks=settings.NODE_PRIVATE_NETWORKS,
     )
 
 
-class FleetEngine:
-    """The engine of one worker process: its loop's thread, and one client for each set of nodes."""
+def cache_config() -> CacheConfig:
+    return CacheConfig(
+        url=settings.REDIS_URL,
+        # Whoever can write to Valkey still cannot make up an entry that a worker believes.
+        key=blake2b(settings.SECRET_KEY.encode(), person=b"switchyard-cache").digest(),
+        l1=L1Config(max_entries=settings.L1_CACHE_SIZE),
+    )
 
-    def __init__(self, portal: Portal) -> None:
-        self._portal = portal
-        self._engines: dict[tuple[str, ...], Engine] = {}
-        self._processes: int = settings.WORKERS
 
-    def validate(
-        self, subjects: Sequence[str], *, level: int | None, node_urls: tuple[str, ...]
-    ) -> "Future[list[Outcome]]":
-        """Validates a chunk on the loop's thread; one outcome a subject, in order."""
-        return self._portal.submit(self._engine(node_urls).validate_many(subjects, level=level))
-
-    def share_with(self, processes: int) -> None:
-        """Gives each of `processes` its part of what the nodes may be asked at once."""
-        processes = max(processes, settings.WORKERS)
-        if processes != self._processes:
-            self._processes = processes
-            for engine in list(self._engines.values()):  # another thread may add one
-                engine.client.set_max_in_flight(max(1, settings.NODE_MAX_IN_FLIGHT // processes))
-
-    def snapshot(self) -> dict[str, Any]:
-        engine = self._engines.get(())
-        return engine.client.snapshot() if engine else {}
-
-    def stop(self) -> None:
-        for engine in self._engines.values():
-            self._portal.run(engine.client.aclose(), timeout_s=2)
-        self._portal.stop()
-
-    def _engine(self, node_urls: tuple[str, ...]) -> Engine:
-        engine = self._engines.get(node_urls)
-        if engine is None:
-            nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)] or settings.NODES
-            config = rpc_config(nodes, processes=self._processes)
-            engine = self._engines[node_urls] = Engine.on(config)
-            self._forget_oldest()
-        return engine
-
-    def _forget_oldest(self) -> None:
-        """Runs may name nodes of their own: their clients are kept for a while, not for ever."""
-        if len(self._engines) > _CLIENTS_KEPT:
-            oldest = next(urls for urls in self._engines if urls)
-            self._portal.run(self._engines.pop(oldest).client.aclose(), timeout_s=2)
+def engine_config() -> EngineConfig:
+    processes: int = settings.WORKERS
+    return EngineConfig(
+        rpc=rpc_config(settings.NODES, processes=processes) if settings.NODES else None,
+        own_nodes=lambda nodes: rpc_config(nodes, processes=processes),
+        cache=cache_config(),
+        breakers=BREAKERS,
+        max_in_flight=settings.NODE_MAX_IN_FLIGHT,
+        processes=processes,
+        valkey_url=settings.REDIS_URL,
+    )
 
 
 def fleet_engine() -> FleetEngine:
     """To be called after the fork: it starts a thread."""
     portal = Portal()
     portal.start()
-    return FleetEngine(portal)
+    return FleetEngine(portal, engine_config())
 
 
 def connect() -> psycopg.Connection[Any]:

@@ -15,7 +15,8 @@ import psycopg
 import structlog
 
 from monitoring import snapshots
-from validation import tally
+from validation import controls, retractions, tally
+from validation.controls import Obedience
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
 from validation.reporter import Reporter
 from validation.validators import Outcome, Verdict
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 # How long one message keeps a process: long enough to pay for itself, short enough to stop soon.
 DRAIN_S = 2.0
 LOOK_EVERY_S = 2.0
+# How soon an operator's word is heard, whether work is at hand or not.
+HEED_EVERY_S = 0.4
 RECONNECT_S = 0.25
 # Every fetch has a deadline far below this: a chunk that takes longer is stuck for ever.
 STUCK_S = 120.0
@@ -33,11 +36,21 @@ DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 class ChunkEngine(Protocol):
+    """`validation.fleet_engine.FleetEngine` is one."""
+
+    @property
+    def breakers(self) -> controls.Breakers: ...
+    @property
+    def cache(self) -> controls.Cache: ...
+    @property
+    def chain(self) -> retractions.Chain | None: ...
     def validate(
         self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
     ) -> "Future[list[Outcome]]": ...
+    def final_number(self) -> int | None: ...
     def share_with(self, processes: int) -> None: ...
-    def snapshot(self) -> dict[str, Any]: ...
+    def tell(self, changed: Callable[[str], None]) -> None: ...
+    def told(self) -> dict[str, Any]: ...
     def stop(self) -> None: ...
 
 
@@ -60,6 +73,8 @@ class Worker:
         self.id = snapshots.worker_id()
         self._ledger = ledger
         self._engine = engine
+        self._obedience = Obedience(engine.breakers, engine.cache, clock=clock)
+        self._retracting = None if engine.chain is None else retractions.Sweeper(engine.chain)
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._die = die
@@ -67,7 +82,9 @@ class Worker:
         self._stopping = threading.Event()
         self._looker = threading.Thread(target=self._look_for_work, name="looker", daemon=True)
         self._reporter = Reporter(self._snapshot, engine.share_with)
+        engine.tell(self._reporter.changed)
         self._next_sweep = 0.0
+        self._next_heed = 0.0
         self._started_at = time.time()
         self._run: int | None = None
         self._items = 0
@@ -95,15 +112,32 @@ class Worker:
                 now = self._clock()
                 if now >= deadline:
                     return True
+                self._heed()  # before the first claim: what is forced holds from the first item on
                 if now >= self._next_sweep:
                     # Here too: where work never ends, the sweeper's message waits behind it.
                     self._next_sweep = now + LOOK_EVERY_S
-                    self._ledger.expire()
+                    self._sweep()
                 claim = self._ledger.claim()
                 if claim is None:
                     return False
                 self._work(claim)
         return False
+
+    def _heed(self) -> None:
+        """Obeys what operators changed and says so. Caller holds the lock."""
+        self._obedience.tend()
+        now = self._clock()
+        if now >= self._next_heed:
+            self._next_heed = now + HEED_EVERY_S
+            if self._obedience.heed(self._ledger.connection):
+                self._reporter.report_soon()
+
+    def _sweep(self) -> None:
+        """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
+        self._ledger.expire()
+        if self._retracting is not None:
+            for run in self._retracting.sweep(self._ledger.connection):
+                self._reporter.changed(f"run:{run}")
 
     def _work(self, claim: Claim) -> None:
         self._run = claim.run
@@ -140,10 +174,12 @@ class Worker:
                 future.cancel()  # nothing, where it is done; else nobody waits for it any more
 
     def _awaited(self, future: "Future[list[Outcome]]", claim: Claim) -> list[Outcome] | None:
-        stuck_at = self._clock() + STUCK_S
+        started = self._clock()
+        stuck_at, renew_at = started + STUCK_S, started + self._heartbeat_s
+        turn_s = min(HEED_EVERY_S, self._heartbeat_s)
         while True:
             try:
-                return future.result(timeout=self._heartbeat_s)
+                return future.result(timeout=turn_s)
             except FutureTimeout:
                 if future.done():
                     raise
@@ -154,8 +190,11 @@ class Worker:
                 log.error("worker.stuck", run=claim.run, first=claim.first, after_s=STUCK_S)
                 self._die()
             try:
-                if not self._ledger.renew(claim):
-                    return None
+                self._heed()
+                if self._clock() >= renew_at:
+                    renew_at = self._clock() + self._heartbeat_s
+                    if not self._ledger.renew(claim):
+                        return None
             except DATABASE_AWAY:
                 log.warning("lease.not_renewed", run=claim.run, first=claim.first)
 
@@ -168,7 +207,7 @@ class Worker:
         deadline = self._clock() + LEASE_S
         while True:
             try:
-                return self._ledger.settle(claim, outcomes)
+                return self._ledger.settle(claim, outcomes, self._engine.final_number())
             except DATABASE_AWAY:
                 if self._clock() >= deadline or self._stopping.wait(RECONNECT_S):
                     raise
@@ -176,12 +215,17 @@ class Worker:
     def _look_for_work(self) -> None:
         """Every two seconds takes work that nobody rang for: the broker may have lost it."""
         # Jitter of the first look only: workers started together should not all look at once.
-        wait_s = LOOK_EVERY_S * random.random()  # noqa: S311
-        while not self._stopping.wait(wait_s):
-            wait_s = LOOK_EVERY_S
+        next_look = self._clock() + LOOK_EVERY_S * random.random()  # noqa: S311
+        while not self._stopping.wait(HEED_EVERY_S):
             try:
-                while not self._lock.locked() and self.drain():
-                    pass
+                if self._lock.locked():
+                    continue  # whoever works heeds too
+                with self._lock:
+                    self._heed()
+                if self._clock() >= next_look:
+                    next_look = self._clock() + LOOK_EVERY_S
+                    while not self._lock.locked() and self.drain():
+                        pass
             except DATABASE_AWAY as exc:
                 log.warning("database.unreachable", error=type(exc).__name__)
             except Exception:
@@ -201,7 +245,8 @@ class Worker:
             chunks_done=self._chunks,
             rate=self._rate.per_second(),
             rss_bytes=_rss_bytes(),
-            node=self._engine.snapshot(),
+            acknowledged=self._obedience.revision,
+            **self._engine.told(),
         )
 
 

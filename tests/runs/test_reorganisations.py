@@ -39,7 +39,7 @@ class Process:
         assert asyncio.run(self.view.poll())
 
     def sweep(self) -> list[int]:
-        return self.sweeper.sweep(self.ledger._connection)
+        return self.sweeper.sweep(self.ledger.connection)
 
     def rounds(self, count: int = 3) -> list[int]:
         """As many polls and sweeps; which runs they touched."""
@@ -218,9 +218,9 @@ def test_whoever_is_killed_in_between_another_ends_it(
     doomed.look()
     assert doomed.view.is_orphaned(gone.hash)
     if killed_after != "seen":
-        retractions.record(doomed.ledger._connection, [gone])
+        retractions.record(doomed.ledger.connection, [gone])
     if killed_after == "retract":
-        assert retractions.retract(doomed.ledger._connection) == [run.pk]
+        assert retractions.retract(doomed.ledger.connection) == [run.pk]
     doomed.ledger.close()
     process("heir").rounds(3)
     assert verdicts(run) == {"unverifiable reorganised 0": 10}
@@ -233,7 +233,7 @@ def test_a_connection_that_dies_within_a_retraction_leaves_nothing_half_done(
 ) -> None:
     run = start(10)
     worker.settle_in([chain.head])
-    retractions.record(worker.ledger._connection, chain.reorganise(1))
+    retractions.record(worker.ledger.connection, chain.reorganise(1))
     with wiring.connect() as dying:
         dying.autocommit = False
         assert retractions.retract(dying) == [run.pk]
@@ -252,12 +252,12 @@ def test_one_that_is_frozen_within_its_retraction_holds_up_nobody(
     alive = process("alive")
     alive.settle_in([chain.head])
     [gone] = chain.reorganise(1)
-    retractions.record(alive.ledger._connection, [gone])
+    retractions.record(alive.ledger.connection, [gone])
     with wiring.connect() as frozen:
         frozen.autocommit = False
         retractions.retract(frozen)
         other = start(10)
-        alive.ledger._connection.execute("SET statement_timeout = '2s'")
+        alive.ledger.connection.execute("SET statement_timeout = '2s'")
         assert alive.rounds(2) == []
         alive.settle_in([gone])
         assert verdicts(other) == {"valid ok 2": 10}

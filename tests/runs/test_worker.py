@@ -1,5 +1,6 @@
+import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -10,10 +11,19 @@ from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
 from validation.ledger import Claim, Ledger
 from validation.models import Chunk, Result, Run
+from validation.resilience import Breakers
 from validation.validators import Outcome
 from validation.worker import Worker
 
 type Start = Callable[..., Run]
+
+
+class NoCache:
+    def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
+        return
+
+    def purge(self, tag: str, *, age_s: float, revision: int) -> None:
+        return
 
 
 class InstantEngine:
@@ -21,6 +31,9 @@ class InstantEngine:
 
     def __init__(self, before: Callable[[], object] = lambda: None) -> None:
         self.before = before
+        self.breakers = Breakers()
+        self.cache = NoCache()
+        self.chain = None
         self.shares: list[int] = []
 
     def validate(
@@ -41,7 +54,13 @@ class InstantEngine:
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)
 
-    def snapshot(self) -> dict[str, Any]:
+    def final_number(self) -> int | None:
+        return None
+
+    def tell(self, changed: Callable[[str], None]) -> None:
+        return
+
+    def told(self) -> dict[str, Any]:
         return {}
 
     def stop(self) -> None:
@@ -86,7 +105,7 @@ def test_stopping_gives_the_chunk_back_unharmed(start: Start, ledger: Ledger) ->
 
 def test_a_connection_lost_while_settling_is_made_again(start: Start, ledger: Ledger) -> None:
     run = start(10)
-    engine = InstantEngine(before=ledger._connection.close)
+    engine = InstantEngine(before=ledger.close)
     assert Worker(ledger, engine).drain() is False
     assert services.progress([run.pk])[run.pk].valid == 10
 
@@ -169,13 +188,13 @@ def test_an_engine_that_is_stuck_ends_the_process_and_frees_its_chunk(
     start: Start, ledger: Ledger
 ) -> None:
     start(1)
-    ticks = iter([0.0, 0.0, 0.0, *[1_000.0] * 10])
+    ticks = itertools.count(step=10.0)
 
     def die() -> None:
         raise Died
 
     worker = Worker(ledger, HangingEngine(), clock=lambda: next(ticks), heartbeat_s=0.01, die=die)
-    worker.drain()
+    worker.drain(budget_s=1_000)
     # The process would be gone; here the exception is taken for a defect of the engine.
     assert Result.objects.get().reason == "internal"
 

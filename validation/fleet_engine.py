@@ -1,0 +1,189 @@
+"""The engine of one worker process: its loop's thread, its breakers and cache, and its clients."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, Transition
+from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
+from validation.cache.curve import MissRatioCurve
+from validation.engine import Engine
+from validation.heads import ChainView
+from validation.resilience import BreakerConfig, Breakers, Change
+from validation.resilience.reports import Report
+from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
+from validation.validators import Outcome
+from validation.validators.outcome import BlockRef
+
+_CLIENTS_KEPT = 8
+_STOP_S = 2.0
+L2_BREAKER = "l2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineConfig:
+    """`rpc` None: no node is configured, and every run names its own. `max_in_flight` counts calls
+    a node over the whole fleet.
+    """
+
+    rpc: RpcConfig | None
+    own_nodes: Callable[[Sequence[NodeUrl]], RpcConfig]
+    cache: CacheConfig
+    breakers: Mapping[str, BreakerConfig]
+    max_in_flight: int
+    # Processes that are to be expected, where nobody can count them.
+    processes: int
+    valkey_url: str = ""
+
+
+class FleetEngine:
+    """To be made after the fork: it starts a thread. Any thread may call it."""
+
+    def __init__(self, portal: Portal, config: EngineConfig) -> None:
+        self._portal = portal
+        self._config = config
+        self._processes = config.processes
+        self._changed: Callable[[str], None] = lambda _topic: None
+        self.breakers = Breakers(config.breakers, listen=self._breaker_changed)
+        self._own: dict[tuple[str, ...], Engine] = {}
+        self._default: Engine | None = None
+        self._fetcher: CachedFetcher | None = None
+        self.chain: ChainView | None = None
+        curve = MissRatioCurve()
+        self._cache = TieredCache(
+            config.cache,
+            breaker=self.breakers.get(L2_BREAKER),
+            curve=curve,
+            orphaned=self._is_orphaned,
+        )
+        self.cache = portal.run(self._steer(curve), timeout_s=_STOP_S)
+        self._turns = ProbeTurns(config.valkey_url or None)
+        rated = config.rpc is not None and config.rpc.rate_limit is not None
+        self._budgets = RateBudgets(
+            (config.valkey_url or None) if rated else None, processes=self._processes
+        )
+        portal.run(self._start(), timeout_s=_STOP_S)
+
+    # -- work
+
+    def validate(
+        self, subjects: Sequence[str], *, level: int | None, node_urls: tuple[str, ...]
+    ) -> "Future[list[Outcome]]":
+        """Validates a chunk on the loop's thread; one outcome a subject, in order."""
+        return self._portal.submit(self._engine(node_urls).validate_many(subjects, level=level))
+
+    def share_with(self, processes: int) -> None:
+        """Gives each of `processes` its part of what the nodes may be asked at once."""
+        processes = max(processes, self._config.processes)
+        if processes != self._processes:
+            self._processes = processes
+            self._budgets.share_with(processes)
+            for engine in self._engines():
+                engine.client.set_max_in_flight(self._share())
+
+    def stop(self) -> None:
+        self._portal.run(self._stop(), timeout_s=_STOP_S)
+        self.breakers.destroy()
+        self._portal.stop()
+
+    # -- what is told of it
+
+    def tell(self, changed: Callable[[str], None]) -> None:
+        """Calls `changed` with a topic when something of it did; from any thread."""
+        self._changed = changed
+
+    def told(self) -> dict[str, Any]:
+        """The fields of this process's snapshot that the engine knows."""
+        self.breakers.tally()
+        chain = self.chain
+        engines = self._engines()
+        return {
+            "node": {} if self._default is None else self._default.client.snapshot(),
+            "breakers": tuple(map(_breaker_report, self.breakers.reports())),
+            "pools": tuple(
+                PoolReport(**asdict(pool)) for engine in engines for pool in engine.client.pools()
+            ),
+            "cache": CacheReport(**self.cache.report()),
+            "head": chain.head.number if chain is not None and chain.head is not None else None,
+            "final": self.final_number(),
+            "orphaned": 0 if chain is None else chain.orphaned_total,
+        }
+
+    def final_number(self) -> int | None:
+        return None if self.chain is None else self.chain.final_number()
+
+    # -- within
+
+    async def _steer(self, curve: MissRatioCurve) -> Steering:
+        return Steering(self._cache, asyncio.get_running_loop(), curve=curve)
+
+    async def _start(self) -> None:
+        rpc = self._config.rpc
+        if rpc is None:
+            return
+        client = self._client(rpc)
+        self.chain = ChainView(client)
+        self.chain.on_reorg = self._reorganised
+        self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
+        self._default = Engine(client=client, fetcher=self._fetcher, chain_id=rpc.chain_id)
+        self.chain.start()
+        self._fetcher.start()
+
+    async def _stop(self) -> None:
+        if self.chain is not None:
+            await self.chain.aclose()
+        if self._fetcher is not None:
+            await self._fetcher.aclose()
+        await asyncio.gather(*(engine.client.aclose() for engine in self._engines()))
+        await self._turns.aclose()
+        await self._budgets.aclose()
+
+    def _client(self, config: RpcConfig) -> RpcClient:
+        return RpcClient(config, breakers=self.breakers, budget=self._budgets, turns=self._turns)
+
+    def _engines(self) -> list[Engine]:
+        """A copy: another thread may add one."""
+        own = list(self._own.values())
+        return own if self._default is None else [self._default, *own]
+
+    def _engine(self, node_urls: tuple[str, ...]) -> Engine:
+        """Runs that name nodes ask those nodes, and no cache: they want to know what *they* say."""
+        if not node_urls and self._default is not None:
+            return self._default
+        engine = self._own.get(node_urls)
+        if engine is None:
+            nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)]
+            config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
+            client = self._client(config)
+            engine = Engine(client=client, fetcher=client, chain_id=config.chain_id)
+            self._own[node_urls] = engine
+            self._forget_oldest()
+        return engine
+
+    def _forget_oldest(self) -> None:
+        """Such clients are kept for a while, not for ever."""
+        if len(self._own) > _CLIENTS_KEPT:
+            oldest = self._own.pop(next(iter(self._own)))
+            self._portal.run(oldest.client.aclose(), timeout_s=_STOP_S)
+
+    def _share(self) -> int:
+        return max(1, self._config.max_in_flight // self._processes)
+
+    def _is_orphaned(self, block_hash: str) -> bool:
+        return self.chain is not None and self.chain.is_orphaned(block_hash)
+
+    def _reorganised(self, blocks: tuple[BlockRef, ...]) -> None:
+        if self._fetcher is not None:
+            self._fetcher.forget_blocks([block.hash for block in blocks])
+        self._changed("caches")
+
+    def _breaker_changed(self, _change: Change) -> None:
+        self._changed("breakers")
+
+
+def _breaker_report(report: Report) -> BreakerReport:
+    told = asdict(report)
+    told["transitions"] = tuple(Transition(**change) for change in told["transitions"])
+    return BreakerReport(**told)
