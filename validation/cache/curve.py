@@ -20,7 +20,7 @@ _STEP: Final = 1.08
 _LARGEST: Final = 10_000_000
 _SHOWN: Final = tuple(n * 10**power for power in range(2, 6) for n in (1, 2, 3, 5, 7))
 _REMEMBERED: Final = 100_000
-"""Followed look-ups after which those before count for half: the curve keeps up with the traffic."""
+"""Followed look-ups after which those before count for half, to keep up with the traffic."""
 _LEAST: Final = 200
 """Followed look-ups below which nothing is said."""
 

@@ -28,6 +28,7 @@ MAX_STORED: Final = 32 << 20
 """Bytes of an envelope. Larger ones are neither written nor looked into."""
 MAX_RAW: Final = 64 << 20
 """Bytes of a body once decoded."""
+MAX_HEADER: Final = 256 << 10
 
 _MAGIC: Final = b"SY"
 _START: Final = struct.Struct(">2sBB16sI")
@@ -88,8 +89,8 @@ def seal(payload: Payload, *, key: bytes, codec: str, name: bytes = b"") -> byte
     tag, body = pack(b"".join(payload.raws), codec)
     start = _MAGIC + bytes((VERSION, tag))
     rest = b"".join((len(header).to_bytes(4), header, body))
-    if len(rest) > MAX_STORED - _START.size:
-        raise CorruptPayload(f"{len(rest)} bytes are more than an envelope may hold")
+    if len(rest) > MAX_STORED - _START.size or len(header) > MAX_HEADER:
+        raise CorruptPayload(f"{len(rest)} bytes, {len(header)} of them header, are too many")
     return b"".join((start, _mac(key, name, start, rest), rest))
 
 
@@ -104,6 +105,8 @@ def open_(data: bytes, *, key: bytes, name: bytes = b"") -> Payload:
     _, version, tag, mac, header_bytes = _START.unpack_from(data)
     if version != VERSION:
         raise ForeignPayload(f"an envelope of version {version}")
+    if header_bytes > MAX_HEADER:
+        raise CorruptPayload(f"a header of {header_bytes} bytes")
     if not hmac.compare_digest(mac, _mac(key, name, data[:4], data[20:])):
         raise CorruptPayload("the keyed hash does not match")
     return _read(data, tag, _START.size, header_bytes)
