@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.views.decorators.csrf import csrf_exempt
 
-from console.access.models import ApiToken
+from console.access.models import ApiToken, AuditEntry
 from console.access.roles import Role, role_of
-from validation.models import Run
+from validation.models import Control, Run
 
 if TYPE_CHECKING:
     _Base = ModelAdmin[Model]
@@ -60,6 +60,16 @@ class Tokens(ReadOnly):
     exclude = ("digest",)
 
 
+class Audit(ReadOnly):
+    list_display = ("at", "actor", "origin", "action", "kind", "target", "reason", "revision")
+    list_filter = ("kind", "action", "origin")
+
+
+class Controls(ReadOnly):
+    list_display = ("__str__", "settings", "lasting", "expires_at", "actor", "reason")
+    list_filter = ("kind",)
+
+
 def _may_enter(request: HttpRequest) -> bool:
     return role_of(request.user) is Role.ADMIN
 
@@ -79,7 +89,15 @@ admin.site.login = _sign_in_elsewhere  # type: ignore[assignment, method-assign]
 # Also admins by group come in, not only Django's `is_staff`.
 admin.site.has_permission = _may_enter  # type: ignore[method-assign]
 admin.site.site_header = "Switchyard (read only)"
-for model, options in ((Group, ReadOnly), (User, Users), (Run, Runs), (ApiToken, Tokens)):
+_SHOWN = (
+    (Group, ReadOnly),
+    (User, Users),
+    (Run, Runs),
+    (ApiToken, Tokens),
+    (AuditEntry, Audit),
+    (Control, Controls),
+)
+for model, options in _SHOWN:
     if admin.site.is_registered(model):
         admin.site.unregister(model)
     admin.site.register(model, options)

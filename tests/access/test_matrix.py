@@ -20,7 +20,7 @@ ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "r
              "name": "l2"}  # fmt: skip
 
 # What an operator does to a breaker, each on a page that asks first.
-ACTS = ("open", "close", "reset", "tune", "auto")
+ACTS = ("open", "close", "metrics-only", "disable", "reset", "tune", "auto")
 
 # The least role that may read (GET) and write (POST) an address; None: nobody does.
 MATRIX: dict[str, tuple[str | None, str | None]] = {
@@ -42,6 +42,7 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "caches/": ("viewer", None),
     "caches/purge/": ("operator", "operator"),
     "caches/resize/": ("operator", "operator"),
+    "audit/{run}/revert/": ("operator", "operator"),
     "workers/": ("viewer", None),
     "settings/theme/": (None, "viewer"),
     "settings/tokens/": ("admin", "admin"),
@@ -171,7 +172,8 @@ def test_a_token_gets_what_a_session_of_its_role_gets(
 def test_the_admin_is_for_admins_and_only_reads(
     clients: dict[str, Client], run: Run, role: str
 ) -> None:
-    for address in ("", "auth/user/", f"validation/run/{run.pk}/change/", "access/apitoken/"):
+    tables = ("auth/user/", "access/apitoken/", "access/auditentry/", "validation/control/")
+    for address in ("", f"validation/run/{run.pk}/change/", *tables):
         status = clients[role].get(f"/admin/{address}").status_code
         assert status == (200 if role == "admin" else 302)
     for address in ("auth/user/add/", f"validation/run/{run.pk}/delete/"):
