@@ -18,8 +18,11 @@ from validation.cache.curve import MissRatioCurve
 from validation.cache.l1 import L1, Entry, L1Config
 from validation.cache.policies import POLICIES
 
+type Measured = dict[str, Callable[[], float]]
+
 ENTRIES = 10_000
 HOT = 1_000
+LOOPS = 10
 ROUNDS = 15
 KEYS = [b"%032d" % n for n in range(2 * ENTRIES)]
 TRACE_KEYS = 100_000
@@ -37,10 +40,12 @@ PAIRS = list(ENTRY_OF.items())
 def gets(get: Callable[[bytes], object]) -> float:
     """ns a look-up, the loop's own included."""
     keys = KEYS[-HOT:]
-    started = time.perf_counter()
     for key in keys:
         get(key)
-    return (time.perf_counter() - started) / len(keys) * 1e9
+    started = time.perf_counter()
+    for key in keys * LOOPS:
+        get(key)
+    return (time.perf_counter() - started) / len(keys) / LOOPS * 1e9
 
 
 def sets(put: Callable[[bytes, Entry], object]) -> float:
@@ -62,30 +67,29 @@ def cost() -> None:
     default = L1Config().policy
     names = [default, *(name for name in POLICIES if name != default)]
     ours = {name: filled(name) for name in names}
-    peers: dict[str, tuple[Callable[[bytes], object], Callable[[bytes, Entry], object]]] = {}
-    lru, ttl = cachebox.LRUCache(ENTRIES), cachebox.TTLCache(ENTRIES, 600)
-    peers["cachebox LRU"] = (lru.get, lru.insert)
-    peers["cachebox TTL"] = (ttl.get, ttl.insert)
-    slow = cachetools.TTLCache(ENTRIES, 600)
-    peers["cachetools TTL"] = (slow.get, slow.__setitem__)
+    lru: cachebox.LRUCache[bytes, Entry] = cachebox.LRUCache(ENTRIES)
+    ttl: cachebox.TTLCache[bytes, Entry] = cachebox.TTLCache(ENTRIES, 600)
+    slow: cachetools.TTLCache[bytes, Entry] = cachetools.TTLCache(ENTRIES, 600)
+    peers: dict[str, tuple[Callable[[bytes], object], Callable[[bytes, Entry], object]]] = {
+        "cachebox LRU": (lru.get, lru.insert),
+        "cachebox TTL": (ttl.get, ttl.insert),
+        "cachetools TTL": (slow.get, slow.__setitem__),
+    }
     local = locmem()
     plain = dict(PAIRS)
     for _, put in peers.values():
         for pair in PAIRS:
             put(*pair)
-    floor = {"dict": partial(gets, plain.get)}
-    measured = (
-        {f"L1 {name}": partial(gets, cache.get) for name, cache in ours.items()}
-        | floor
-        | {name: partial(gets, get) for name, (get, _) in peers.items()}
-        | {"LocMem": partial(gets, local)}
-    )
+    measured: Measured = {}
+    measured |= {f"L1 {name}": partial(gets, cache.get) for name, cache in ours.items()}
+    measured |= {"dict": partial(gets, plain.get)}
+    measured |= {name: partial(gets, get) for name, (get, _) in peers.items()}
+    measured |= {"LocMem": partial(gets, local)}
     show("L1 hit with TTL", interleaved(measured, rounds=ROUNDS), unit="ns", goal="≤ 250")
-    measured = (
-        {f"L1 {name}": partial(sets, cache.put) for name, cache in ours.items()}
-        | {"OrderedDict": ordered_sets}
-        | {name: partial(sets, put) for name, (_, put) in peers.items()}
-    )
+    measured = {}
+    measured |= {f"L1 {name}": partial(sets, cache.put) for name, cache in ours.items()}
+    measured |= {"OrderedDict": ordered_sets}
+    measured |= {name: partial(sets, put) for name, (_, put) in peers.items()}
     show("L1 set with eviction", interleaved(measured, rounds=ROUNDS), unit="ns", goal="≤ 500")
 
 
@@ -121,9 +125,9 @@ def curve() -> None:
     def touches() -> float:
         touch = full.touch
         started = time.perf_counter()
-        for key in unsampled:
+        for key in unsampled * LOOPS:
             touch(key)
-        return (time.perf_counter() - started) / len(unsampled) * 1e9
+        return (time.perf_counter() - started) / len(unsampled) / LOOPS * 1e9
 
     figures = interleaved({"a key not sampled": touches}, rounds=ROUNDS)
     show("miss-ratio curve", figures, unit="ns", goal="≤ 80")
@@ -140,8 +144,9 @@ def hit_rate(policy: str, trace: Sequence[bytes], entries: int) -> float:
 def hit_rates(what: str, trace: Sequence[bytes], entries: int, goal: str) -> None:
     best = belady(trace, entries)
     found = {name: hit_rate(name, trace, entries) for name in POLICIES}
+    lru = found["lru"]
     told = "; ".join(
-        f"{name} {100 * rate:.1f} % ({rate / best:.3f} of Belady, {100 * (rate - found['lru']):+.1f})"
+        f"{name} {100 * rate:.1f} % ({rate / best:.3f} of Belady, {100 * (rate - lru):+.1f})"
         for name, rate in sorted(found.items(), key=lambda pair: -pair[1])
     )
     print(f"L1 hit rate, {what}: Belady {100 * best:.1f} %; {told}  [goal: {goal}]", flush=True)

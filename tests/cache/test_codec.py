@@ -95,7 +95,9 @@ def test_bytes_behind_the_end_are_refused(name: str, extra: bytes) -> None:
 
 
 def test_a_frame_of_an_unknown_dictionary_is_foreign() -> None:
-    lines = [b'{"n":%d,"of":"another deployment"}' % n for n in range(2_000)]
+    lines: list[bytes | bytearray | memoryview] = [
+        b'{"n":%d,"of":"another deployment"}' % n for n in range(2_000)
+    ]
     dictionary = zstandard.train_dictionary(2_048, lines, dict_id=99)
     parameters = zstandard.ZstdCompressionParameters.from_level(
         1, format=zstandard.FORMAT_ZSTD1_MAGICLESS, write_dict_id=True, write_content_size=True

@@ -80,14 +80,14 @@ def test_memory_is_bounded_however_many_keys_come() -> None:
 
 
 def test_it_follows_traffic_that_changes() -> None:
-    curve = MissRatioCurve()
-    for number in range(2_000_000):
+    curve = MissRatioCurve(memory=1_000)
+    for number in range(60_000):
         curve.touch(key(number % 2_000))
-    hot = curve.hit_rate(3_000)
-    assert hot is not None
-    assert hot > 0.95
-    for number in range(3_000_000):
+    before = curve.hit_rate(3_000)
+    for number in range(60_000):
         curve.touch(b"never again %d" % number)
-        if number % 4:
-            curve.touch(key(number % 2_000))
-    assert len(curve._needed) < 300
+    after = curve.hit_rate(3_000)
+    assert before is not None
+    assert after is not None
+    assert before > 0.9
+    assert after < 0.1

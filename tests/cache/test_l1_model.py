@@ -5,21 +5,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.cache.entries import Clock, entry, key
-from validation.cache.l1 import L1, OVERHEAD, L1Config
+from validation.cache.l1 import L1, OVERHEAD, Expiry, L1Config
 from validation.cache.policies import POLICIES
 
 POLICY = st.sampled_from(sorted(POLICIES))
 KEY = st.integers(0, 30).map(key)
+EXPIRY = st.sampled_from(["lazy", "sweep"])
 TAGS = st.sets(st.sampled_from("abcd"), max_size=2).map(tuple)
 
 
 class L1Machine(RuleBasedStateMachine):
     """`told` holds the newest entry of each key that was put and not taken back."""
 
-    @initialize(
-        policy=POLICY, entries=st.integers(1, 12), expiry=st.sampled_from(["lazy", "sweep"])
-    )
-    def start(self, policy: str, entries: int, expiry: str) -> None:
+    @initialize(policy=POLICY, entries=st.integers(1, 12), expiry=EXPIRY)
+    def start(self, policy: str, entries: int, expiry: Expiry) -> None:
         self.clock = Clock()
         self.max_bytes = 12 * (500 + OVERHEAD)
         self.cache = L1(
@@ -27,7 +26,7 @@ class L1Machine(RuleBasedStateMachine):
                 policy=policy,
                 max_entries=entries,
                 max_bytes=self.max_bytes,
-                expiry="sweep" if sweeps else "lazy",
+                expiry=expiry,
                 sweep_s=5,
             ),
             clock=self.clock,

@@ -19,8 +19,6 @@ _STEP: Final = 1.08
 """Sizes told apart differ by so much."""
 _LARGEST: Final = 10_000_000
 _SHOWN: Final = tuple(n * 10**power for power in range(2, 6) for n in (1, 2, 3, 5, 7))
-_REMEMBERED: Final = 100_000
-"""Followed look-ups after which those before count for half, to keep up with the traffic."""
 _LEAST: Final = 200
 """Followed look-ups below which nothing is said."""
 
@@ -35,13 +33,21 @@ def _sizes() -> list[int]:
 class MissRatioCurve:
     """Keeps at most `max_keys` keys and a few hundred numbers, however long it runs.
 
-    `lookups`, where given, tells how many there have been in all: whether the sample happens to
-    hold the most wanted keys is then corrected for.
+    Once twice `memory` look-ups were followed, those so far count for half, so that the curve keeps
+    up with the traffic. `lookups`, where given, tells how many there have been in all: whether the
+    sample happens to hold the most wanted keys is then corrected for.
     """
 
-    def __init__(self, *, max_keys: int = 2_048, lookups: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_keys: int = 2_048,
+        memory: int = 100_000,
+        lookups: Callable[[], int] | None = None,
+    ) -> None:
         self._threshold = _START
         self._max_keys = max_keys
+        self._memory = memory
         self._lookups = lookups
         self._seen = 0 if lookups is None else lookups()
         # The tick of each followed key's last look-up, and all those ticks in order.
@@ -64,7 +70,7 @@ class MissRatioCurve:
 
     def touch(self, key: bytes) -> None:
         """One look-up of the key, whatever came of it."""
-        if hash(key) & _MASK < self._threshold:
+        if hash(key) & 0xFFFFFF < self._threshold:  # _MASK, without the look-up
             self._follow(key)
 
     def hit_rate(self, size: int) -> float | None:
@@ -102,7 +108,7 @@ class MissRatioCurve:
         ticks.append(self._tick)
         if len(ticks) > self._max_keys:
             self._follow_fewer()
-        if self._total >= 2 * _REMEMBERED:
+        if self._total >= 2 * self._memory:
             self._scale(0.5)
 
     def _follow_fewer(self) -> None:

@@ -26,11 +26,11 @@ _TRANSACTION = (
     "blockHash blockNumber from gas gasPrice maxFeePerGas maxPriorityFeePerGas maxFeePerBlobGas "
     "hash input nonce to transactionIndex value type accessList chainId blobVersionedHashes "
     "authorizationList v r s yParity"
-).split()
+)
 _RECEIPT = (
     "blobGasPrice blobGasUsed blockHash blockNumber contractAddress cumulativeGasUsed "
     "effectiveGasPrice from gasUsed logs logsBloom status to transactionHash transactionIndex type"
-).split()
+)
 
 
 def chosen(packed: archive.Archive, *, held_back: bool) -> Iterator[archive.BlockLines]:
@@ -38,13 +38,13 @@ def chosen(packed: archive.Archive, *, held_back: bool) -> Iterator[archive.Bloc
     return (block for n, block in enumerate(packed.blocks) if bool(n % 2) == held_back)
 
 
-def as_geth(line: bytes, order: list[str]) -> bytes:
+def as_geth(line: bytes, order: str) -> bytes:
     """The same answer with its fields in geth's order, leaving out those that geth has not."""
     fields: dict[str, Any] = msgspec.json.decode(line)
-    return msgspec.json.encode({name: fields[name] for name in order if name in fields})
+    return msgspec.json.encode({name: fields[name] for name in order.split() if name in fields})
 
 
-def samples(packed: archive.Archive) -> list[bytes]:
+def samples(packed: archive.Archive) -> list[bytes | bytearray | memoryview]:
     chance = random.Random(SEED)  # noqa: S311 - a sample that comes out the same each time
     transactions: list[bytes] = []
     receipts: list[bytes] = []
@@ -53,7 +53,7 @@ def samples(packed: archive.Archive) -> list[bytes]:
         transactions += block.transactions
         receipts += block.receipts
         headers.append(block.header)
-    taken = list(transactions)
+    taken: list[bytes | bytearray | memoryview] = list(transactions)
     taken += [as_geth(line, _TRANSACTION) for line in chance.sample(transactions, 1_000)]
     taken += chance.sample(receipts, 500)
     taken += [as_geth(line, _RECEIPT) for line in chance.sample(receipts, 200)]

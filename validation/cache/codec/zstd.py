@@ -1,7 +1,8 @@
 """zstd: blocks as they are, small bodies with a dictionary that knows what an answer looks like.
 
 Frames go without zstd's magic number, since the envelope says what they are. A frame names its
-dictionary by id, so that entries written with an older one stay readable while it is shipped. `train.py` says where dictionaries come from.
+dictionary by id, so that entries written with an older one stay readable while it is shipped.
+`train.py` says where dictionaries come from.
 """
 
 import threading
@@ -84,9 +85,7 @@ class Zstd:
 
     def decode(self, stored: bytes, *, limit: int) -> bytes:
         try:
-            frame = zstandard.get_frame_parameters(
-                stored, format=zstandard.FORMAT_ZSTD1_MAGICLESS
-            )
+            frame = zstandard.get_frame_parameters(stored, format=zstandard.FORMAT_ZSTD1_MAGICLESS)
             # Where a frame states its size the library allocates that much whatever it is told.
             if frame.content_size == _UNKNOWN or frame.content_size > limit:
                 raise CorruptPayload(f"zstd of more than the {limit} bytes announced")
