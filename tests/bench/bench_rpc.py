@@ -23,6 +23,7 @@ from web3 import AsyncHTTPProvider, AsyncWeb3
 from tests.bench.lines import interleaved, show
 from tests.services import ROOT
 from validation.devnode.chain import Chain
+from validation.resilience import Breakers
 from validation.rpc import Call, NodeUrl, RpcClient, RpcConfig
 from validation.subjects import parse_subject
 from validation.validators import validate
@@ -58,7 +59,9 @@ class Bench:
 
     def client(self, **config: Any) -> RpcClient:
         node = NodeUrl.parse(self.url)
-        return RpcClient(RpcConfig(nodes=(node,), allow_loopback=True, **config))
+        return RpcClient(
+            RpcConfig(nodes=(node,), allow_loopback=True, **config), breakers=Breakers()
+        )
 
     async def _close(self) -> None:
         await self.httpx.aclose()

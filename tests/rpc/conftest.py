@@ -1,10 +1,16 @@
-"""Nodes for the tests of the RPC client."""
+"""Nodes for the tests of the RPC client, and a Valkey that a test may stop."""
 
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from console.embedded.places import places
+from console.embedded.valkey import Valkey, cache
 from tests.rpc.scripted import ScriptedNode
+from tests.services import FOLDER
 
 
 @pytest.fixture
@@ -19,3 +25,15 @@ async def other() -> AsyncIterator[ScriptedNode]:
     node = await ScriptedNode().start()
     yield node
     await node.stop()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """The test's own."""
+    folder = Path(tempfile.mkdtemp(dir=FOLDER))
+    folder.chmod(0o755)  # a server that root starts runs as another user
+    server = cache(places(folder))
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -176,6 +176,13 @@ async def client_of(
         await client.aclose()
 
 
+async def until(is_so: Callable[[], object], *, within_s: float = 10) -> None:
+    """Waits for what no event tells, a turn of the loop at a time."""
+    async with asyncio.timeout(within_s):
+        while not is_so():  # noqa: ASYNC110 - said above
+            await asyncio.sleep(0)
+
+
 def echo(value: str, method: str = "eth_echo") -> Call:
     """A call whose right answer is `value`."""
     return Call(method, (value,), as_text)

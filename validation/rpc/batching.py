@@ -72,7 +72,8 @@ class Lane:
         return self._resting(self.node.label)
 
     def may_send(self, kind: MethodClass) -> bool:
-        return self._by_kind[kind].admits() and not self.rests_s()
+        queue = self._by_kind[kind]
+        return (not queue.is_blocked or queue.admits()) and not self._resting(self.node.label)
 
     def add(self, group: Group) -> None:
         """Queues a group already admitted by `limits`."""
@@ -110,12 +111,19 @@ class Lane:
             self.flush_soon()
 
     def has_waiting(self) -> bool:
-        return any(queue.groups for queue in self.queues)
+        for queue in self.queues:  # noqa: SIM110 - twice a batch, where any() costs thrice as much
+            if queue.groups:
+                return True
+        return False
 
     def has_room(self, batch: Batch) -> bool:
         """Would the whole batch fit now, with the question for the chain?"""
         calls, lease = len(batch.fragments), self.limits.lease
         return calls < self.limits.room() and (lease is None or calls < lease.room())
+
+    def tell_stuck(self) -> None:
+        """A breaker has opened: what waits for it may go elsewhere, and its end be looked for."""
+        self._stuck()
 
     def close(self) -> list[Group]:
         """Stops sending; returns what still waits."""

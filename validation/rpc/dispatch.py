@@ -63,6 +63,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._later: set[asyncio.TimerHandle] = set()
         self._look: asyncio.Handle | None = None
+        self._is_closed = False
         self.hedge_quantile = config.hedge_quantile
         self.lanes = make_lanes(
             parts, exchange, loop=loop, launch=self._launch, stuck=self._look_soon
@@ -116,6 +117,7 @@ class Dispatcher:
 
     async def aclose(self) -> None:
         """Fails what waits, ends what is under way, and leaves no timer."""
+        self._is_closed = True
         for handle in (*self._later, *((self._look,) if self._look else ())):
             handle.cancel()
         await self._recovery.aclose()
@@ -144,7 +146,7 @@ class Dispatcher:
         """Something waits in a lane that may not send: now, and then again and again, that is
         looked at. No breaker and no rest has to tell when it ends.
         """
-        if self._look is None:
+        if self._look is None and not self._is_closed:
             self._look = self._loop.call_soon(self._look_around)
 
     def _look_around(self) -> None:
@@ -271,7 +273,6 @@ class Dispatcher:
         if error.retry_after_s:
             rest_s = min(error.retry_after_s, self._config.rest_max_s)
             self._rates.rest(lane.node.label, rest_s)
-        self._recovery.watch()
         self._order.look()
         self._again(lane, batch.groups)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from validation.rpc.config import RpcConfig
 from validation.rpc.connection import Response
-from validation.rpc.counters import NodeCounters
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import (
     BadAnswer,
@@ -44,7 +43,6 @@ class Exchange:
         self,
         node: NodeUrl,
         fragments: Sequence[bytes],
-        counters: NodeCounters,
         *,
         gate: Gate,
         asks_chain: bool = False,
@@ -52,15 +50,15 @@ class Exchange:
         """The answers to `fragments`, in their order, within the time of one call."""
         try:
             async with asyncio.timeout(self._config.call_timeout_s):
-                return await self._send(node, fragments, counters, asks_chain, gate)
+                return await self._send(node, fragments, asks_chain=asks_chain, gate=gate)
         except TimeoutError:
             raise NodeTimeout(
                 f"no whole answer within {self._config.call_timeout_s:g} s", node=node.label
             ) from None
 
-    async def ask_chain(self, node: NodeUrl, counters: NodeCounters, *, gate: Gate) -> None:
+    async def ask_chain(self, node: NodeUrl, *, gate: Gate) -> None:
         """Returns where the node answers, with the right chain if one is configured."""
-        answers, http = await self._post(node, [_ASK_CHAIN], counters, gate)
+        answers, http = await self._post(node, [_ASK_CHAIN], gate)
         if self._config.chain_id is not None:
             self._judge_chain(node, answers[0], http)
         elif isinstance(answers[0], RpcError):
@@ -70,25 +68,24 @@ class Exchange:
         self,
         node: NodeUrl,
         fragments: Sequence[bytes],
-        counters: NodeCounters,
+        *,
         asks_chain: bool,
         gate: Gate,
     ) -> list[Answer]:
         asked = [_ASK_CHAIN, *fragments] if asks_chain else fragments
-        answers, http = await self._post(node, asked, counters, gate)
+        answers, http = await self._post(node, asked, gate)
         if asks_chain:
             self._judge_chain(node, answers.pop(0), http)
         elif self._config.chain_id is not None and not http.connection.is_vouched:
             # The connection that was to carry this died and another was made: who is there now?
-            chain, http = await self._post(node, [_ASK_CHAIN], counters, gate)
+            chain, http = await self._post(node, [_ASK_CHAIN], gate)
             self._judge_chain(node, chain[0], http)
         return answers
 
     async def _post(
-        self, node: NodeUrl, fragments: Sequence[bytes], counters: NodeCounters, gate: Gate
+        self, node: NodeUrl, fragments: Sequence[bytes], gate: Gate
     ) -> tuple[list[Answer], Response]:
         base = secrets.randbits(_ID_BITS)
-        counters.requests += 1
         http = await self._transport.post(node, encode_batch(fragments, base), gate)
         if http.status != 200:  # noqa: PLR2004 - the only status that bears answers
             raise _error_of(http, node, len(fragments))

@@ -60,7 +60,6 @@ class Flight:
             answers = await exchange.send(
                 self.lane.node,
                 self.batch.fragments,
-                self.lane.record.counters,
                 asks_chain=self.asks_chain,
                 gate=self._gate,
             )
@@ -86,9 +85,10 @@ class Flight:
         """Called at the last moment before bytes go out, each time that they do."""
         self.queue.check_open()
         self._sent_at = self._loop.time()
+        counters = self.lane.record.counters
+        counters.requests += 1
         if not self._is_sent:
             self._is_sent = True
-            counters = self.lane.record.counters
             counters.batches += 1
             counters.calls += len(self.batch.fragments)
 
@@ -100,7 +100,8 @@ class Flight:
             self.lane.record.answered(rtt_s)
         else:
             self.lane.record.failed()
-        self._settle(fault, is_busy=any(map(_is_busy, errors)), rtt_s=rtt_s)
+        is_busy = any(map(_is_busy, errors)) if errors else False
+        self._settle(fault, is_busy=is_busy, rtt_s=rtt_s)
         if errors:
             self._count_each(answers, rtt_s)
         else:
@@ -133,6 +134,7 @@ class Flight:
             queue.look_again()
             if queue.is_blocked:
                 self.lane.record.forgive()
+                self.lane.tell_stuck()
         self.lane.limits.limiter.observe(
             rtt_s, self._in_flight, is_busy, calls=len(self.batch.fragments)
         )

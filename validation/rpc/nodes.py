@@ -6,9 +6,9 @@ from validation.rpc.batching import Lane
 from validation.rpc.classes import MethodClass
 
 _EVERY_S = 1.0
-_UNMEASURED = 0.8
+_UNMEASURED = 0.85
 """What a node counts for that nobody asked of late: better than one that fails or is slow."""
-_SILENT = 0.01
+_SILENT = 0.02
 _PREFERENCE = 0.8
 """How much better a node must be than one that the configuration lists before it."""
 

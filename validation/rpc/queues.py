@@ -1,7 +1,7 @@
 """What waits for one node in one class of methods, behind that class's breaker."""
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 
 from validation.resilience import Breaker, Permit, Rejected, State
@@ -53,7 +53,7 @@ class Batch:
     def is_wanted(self) -> bool:
         return any(group.waiters for group in self.groups)
 
-    def tally(self) -> Counter[str]:
+    def tally(self) -> dict[str, int]:
         """How many calls of each method it carries."""
         return tally(self.methods)
 

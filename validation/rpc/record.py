@@ -6,6 +6,7 @@ from validation.rpc.counters import NodeCounters
 from validation.rpc.recent import RecentTimes
 
 _HALF_LIFE_S = 10.0
+_GRAIN_S = 0.5
 _FEWEST = 20
 """A quantile of fewer times than this is no measure to act on."""
 
@@ -67,6 +68,8 @@ class NodeRecord:
 
     def _fade(self) -> None:
         now = self._clock()
+        if now - self._at < _GRAIN_S:
+            return
         factor = 0.5 ** ((now - self._at) / _HALF_LIFE_S)
         self._good *= factor
         self._bad *= factor

@@ -76,9 +76,7 @@ class Recovery:
         limits.send(1)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                await self._exchange.ask_chain(
-                    lane.node, lane.record.counters, gate=lambda: _check(lane)
-                )
+                await self._exchange.ask_chain(lane.node, gate=lambda: _let_out(lane))
         except (RpcError, TimeoutError):
             return False
         finally:
@@ -113,6 +111,7 @@ def _kept_out(lane: Lane) -> list[Queue]:
     return [queue for queue, state in zip(lane.queues, states, strict=True) if state is State.OPEN]
 
 
-def _check(lane: Lane) -> None:
+def _let_out(lane: Lane) -> None:
     for queue in lane.queues:
         queue.check_open()
+    lane.record.counters.requests += 1
