@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -33,10 +34,7 @@ def attempt(form: Form, act: Callable[[], int]) -> tuple[int, int]:
         return 200, act()
     except Refused as refused:
         name = refused.field.removeprefix("settings.")
-        text = f"{str(refused.value)[:200]!r} is not {refused.expected}."
-        form.add_error(
-            name if name in form.fields else None, text if refused.value else _missing(refused)
-        )
+        form.add_error(name if name in form.fields else None, _refusal(refused))
         return 422, 0
     except Conflict as conflict:
         form.add_error(None, str(conflict))
@@ -69,12 +67,16 @@ def _with_undo(said: str, revision: int) -> str | SafeString:
     if entry is None or not is_reversible(entry):
         return said
     return format_html(
-        '{} <a class="button" href="/audit/{id}/revert/" hx-get="/audit/{id}/revert/"'
-        ' hx-target="#dialog-body">Undo…</a>',
+        '{} <a class="button" href="{url}" hx-get="{url}" hx-target="#dialog-body">Undo…</a>',
         said,
-        id=entry.pk,
+        url=reverse("audit-revert", args=[entry.pk]),
     )
 
 
-def _missing(refused: Refused) -> str:
-    return f"Give {refused.expected}."
+def _refusal(refused: Refused) -> str:
+    """Beside its field, whose name it need not repeat."""
+    if refused.value in {None, ""}:
+        return f"Give {refused.expected}."
+    is_number = isinstance(refused.value, int | float)
+    shown = f"{refused.value:.12g}" if is_number else repr(str(refused.value)[:200])
+    return f"{shown} is not {refused.expected}."

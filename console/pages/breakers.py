@@ -25,15 +25,15 @@ COLUMNS = (
     *("desired_mode", "desired_settings", "desired_ends_in_s", "revision", "acknowledged"),
     *("reason", "actor", "age_s"),
 )
+_BLOCKING = frozenset({"open", "forced_open"})
 # In the address, as it is called, and the states that it means.
 FILTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("", "All", frozenset()),
-    ("open", "Open", frozenset({"open", "forced_open"})),
+    ("open", "Open", _BLOCKING),
     ("half_open", "Half-open", frozenset({"half_open"})),
     ("closed", "Closed", frozenset({"closed", "forced_closed"})),
 )
 _SORTS = ("worst", "name", "failures", "p95")
-SETTLED = frozenset({"closed", "forced_closed", "metrics_only", "disabled"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,14 +173,13 @@ def counted(by_state: dict[str, int]) -> list[tuple[State, int]]:
 
 
 def figures(rows: Sequence[Row], fleet: Fleet) -> dict[str, Any]:
-    """`open`: blocking on one worker at least; `lagging`: overrides that not all obey yet."""
+    """`names`: those that block on one worker at least; `lagging`: wishes not all obey yet."""
     ordered = [row.found for row in rows if row.found.desired.revision]
+    blocking = [row.name for row in rows if _BLOCKING & row.found.by_state.keys()]
     return {
-        "open": sum(
-            bool(row.found.by_state.get("open") or row.found.by_state.get("forced_open"))
-            for row in rows
-        ),
-        "unsettled": sum(bool(set(row.found.by_state) - SETTLED) for row in rows),
+        "names": blocking,
+        "open": len(blocking),
+        "said": f"Blocking: {', '.join(blocking)}" if blocking else "No breaker is blocking",
         "reported": sum(row.found.state is not None for row in rows),
         "forced": sum(not row.found.desired.is_auto for row in rows),
         "rejected": sum(row.found.rejected for row in rows),

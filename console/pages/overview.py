@@ -1,6 +1,5 @@
 """The first page: what the fleet does now, from what is measured and nothing else."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +8,6 @@ from django.views.decorators.http import require_safe
 from console import fleetview
 from console.http import render_page
 from console.pages import breakers, fleet, history, listing, pools, throughput
-from console.pages.breakers import Row
 from validation.models import Run, RunState
 
 RUNNING_SHOWN = 8
@@ -54,16 +52,7 @@ def _engine() -> dict[str, Any]:
         "breakers": rows[:BREAKERS_SHOWN],
         "breaker_figures": breakers.figures(rows, seen),
         "breaker_count": len(rows),
-        "open_names": _open(rows),
         "pools": found[:POOLS_SHOWN],
         "pool_count": len(found),
         "cache": fleetview.caches(seen),
     }
-
-
-def _open(rows: Sequence[Row]) -> list[str]:
-    return [
-        row.name
-        for row in rows
-        if row.found.by_state.get("open") or row.found.by_state.get("forced_open")
-    ]

@@ -141,6 +141,13 @@ def cut(subject: str) -> SafeString | str:
 
 
 @register.simple_tag
+def cut_name(name: str) -> SafeString | str:
+    """As `cut`, of a name of parts: its last part always shows."""
+    head, colon, tail = name.rpartition(":")
+    return format_html("<span>{}</span><span>:{}</span>", head, tail) if colon else name
+
+
+@register.simple_tag
 def verdict_of(code: str, number: int) -> SafeString:
     """A verdict in a table of counts: one that nothing has is without colour."""
     known = VERDICTS[code]

@@ -121,8 +121,8 @@ def test_tuning_shows_what_is_in_force_and_keeps_the_rest(operator: Client, see:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"failure_rate": "7"}, "7.0' is not a number from 0.01 to 1"),
-        ({"min_calls": "2.5"}, "is not a whole number from 1 to 10000"),
+        ({"failure_rate": "7"}, "7 is not a number from 0.01 to 1"),
+        ({"min_calls": "2.5"}, "2.5 is not a whole number from 1 to 10000"),
         ({"failure_rate": "a half"}, "Enter a number"),
         ({"failure_rate": "nan"}, "Enter a number"),
     ],

@@ -88,8 +88,7 @@ def test_breakers_come_worst_first_with_where_and_what_next(operator: Client, se
     made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(6))
     page = see(operator, "/")
     assert (
-        f"Open · blocking {made_up_fleet.LOOKUP} 2 of 6 workers 15.7 % 1.24 s probe in 18 s"
-        in page.text
+        "Open · blocking node:127.0.0.1:9 :lookup 2 of 6 15.7 % 1.24 s probe in 18 s" in page.text
     )
     assert page.text.index("Open · blocking") < page.text.index("Closed · passing")
     assert f"/breakers/{made_up_fleet.LOOKUP}/" in page.hrefs()
