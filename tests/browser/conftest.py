@@ -1,5 +1,6 @@
 """One stack a session, one Chromium a module, one tab a test that must end without complaint."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from console.embedded.cluster import Cluster
+from monitoring import snapshots
+from tests import made_up_fleet
 from tests.browser.stack import PASSWORD, Stack
 from tests.services import process_environment
 
@@ -23,8 +26,8 @@ _QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
-# What Chromium says when a test takes the network away, or a form is refused.
-_EXPECTED = ("ERR_INTERNET_DISCONNECTED", "status of 422")
+# What Chromium says when a test takes the network away, or a form is refused or came too late.
+_EXPECTED = ("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 409")
 
 
 @pytest.fixture(scope="session")
@@ -112,6 +115,26 @@ def new_tab(
 @pytest.fixture
 def tab(new_tab: NewTab) -> Page:
     return new_tab()
+
+
+@pytest.fixture(scope="module")
+def made_up(stack: Stack) -> Iterator[None]:
+    """Six more workers report, who never were: two of them hold a breaker open."""
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.is_set():
+            # They obey whatever is wanted of them, at once.
+            made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(6, acknowledged=10**9))
+            stop.wait(1)
+
+    speaker = threading.Thread(target=speak)
+    speaker.start()
+    yield
+    stop.set()
+    speaker.join()
+    for worker in made_up_fleet.a_troubled_fleet(6):
+        snapshots.retire(worker.id)
 
 
 @pytest.fixture(scope="session")

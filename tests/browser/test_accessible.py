@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewTab
+from tests.made_up_fleet import LOOKUP
 from validation.devnode.chain import Chain
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_up")]
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 WIDE = {"width": 1_440, "height": 900}
 PHONE = {"width": 390, "height": 844}
@@ -55,7 +56,18 @@ def _prepare(tab: Page, addresses: list[str]) -> list[str]:
             addresses += [f"/validations/{run}", f"/validations/{run}discard/"]
     addresses += ["/", "/validations/", "/validations/?q=zzz", "/validations/new/", "/workers/"]
     addresses += ["/settings/tokens/", "/api/v1/docs"]
+    addresses += ["/breakers/", "/breakers/?q=zzz", "/pools/", "/caches/", "/caches/purge/"]
+    addresses += ["/caches/resize/", *(f"/breakers/{LOOKUP}/{a}" for a in ("", "open/", "tune/"))]
+    _override(tab)
     return addresses
+
+
+def _override(tab: Page) -> None:
+    """So that pages have a wish, a history and something to take back."""
+    tab.goto("/breakers/l2/metrics-only/")
+    tab.get_by_label("Reason").fill("so that there is something to see")
+    tab.get_by_role("button", name="Only measure").click()
+    expect(tab.locator("#breaker-standing")).to_contain_text("Metrics only")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

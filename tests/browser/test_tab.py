@@ -32,7 +32,14 @@ def _wait_live(tab: Page) -> None:
 
 def test_pages_by_keys(tab: Page) -> None:
     tab.goto("/")
-    for keys, path in (("gw", "/workers/"), ("gv", "/validations/"), ("go", "/")):
+    for keys, path in (
+        ("gw", "/workers/"),
+        ("gv", "/validations/"),
+        ("gb", "/breakers/"),
+        ("gp", "/pools/"),
+        ("gc", "/caches/"),
+        ("go", "/"),
+    ):
         for key in keys:
             tab.keyboard.press(key)
         tab.wait_for_url(f"**{path}")

@@ -59,7 +59,7 @@ def test_after_its_last_word_nothing_is_known() -> None:
 def test_what_was_before_the_oldest_kept_change_nobody_knows() -> None:
     full = [_change(20.0 * n, "closed", "open") for n in range(KEPT, 0, -1)]
     spans = _spans(_record(*full))
-    assert spans[0] == ("", 0, 60)
+    assert spans[0] == ("", 0.0, 60.0)
     assert {word for word, _, _ in spans[1:]} == {"Open"}
     svg = str(drawings.ribbon(ribbon.lane(_record(*full), until=NOW, span_s=1_000)))
     assert svg.count("<rect") == KEPT

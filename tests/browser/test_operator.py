@@ -1,0 +1,144 @@
+"""The operator at work in a browser: dialogs with their errors, undo, keys, and without scripts."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import NewTab
+from tests.made_up_fleet import BLOCK, LOOKUP
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_up")]
+ADDRESS = f"/breakers/{LOOKUP}/"
+
+
+@pytest.fixture(autouse=True)
+def left_to_itself(tab: Page) -> Iterator[None]:
+    """Whatever a test wanted is wanted no more after it."""
+    yield
+    for name in (LOOKUP, BLOCK):
+        tab.goto(f"/breakers/{name}/auto/")
+        tab.get_by_label("Reason").fill("the test is over now")
+        tab.get_by_role("button", name="Back to auto").click()
+        expect(tab.locator("#breaker-standing")).to_contain_text("left to itself")
+
+
+def _ask(tab: Page, act: str = "Force open…") -> Locator:
+    tab.goto(ADDRESS)
+    tab.get_by_role("link", name=act).click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def test_force_open_through_the_dialog_and_undo(tab: Page, new_tab: NewTab) -> None:
+    watcher = new_tab("viewer")
+    watcher.goto(ADDRESS)
+    expect(watcher.locator("#live[data-live=live]")).to_be_visible()
+    dialog = _ask(tab)
+    expect(dialog).to_contain_text("Reaches8 workers")
+    expect(dialog).to_contain_text("calls a minute")
+    dialog.get_by_label("Reason").fill("the node lies about blocks")
+    dialog.get_by_role("button", name=re.compile("Force open on")).click()
+    expect(dialog).to_contain_text(f"Give {LOOKUP}")
+    expect(dialog.get_by_label("Reason")).to_have_value("the node lies about blocks")
+    dialog.get_by_label(re.compile("Type")).fill(LOOKUP)
+    dialog.get_by_text("5 minutes", exact=True).click()
+    dialog.get_by_role("button", name=re.compile("Force open on")).click()
+    standing = tab.locator("#breaker-standing")
+    expect(standing).to_contain_text("Forced open · blocking")
+    expect(standing).to_contain_text(re.compile(r"Ends in [45]"))
+    expect(standing).to_contain_text("the node lies about blocks")
+    expect(watcher.locator("#breaker-standing")).to_contain_text("Forced open", timeout=8_000)
+    assert watcher.get_by_role("link", name=re.compile("auto")).count() == 0
+    tab.get_by_role("link", name="Undo…").click()
+    dialog = tab.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("it was the other node")
+    dialog.get_by_role("button", name="Take back 1 change").click()
+    expect(standing).to_contain_text("Auto · left to itself")
+    expect(tab.locator("#breaker-history")).to_contain_text("took back")
+
+
+def test_who_is_slower_is_told_in_the_dialog(tab: Page, new_tab: NewTab) -> None:
+    dialog = _ask(tab, "Force closed…")
+    faster = new_tab("admin")
+    faster.goto(f"{ADDRESS}disable/")
+    faster.get_by_label("Reason").fill("nobody needs it tonight")
+    faster.get_by_role("button", name="Disable").click()
+    expect(faster.locator("#breaker-standing")).to_contain_text("Disabled")
+    dialog.get_by_label("Reason").fill("let everything pass now")
+    dialog.get_by_role("button", name=re.compile("Force closed")).click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Somebody was faster")
+    expect(dialog).to_contain_text("nobody needs it tonight")
+    dialog.get_by_role("button", name=re.compile("Force closed")).click()
+    expect(tab.locator("#breaker-standing")).to_contain_text("Forced closed")
+
+
+def test_tune_by_keyboard_alone(tab: Page) -> None:
+    tab.goto(f"/breakers/{BLOCK}/")
+    tab.get_by_role("link", name="Tune…").focus()
+    tab.keyboard.press("Enter")
+    dialog = tab.get_by_role("dialog")
+    expect(dialog.get_by_label("failure_rate")).to_be_focused()
+    tab.keyboard.type("0.3")
+    dialog.get_by_label("Reason").focus()
+    tab.keyboard.type("it opens far too late")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#breaker-settings")).to_contain_text("tuned to 0.3")
+
+
+def test_escape_changes_nothing_and_gives_the_focus_back(tab: Page) -> None:
+    dialog = _ask(tab)
+    tab.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(tab.get_by_role("link", name="Force open…")).to_be_focused()
+
+
+def test_ranges_by_keys(tab: Page) -> None:
+    tab.goto(ADDRESS)
+    tab.keyboard.press("3")
+    tab.wait_for_url("**/?range=6h")
+    expect(tab.locator("#breaker-ribbon [aria-current]")).to_have_text("6h")
+
+
+def test_a_table_that_is_open_stays_open_while_the_page_lives(tab: Page) -> None:
+    tab.goto(ADDRESS)
+    tab.get_by_text("transitions as a table").click()
+    tab.wait_for_timeout(6_000)  # past a refresh of the ribbon
+    expect(tab.locator("#breaker-changes table")).to_be_visible()
+
+
+def test_acts_from_the_list_by_its_menu(tab: Page) -> None:
+    tab.goto("/breakers/")
+    tab.locator("summary", has=tab.locator(".icon")).and_(
+        tab.get_by_label(f"Actions for {LOOKUP}")
+    ).click()
+    tab.get_by_role("link", name="Reset…").first.click()
+    expect(tab.get_by_role("dialog")).to_contain_text(f"Reset {LOOKUP}?")
+
+
+def test_all_of_it_without_scripts(new_tab: NewTab) -> None:
+    tab = new_tab(java_script_enabled=False)
+    tab.goto("/breakers/?state=open")
+    tab.get_by_role("link", name=LOOKUP).click()
+    tab.get_by_role("link", name="Force open…").click()
+    tab.get_by_role("button", name=re.compile("Force open on")).click()
+    expect(tab.get_by_text("Give a reason of 10 to 500")).to_be_visible()
+    tab.get_by_label("Reason").fill("the node lies about blocks")
+    tab.get_by_label(re.compile("Type")).fill(LOOKUP)
+    tab.get_by_role("button", name=re.compile("Force open on")).click()
+    expect(tab.locator("#breaker-standing")).to_contain_text("Forced open · blocking")
+    tab.get_by_role("link", name="Back to auto…").click()
+    tab.get_by_label("Reason").fill("the node is well again")
+    tab.get_by_role("button", name="Back to auto").click()
+    expect(tab.locator("#breaker-standing")).to_contain_text("left to itself")
+    tab.get_by_role("link", name="Caches").click()
+    tab.get_by_text("As a table, 8 sizes").click()
+    expect(tab.get_by_role("cell", name="300\u202f000")).to_be_visible()
+    tab.get_by_role("link", name="Purge by tag…").click()
+    tab.get_by_label("Tag", exact=True).fill("head")
+    tab.get_by_label("Reason").fill("the head was wrong for a while")
+    tab.get_by_label("Type the tag").fill("head")
+    tab.get_by_role("button", name=re.compile("Purge on")).click()
+    expect(tab.get_by_role("status").first).to_contain_text("What carries head is dropped")
