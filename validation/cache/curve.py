@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Final
 
-_SPACE: Final = 1 << 24
-_MASK: Final = _SPACE - 1
-_START: Final = _SPACE // 8
+_LOWEST: Final = -(1 << 63)
+_SPACE: Final = 1 << 64
+"""Hashes are of 64 bits with a sign: most keys cost one comparison with such a number."""
+_START: Final = _LOWEST + _SPACE // 8
 """Following one key in eight is enough where keys are few, and leaves most look-ups alone."""
 _STEP: Final = 1.08
 """Sizes told apart differ by so much."""
@@ -66,11 +67,11 @@ class MissRatioCurve:
     @property
     def rate(self) -> float:
         """The share of keys that is followed."""
-        return self._threshold / _SPACE
+        return (self._threshold - _LOWEST) / _SPACE
 
     def touch(self, key: bytes) -> None:
         """One look-up of the key, whatever came of it."""
-        if hash(key) & 0xFFFFFF < self._threshold:  # _MASK, without the look-up
+        if hash(key) < self._threshold:
             self._follow(key)
 
     def hit_rate(self, size: int) -> float | None:
@@ -100,7 +101,7 @@ class MissRatioCurve:
         last = self._last.get(key)
         if last is not None:
             place = bisect_left(ticks, last)
-            needed = (len(ticks) - place) * _SPACE / self._threshold
+            needed = (len(ticks) - place) / self.rate
             self._needed[bisect_left(self._sizes, needed)] += 1
             del ticks[place]
         self._tick += 1
@@ -114,14 +115,13 @@ class MissRatioCurve:
     def _follow_fewer(self) -> None:
         """Lowers the threshold so far that half of the keys are left."""
         self._count()
-        places = sorted(hash(key) & _MASK for key in self._last)
-        before, self._threshold = self._threshold, places[len(places) // 2]
-        self._last = {
-            key: tick for key, tick in self._last.items() if hash(key) & _MASK < self._threshold
-        }
+        places = sorted(map(hash, self._last))
+        before = self.rate
+        self._threshold = places[len(places) // 2]
+        self._last = {key: tick for key, tick in self._last.items() if hash(key) < self._threshold}
         self._ticks = sorted(self._last.values())
         # What was counted at the higher rate shall weigh as if it had been at the lower one.
-        self._scale(self._threshold / before)
+        self._scale(self.rate / before)
 
     def _scale(self, factor: float) -> None:
         self._count()

@@ -119,7 +119,13 @@ class L1:
             return
         self._bytes += cost
         if len(entries) >= self.max_entries:
-            self._evict()
+            # As `_evict` does: a call less is a tenth less.
+            victim = self._victim()
+            gone = entries.pop(victim)
+            self._bytes -= gone.size + OVERHEAD
+            self._evicted += 1
+            if gone.tags:
+                self._unindex(victim, gone)
         if self._bytes > self.max_bytes or self._sweeps:
             self._make_room()
         entries[key] = entry
@@ -180,7 +186,8 @@ class L1:
         for key in keys:
             order.admit(key)
         self.policy = policy
-        self._order, self._touch, self._admit = order, order.touch, order.admit
+        self._order, self._touch = order, order.touch
+        self._admit, self._victim = order.admit, order.victim
 
     def sweep(self) -> int:
         """Gives back the room of all that has expired, by a walk over everything."""
@@ -218,7 +225,7 @@ class L1:
         return True
 
     def _evict(self) -> None:
-        key = self._order.victim()
+        key = self._victim()
         entry = self._entries.pop(key)
         self._bytes -= entry.size + OVERHEAD
         self._evicted += 1
