@@ -65,7 +65,8 @@ class RpcConfig:
     backoff_cap_s: float = 2.0
     retry_ratio: float = 0.1
     """Calls retried for each call asked, at most, beyond the burst."""
-    retry_burst: int = 100
+    retry_burst: int = 1000
+    """And this many at once: what is out and fails before a breaker opens must not be lost."""
     rest_max_s: float = 60.0
     """How long a node is left alone at most when it asks for that."""
     hedge_quantile: float | None = None

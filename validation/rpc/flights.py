@@ -97,7 +97,7 @@ class Flight:
         errors = [answer for answer in answers if isinstance(answer, RpcError)]
         fault = _common_fault(errors, len(answers)) if errors else None
         if fault is None:
-            self.lane.record.answered(rtt_s)
+            self.lane.record.answered(rtt_s, len(self.batch.fragments))
         else:
             self.lane.record.failed()
         is_busy = any(map(_is_busy, errors)) if errors else False
@@ -135,9 +135,10 @@ class Flight:
             if queue.is_blocked:
                 self.lane.record.forgive()
                 self.lane.tell_stuck()
-        self.lane.limits.limiter.observe(
-            rtt_s, self._in_flight, is_busy, calls=len(self.batch.fragments)
-        )
+        if error is None or is_busy:  # a refused connection is no quick answer
+            self.lane.limits.limiter.observe(
+                rtt_s, self._in_flight, is_busy, calls=len(self.batch.fragments)
+            )
 
     def _count_each(self, answers: Sequence[Answer], rtt_s: float) -> None:
         outcomes: dict[str, Counter[str]] = {}

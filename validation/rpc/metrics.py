@@ -9,6 +9,7 @@ from prometheus_client import Histogram
 from monitoring import instruments
 
 _MAX_CHILDREN = 2000
+_MAX_POOLS = 64
 _OTHER = "other"
 
 
@@ -28,7 +29,11 @@ class RpcMetrics:
         observe_many(instruments.RPC_BATCH_SIZE, calls, 1)
         child = self._pool_waits.get(pool)
         if child is None:
-            child = self._pool_waits[pool] = instruments.POOL_WAIT.labels(pool)
+            # Runs may name nodes of their own, ever new ones.
+            known = pool if len(self._pool_waits) < _MAX_POOLS else _OTHER
+            child = instruments.POOL_WAIT.labels(known)
+            if known is pool:
+                self._pool_waits[pool] = child
         observe_many(child, waited_s, 1)
 
     def back(self, methods: Mapping[str, int], outcome: str, duration_s: float) -> None:

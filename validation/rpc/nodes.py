@@ -1,6 +1,6 @@
 """Which node to ask: the best by score that may be asked now."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from validation.rpc.batching import Lane
 from validation.rpc.classes import MethodClass
@@ -8,6 +8,8 @@ from validation.rpc.classes import MethodClass
 _EVERY_S = 1.0
 _UNMEASURED = 0.85
 """What a node counts for that nobody asked of late: better than one that fails or is slow."""
+_NEGLIGIBLE_S = 0.005
+"""Between nodes that are near, chance decides who is twice as fast."""
 _SILENT = 0.02
 _PREFERENCE = 0.8
 """How much better a node must be than one that the configuration lists before it."""
@@ -58,19 +60,30 @@ class NodeOrder:
 
     def _rank(self) -> None:
         quantile = self._hedge_quantile()
-        medians = {lane.index: lane.record.rtts.quantiles(0.5) for lane in self._lanes}
-        fastest = min((found[0] for found in medians.values() if found), default=0.0)
-        for lane in self._lanes:
-            median, record = medians[lane.index], lane.record
-            record.set_hedge_delay(quantile)
-            failing = record.failing()
-            if median is None and failing < _SILENT:
-                record.score = None
-            else:
-                speed = fastest / median[0] if median else _UNMEASURED
-                record.score = speed * (1 - failing) ** 2
+        speeds = [lane.record.speeds() for lane in self._lanes]
+        fastest: dict[int, float] = {}
+        for told in speeds:
+            for size, seconds in told.items():
+                fastest[size] = min(seconds, fastest.get(size, seconds))
+        for lane, told in zip(self._lanes, speeds, strict=True):
+            lane.record.set_hedge_delay(quantile)
+            lane.record.score = _score(told, fastest, lane.record.failing())
         # Sorting is stable, and earlier nodes count for more: equals keep the configured order.
         self._order = sorted(self._lanes, key=_worth, reverse=True)
+
+
+def _score(
+    speeds: Mapping[int, float], fastest: Mapping[int, float], failing: float
+) -> float | None:
+    """1 for a node that never fails and of which none is faster; None where nothing is known."""
+    if not speeds and failing < _SILENT:
+        return None
+    ratios = [
+        (fastest[size] + _NEGLIGIBLE_S) / (seconds + _NEGLIGIBLE_S)
+        for size, seconds in speeds.items()
+    ]
+    speed = sum(ratios) / len(ratios) if ratios else _UNMEASURED
+    return speed * (1 - failing) ** 2
 
 
 def _worth(lane: Lane) -> float:

@@ -157,7 +157,11 @@ class RateBudgets:
             await self._wanted.wait()
             self._wanted.clear()
             for lease in tuple(self._leases.values()):
-                await self._renew(lease)
+                try:
+                    await self._renew(lease)
+                except Exception:  # noqa: BLE001 - if it ended, this node was never asked again
+                    _log.exception("the rate of %s could not be renewed", lease.label)
+                    lease.renew(self._own_share(lease))
             if any(lease.is_awaited for lease in self._leases.values()):
                 self._wanted.set()
             await asyncio.sleep(_RENEW_S)

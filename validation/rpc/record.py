@@ -7,6 +7,8 @@ from validation.rpc.recent import RecentTimes
 
 _HALF_LIFE_S = 10.0
 _GRAIN_S = 0.5
+_SMOOTHING = 0.2
+_SPEED_KEPT_S = 60.0
 _FEWEST = 20
 """A quantile of fewer times than this is no measure to act on."""
 
@@ -19,6 +21,7 @@ class NodeRecord:
         "_bad",
         "_clock",
         "_good",
+        "_speeds",
         "counters",
         "hedge_after_s",
         "rtts",
@@ -31,16 +34,28 @@ class NodeRecord:
         self._good = 0.0
         self._bad = 0.0
         self._at = clock()
+        self._speeds: dict[int, tuple[float, float]] = {}
         self.counters = NodeCounters()
         self.waits = RecentTimes(clock)
         self.rtts = RecentTimes(clock)
         self.score: float | None = None
         self.hedge_after_s: float | None = None
 
-    def answered(self, rtt_s: float) -> None:
+    def answered(self, rtt_s: float, calls: int) -> None:
         self.rtts.add(rtt_s)
         self._fade()
         self._good += 1
+        size = calls.bit_length()
+        known = self._speeds.get(size)
+        smooth = rtt_s if known is None else known[0] + (rtt_s - known[0]) * _SMOOTHING
+        self._speeds[size] = (smooth, self._clock())
+
+    def speeds(self) -> dict[int, float]:
+        """Seconds that a batch took of late, by its size in powers of two: a node that was asked
+        much at once is not slower for that than one that was asked little.
+        """
+        since = self._clock() - _SPEED_KEPT_S
+        return {size: seconds for size, (seconds, at) in self._speeds.items() if at > since}
 
     def failed(self) -> None:
         self._fade()
@@ -55,9 +70,10 @@ class NodeRecord:
 
     def forgive(self) -> None:
         """A breaker keeps calls away by now: once it lets them back, that shall not be held
-        against the node twice.
+        against the node twice, and its times of before mean little.
         """
         self._bad = 0.0
+        self._speeds.clear()
 
     def set_hedge_delay(self, quantile: float | None) -> None:
         if quantile is None or self.rtts.count() < _FEWEST:
