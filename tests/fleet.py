@@ -47,6 +47,7 @@ class Fleet:
     cluster: Cluster
     workers: int = 2
     node_options: tuple[str, ...] = ()
+    worker_options: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
     log: Path = field(init=False)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -82,14 +83,26 @@ class Fleet:
 
     def start_worker(self) -> None:
         self._spawn("worker", "-m", "celery", "-A", "console.celery", "worker", "-l", "warning",
-                    "-c", str(self.workers), "-P", "prefork")  # fmt: skip
+                    "-c", str(self.workers), "-P", "prefork", *self.worker_options)  # fmt: skip
         what = f"{self.workers} worker children"
         wait_until(lambda: len(self.children()) == self.workers, within_s=_READY_S, what=what)
+
+    def start_web(self) -> int:
+        """A web process; the port that it listens on."""
+        port = free_port()
+        self._spawn(f"web {port}", "-m", "uvicorn", "console.asgi:application", "--port", str(port),
+                    "--no-proxy-headers", "--log-level", "warning")  # fmt: skip
+        wait_until(lambda: _listens(port), within_s=_READY_S, what="the web process listens")
+        return port
 
     def stop_worker(self, how: signal.Signals = signal.SIGTERM) -> None:
         process = self._processes.pop("worker")
         process.send_signal(how)
         process.wait(timeout=_READY_S)
+
+    def process(self, name: str) -> "subprocess.Popen[bytes]":
+        """`node`, `worker` or `beat`."""
+        return self._processes[name]
 
     def children(self) -> list[psutil.Process]:
         try:
@@ -100,7 +113,8 @@ class Fleet:
     def stop(self) -> None:
         if self._watching is not None:
             self._watching.close()
-        for name in ("beat", "worker", "node"):
+        webs = [name for name in self._processes if name.startswith("web ")]
+        for name in (*webs, "beat", "worker", "node"):
             process = self._processes.pop(name, None)
             if process is None:
                 continue

@@ -64,9 +64,15 @@ class FleetEngine:
         self._budgets = RateBudgets(
             (config.valkey_url or None) if rated else None, processes=self._processes
         )
-        portal.run(self._start(), timeout_s=_STOP_S)
+        portal.run(self._make(), timeout_s=_STOP_S)
 
     # -- work
+
+    def begin(self) -> None:
+        """Starts what asks nodes by itself. After what operators want is known, not before: a
+        breaker that they forced open lets nothing through from the first call on.
+        """
+        self._portal.run(self._start(), timeout_s=_STOP_S)
 
     def validate(
         self, subjects: Sequence[str], *, level: int | None, node_urls: tuple[str, ...]
@@ -119,7 +125,7 @@ class FleetEngine:
     async def _steer(self, curve: MissRatioCurve) -> Steering:
         return Steering(self._cache, asyncio.get_running_loop(), curve=curve)
 
-    async def _start(self) -> None:
+    async def _make(self) -> None:
         rpc = self._config.rpc
         if rpc is None:
             return
@@ -128,8 +134,11 @@ class FleetEngine:
         self.chain.on_reorg = self._reorganised
         self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
         self._default = Engine(client=client, fetcher=self._fetcher, chain_id=rpc.chain_id)
-        self.chain.start()
-        self._fetcher.start()
+
+    async def _start(self) -> None:
+        if self.chain is not None and self._fetcher is not None:
+            self.chain.start()
+            self._fetcher.start()
 
     async def _stop(self) -> None:
         if self.chain is not None:

@@ -47,6 +47,7 @@ class ChunkEngine(Protocol):
     def validate(
         self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
     ) -> "Future[list[Outcome]]": ...
+    def begin(self) -> None: ...
     def final_number(self) -> int | None: ...
     def share_with(self, processes: int) -> None: ...
     def tell(self, changed: Callable[[str], None]) -> None: ...
@@ -129,8 +130,11 @@ class Worker:
         now = self._clock()
         if now >= self._next_heed:
             self._next_heed = now + HEED_EVERY_S
+            first = self._obedience.revision is None
             if self._obedience.heed(self._ledger.connection):
                 self._reporter.report_soon()
+            if first:
+                self._engine.begin()
 
     def _sweep(self) -> None:
         """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
@@ -227,6 +231,7 @@ class Worker:
                     while not self._lock.locked() and self.drain():
                         pass
             except DATABASE_AWAY as exc:
+                self._next_heed = self._clock() + LOOK_EVERY_S
                 log.warning("database.unreachable", error=type(exc).__name__)
             except Exception:
                 # A thread that ends here would end the promise that a lost message costs seconds.

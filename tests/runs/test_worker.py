@@ -54,6 +54,9 @@ class InstantEngine:
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)
 
+    def begin(self) -> None:
+        return
+
     def final_number(self) -> int | None:
         return None
 
