@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from validation.resilience import Breaker, BreakerConfig, Change, Override, Permit, Rejected
+from validation.resilience import Breaker, BreakerConfig, Change, Override, Permit, Rejected, State
 
 
 class Clock:
@@ -73,6 +73,12 @@ class Bench:
 
     def force(self, mode: str, for_s: float | None = None, revision: int = 0) -> None:
         self.breaker.override(Override(mode=mode, for_s=for_s, revision=revision))
+
+    def state(self) -> State:
+        return self.breaker.state
+
+    def computed(self) -> State:
+        return self.breaker.computed
 
     def told(self) -> list[tuple[str, str]]:
         return [(change.before.value, change.after.value) for change in self.changes]

@@ -24,7 +24,7 @@ def test_enough_good_probes_close_it_with_an_empty_window() -> None:
     bench = Bench(consecutive_failures=1, half_open_calls=2)
     bench.half_open()
     bench.succeed()
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
     bench.succeed()
     report = bench.breaker.report()
     assert (report.state, report.calls, report.failures) == ("closed", 0, 0)
@@ -36,7 +36,7 @@ def test_one_failed_probe_opens_it_again() -> None:
     bench.half_open()
     bench.succeed()
     bench.fail()
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[-1].cause == "a probe failed"
 
 
@@ -45,7 +45,7 @@ def test_slow_probes_open_it_again() -> None:
     bench.half_open()
     bench.succeed(took_s=3.0)
     bench.succeed()
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[-1].cause == "1 of 2 probes were slow"
 
 
@@ -55,9 +55,9 @@ def test_a_probe_without_an_outcome_frees_its_place() -> None:
     bench.breaker.admit().cancel()
     bench.settle(bench.breaker.admit(), CallerFault("bad parameter"))
     bench.settle(bench.breaker.admit(), asyncio.CancelledError())
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
     bench.succeed()
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 def test_giving_a_probe_back_twice_frees_one_place() -> None:
@@ -76,31 +76,31 @@ def test_a_probe_that_is_lost_does_not_hold_it_for_ever() -> None:
     bench.half_open()
     lost = bench.breaker.admit()
     bench.clock.advance(30)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[-1].cause == "a probe did not come back"
     bench.clock.advance(10)
     bench.settle(lost)  # too late: it proves nothing about now
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
     bench.succeed()
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 def test_it_waits_for_its_first_probe_as_long_as_it_takes() -> None:
     bench = Bench(consecutive_failures=1, half_open_max_s=30)
     bench.half_open()
     bench.clock.advance(3600)
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
 
 
 def test_a_background_probe_may_say_that_it_is_time() -> None:
     bench = Bench(consecutive_failures=1, open_s=60)
     bench.fail()
     bench.breaker.hint_recovered()
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
     bench.breaker.hint_recovered()
     bench.succeed(2)
     bench.breaker.hint_recovered()
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 async def test_a_cancelled_call_gives_its_probe_back() -> None:

@@ -11,9 +11,9 @@ from validation.resilience import Breaker, BreakerConfig, State
 def test_consecutive_failures_open_before_there_are_enough_calls_for_a_rate() -> None:
     bench = Bench(min_calls=100, consecutive_failures=3)
     bench.fail(2)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
     bench.fail()
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[0].cause == "3 failures in a row"
 
 
@@ -22,7 +22,7 @@ def test_a_success_between_them_breaks_the_row() -> None:
     for _ in range(5):
         bench.fail(2)
         bench.succeed()
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 def test_a_row_is_broken_by_a_good_call_also_after_the_window_forgot_the_failures() -> None:
@@ -31,13 +31,13 @@ def test_a_row_is_broken_by_a_good_call_also_after_the_window_forgot_the_failure
     bench.clock.advance(60)
     bench.succeed()
     bench.fail(2)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 def test_zero_consecutive_failures_means_never() -> None:
     bench = Bench(min_calls=100, consecutive_failures=0)
     bench.fail(99)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 @pytest.mark.parametrize("window", ["time", "count", "list"])
@@ -45,9 +45,9 @@ def test_the_failure_rate_opens_at_its_threshold(window: str) -> None:
     bench = Bench(window=window, min_calls=10, failure_rate=0.4, consecutive_failures=0)
     bench.succeed(6)
     bench.fail(3)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
     bench.fail()
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[0].cause == "4 of 10 calls failed"
 
 
@@ -55,9 +55,9 @@ def test_the_failure_rate_opens_at_its_threshold(window: str) -> None:
 def test_no_rate_opens_below_the_least_number_of_calls(window: str) -> None:
     bench = Bench(window=window, min_calls=10, failure_rate=0.1, consecutive_failures=0)
     bench.fail(9)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
     bench.succeed()  # the tenth call, though a good one, makes it nine of ten
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
 
 
 @pytest.mark.parametrize("window", ["time", "count", "list"])
@@ -65,9 +65,9 @@ def test_slow_calls_open_though_each_succeeds(window: str) -> None:
     bench = Bench(window=window, min_calls=4, slow_rate=0.5, slow_s=1.0)
     bench.succeed(2)
     bench.succeed(took_s=1.0)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
     bench.succeed(took_s=5.0)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.changes[0].cause == "2 of 4 calls were slow"
 
 
@@ -82,7 +82,7 @@ def test_the_callers_own_errors_never_open() -> None:
 def test_an_error_that_does_not_say_counts() -> None:
     bench = Bench(consecutive_failures=1)
     bench.settle(bench.breaker.admit(), OSError("connection reset"))
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
 
 
 def test_failures_that_the_window_forgot_do_not_open() -> None:
@@ -91,7 +91,7 @@ def test_failures_that_the_window_forgot_do_not_open() -> None:
     bench.clock.advance(31)
     bench.succeed(3)
     bench.fail()
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
 
 
 def test_an_open_breaker_refuses_and_says_for_how_long() -> None:
@@ -173,7 +173,7 @@ def test_an_answer_from_before_the_trip_changes_nothing() -> None:
     assert bench.breaker.retry_in_s() == 5
     bench.clock.advance(5)
     bench.settle(early[1])
-    assert bench.breaker.state is State.HALF_OPEN
+    assert bench.state() is State.HALF_OPEN
     bench.succeed()
     bench.settle(early[2], NodeFault("from another life"))
     report = bench.breaker.report()

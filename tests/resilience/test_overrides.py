@@ -66,13 +66,13 @@ def test_what_it_would_be_by_itself_is_still_computed(mode: str) -> None:
     bench = Bench(consecutive_failures=3, open_s=5, half_open_calls=2, min_calls=1)
     bench.force(mode, for_s=900)
     bench.fail(3)
-    assert bench.breaker.computed is State.OPEN
+    assert bench.computed() is State.OPEN
     bench.succeed(5)  # would have been refused: seen in the rates, proves nothing
     report = bench.breaker.report()
     assert (report.computed, report.calls, report.failure_rate) == ("open", 8, 3 / 8)
     bench.clock.advance(5)
     bench.succeed(2)
-    assert bench.breaker.computed is State.CLOSED
+    assert bench.computed() is State.CLOSED
     assert bench.told() == [("closed", mode)]
 
 
@@ -81,7 +81,7 @@ def test_at_its_end_the_computed_state_takes_over() -> None:
     bench.force("forced_closed", for_s=10)
     bench.fail()
     bench.clock.advance(10)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
     assert bench.rejection().retry_after_s == 50
 
 
@@ -98,7 +98,7 @@ def test_an_open_time_ends_also_while_it_is_forced_open() -> None:
     bench.fail()
     bench.force("forced_open", for_s=60)
     bench.clock.advance(6)
-    assert bench.breaker.computed is State.HALF_OPEN
+    assert bench.computed() is State.HALF_OPEN
     assert bench.rejection().retry_after_s == 54
 
 
@@ -129,7 +129,7 @@ def test_an_older_revision_does_not_undo_a_newer() -> None:
     bench = Bench()
     bench.force("forced_open", revision=9)
     bench.breaker.override(Override(revision=8))
-    assert bench.breaker.state is State.FORCED_OPEN
+    assert bench.state() is State.FORCED_OPEN
 
 
 def test_thresholds_hold_for_a_time_and_then_the_configured_ones() -> None:
@@ -138,10 +138,10 @@ def test_thresholds_hold_for_a_time_and_then_the_configured_ones() -> None:
     assert bench.breaker.report().settings["consecutive_failures"] == 2
     bench.clock.advance(60)
     bench.fail(2)
-    assert bench.breaker.state is State.CLOSED
+    assert bench.state() is State.CLOSED
     assert bench.breaker.report().settings["consecutive_failures"] == 5
     bench.fail(3)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
 
 
 def test_a_threshold_counts_from_the_next_call() -> None:
@@ -149,7 +149,16 @@ def test_a_threshold_counts_from_the_next_call() -> None:
     bench.succeed(took_s=0.1)
     bench.breaker.override(Override(settings={"slow_s": 0.05, "slow_rate": 0.5}))
     bench.succeed(took_s=0.1)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
+
+
+def test_a_lent_threshold_ends_also_where_every_call_is_good() -> None:
+    bench = Bench(slow_s=1)
+    bench.breaker.override(Override(settings={"slow_s": 10}, for_s=60))
+    bench.succeed(5, took_s=5)
+    bench.clock.advance(60)
+    bench.succeed(took_s=5)
+    assert bench.breaker.report().slow == 1
 
 
 def test_another_window_starts_empty() -> None:
@@ -182,7 +191,7 @@ def test_a_configuration_chooses_whether_it_acts(use: str, state: str) -> None:
     bench = Bench(use=use)
     assert bench.breaker.state == state
     bench.force("forced_open", for_s=1)
-    assert bench.breaker.state is State.FORCED_OPEN
+    assert bench.state() is State.FORCED_OPEN
     bench.clock.advance(1)
     assert bench.breaker.state == state
 
@@ -193,7 +202,7 @@ def test_another_configuration_may_come_while_it_lives() -> None:
     bench.breaker.configure(BreakerConfig(consecutive_failures=2, jitter=0))
     assert bench.breaker.report().settings["min_calls"] == 3
     bench.fail(2)
-    assert bench.breaker.state is State.OPEN
+    assert bench.state() is State.OPEN
 
 
 @pytest.mark.parametrize(
@@ -260,4 +269,4 @@ def test_in_flight_calls_are_settled_though_forced_open_meanwhile() -> None:
     permit = bench.breaker.admit()
     bench.force("forced_open", for_s=60)
     bench.settle(permit, NodeFault("no answer"))
-    assert bench.breaker.computed is State.OPEN
+    assert bench.computed() is State.OPEN

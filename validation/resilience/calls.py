@@ -83,7 +83,10 @@ class Calls(Machine):
                 self._settle(permit, error, now - started, now)
                 raise
             now = clock()
-            self._settle(permit, None, now - started, now)
+            if now < permit.ends and now - started < permit.slow_s:
+                permit.keep(now - started)
+            else:
+                self._settle(permit, None, now - started, now)
         except Exception as error:
             if fallback is None or not (isinstance(error, Rejected) or is_fault(error)):
                 raise

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 
 from validation.resilience.permits import NEVER, Permit
 
-_NOTE: Final = 512
+_NOTE: Final = 256
 """About how many good calls may be noted before they are counted in, at the rate of late."""
 _OPEN_S: Final = 0.1
 """And for how long at most: what one thread can do in this time bounds the note, come what may."""
@@ -175,7 +175,7 @@ class TimeWindow(Window):
         self._samples.extend(_spread(noted, self._calls))
         self._calls += count
         self._good += count
-        noted.clear()
+        del noted[:count]  # not all of them: another thread may just have added one
         return min(_OPEN_S, (now - since) * _NOTE / count)
 
     def _roll(self, epoch: int) -> None:
