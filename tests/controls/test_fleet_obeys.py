@@ -55,12 +55,13 @@ def test_no_call_reaches_the_node_from_the_acknowledgement_to_the_end(
         assert verdicts(fleet, run) == [("error", "breaker_open", 21)]
         assert asked(fleet) == before
 
-        # A worker that starts now obeys from its first item on.
+        # A worker that starts now obeys before it asks anything.
         fleet.stop_worker()
         fleet.start_worker()
         again = fleet.start_run(22, kind="address")
         wait_until(lambda: fleet.finished(again), within_s=90, what="its items gave up too")
         assert verdicts(fleet, again) == [("error", "breaker_open", 22)]
+        assert asked(fleet) == before
 
         force_open(fleet, "6s")
         last = fleet.start_run(23, kind="block")
