@@ -70,13 +70,13 @@ class Tiers:
     ) -> TieredCache:
         breaker = breaker or Breaker("l2", BreakerConfig(consecutive_failures=3), clock=clock)
         # Other tests keep this machine busy: only those about silence want a short patience.
-        config = {"key": KEY, "reply_s": 2.0, "url": self._url} | config
-        cache = TieredCache(CacheConfig(**config), breaker=breaker, clock=clock, orphaned=orphaned)
+        given: dict[str, Any] = {"key": KEY, "reply_s": 2.0, "url": self._url} | config
+        cache = TieredCache(CacheConfig(**given), breaker=breaker, clock=clock, orphaned=orphaned)
         self._made.append(cache)
         self.breakers.append(breaker)
         if connected:
             await cache.tick()
-            assert cache.wire is not None or not config["url"]
+            assert cache.wire is not None or not given["url"]
         return cache
 
     def keep_ticking(self, cache: TieredCache) -> None:

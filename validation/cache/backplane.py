@@ -4,6 +4,7 @@ All of it runs beside the path of an item: whoever asks the cache sees a wire th
 none.
 """
 
+import contextlib
 import secrets
 import time
 from collections import deque
@@ -27,6 +28,7 @@ _ASK_TIME: Final = command("TIME")
 _ASK_HEAD: Final = command("HMGET", TABLE, EPOCH, REV)
 _ASK_TABLE: Final = command("HGETALL", TABLE)
 _ASK_SIZE: Final = command("HLEN", TABLE)
+_PING: Final = command("PING")
 _REMOVE: Final = command("DEL", TABLE)
 
 
@@ -89,6 +91,14 @@ class Backplane:
             self._drop(error)
         else:
             self._said = ""
+
+    async def aclose(self) -> None:
+        """Ends the connection once what was told has been heard."""
+        wire = self.wire
+        if wire is not None:
+            with contextlib.suppress(CacheError):
+                await wire.probe(_PING)
+        self.close()
 
     def close(self) -> None:
         if self._wire is not None:

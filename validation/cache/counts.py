@@ -43,6 +43,10 @@ class Counts:
             (level, result): CACHE_REQUESTS.labels(level, result) for level, result in _LABELS
         }
 
+    def lookups(self) -> int:
+        """All of them, whatever answered."""
+        return sum(sum(kind.as_dict().values()) for kind in list(self.kinds.values()))
+
     def tell(self, *, corrupt: int, errors: int, skipped: int) -> None:
         """Adds what is new to the metrics. What L1 did not answer is a look-up of L2 as well."""
         kinds = list(self.kinds.values())

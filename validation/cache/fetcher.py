@@ -53,6 +53,7 @@ class CachedFetcher:
         self._random = random or Random()  # noqa: S311 - spreads expiries, guards nothing
         self._clock = asyncio.get_running_loop().time
         self._tasks: list[asyncio.Task[None]] = []
+        self._has_looked = asyncio.Event()
 
     def start(self) -> None:
         """Starts what runs beside the items: the backplane, the chain's name, warming."""
@@ -126,6 +127,7 @@ class CachedFetcher:
         next_report = self._clock() + _REMEMBER_S
         while True:
             await self.cache.tick()
+            self._has_looked.set()
             if self._clock() >= next_report:
                 next_report = self._clock() + _REMEMBER_S
                 await self._remember()
@@ -141,6 +143,7 @@ class CachedFetcher:
                 await asyncio.sleep(_LEARN_SOON_S if not self.namespace else _LEARN_AGAIN_S)
                 continue
             if not self.is_warm.is_set():
+                await self._has_looked.wait()  # is there a server at all?
                 await self._warm()
             await asyncio.sleep(_LEARN_AGAIN_S)
 

@@ -77,6 +77,11 @@ class TieredCache:
         """The connection to Valkey; None where it cannot be asked now."""
         return self._backplane.wire if self._backplane is not None else None
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether L2 can be asked now."""
+        return self.wire is not None
+
     def peek(self, key: bytes, kind: str) -> Hit | None:
         """What L1 has, where nothing is to be done about it."""
         found = self._look(key, kind)
@@ -156,7 +161,7 @@ class TieredCache:
         """Ends what goes on behind callers' backs, and the connection."""
         await self._renewals.aclose()
         if self._backplane is not None:
-            self._backplane.close()
+            await self._backplane.aclose()
         self.tell()
 
     def _drop_tags(self, tags: list[str]) -> None:

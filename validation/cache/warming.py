@@ -30,7 +30,7 @@ async def remember(wire: Wire, namespace: bytes, keys: Sequence[bytes], *, limit
     scored = [word for rank, key in enumerate(keys) for word in (int(now) - rank / 10_000, key)]
     wire.tell(command("ZADD", name, "GT", *scored))
     wire.tell(command("ZREMRANGEBYRANK", name, 0, -limit - 1))
-    wire.tell(command("PEXPIRE", name, _LIFE_MS))
+    await wire.ask(command("PEXPIRE", name, _LIFE_MS))
 
 
 async def warm(cache: TieredCache, wire: Wire, namespace: bytes, *, limit: int) -> int:
