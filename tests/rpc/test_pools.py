@@ -11,6 +11,7 @@ from monitoring.snapshots import PoolReport
 from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never
 from validation.resilience import BreakerConfig, Breakers
 from validation.rpc import CallRefused, NodeUrl, RpcClient, RpcConfig, breaker_name
+from validation.rpc.metrics import METRICS
 
 
 def sample(name: str, **labels: str) -> float:
@@ -121,6 +122,13 @@ async def test_a_node_that_fails_often_is_asked_after_the_other(
     await client.aclose()
 
 
+@pytest.fixture
+def fresh_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests have named as many pools as a process names."""
+    monkeypatch.setattr(METRICS, "_pool_waits", {})
+
+
+@pytest.mark.usefixtures("fresh_metrics")
 async def test_every_call_is_counted_once_by_method_and_outcome(node: ScriptedNode) -> None:
     async def refuse_some(asked: Asked) -> None:
         told = asked.answers()

@@ -51,6 +51,8 @@ class Lane:
         self.limits = limits
         self.queues = queues
         self.record = record
+        self.is_resting = False
+        """It asked to be left alone when that was last looked at."""
         self._by_kind = {queue.kind: queue for queue in queues}
         self._batch_size = config.batch_size
         self._batch_wait_s = config.batch_wait_s
@@ -138,7 +140,8 @@ class Lane:
 
     def _flush(self) -> None:
         self._flush_soon = None
-        if self.rests_s():
+        self.is_resting = self.rests_s() > 0
+        if self.is_resting:
             if self.has_waiting():
                 self._stuck()
             return

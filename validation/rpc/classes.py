@@ -15,18 +15,24 @@ CLASSES: Final[tuple[MethodClass, ...]] = ("lookup", "block")
 # Whole blocks and proofs: what costs a node a hundred times more than a look-up.
 _BLOCK_PREFIX = "eth_getBlock"
 _BLOCK_METHODS = frozenset({"eth_getProof"})
-_known: dict[str, bool] = {}
+_MOST_SHAPES = 1000
+
+type Shape = tuple[tuple[str, ...], MethodClass]
+"""The methods of a fetch, call by call, and their class: that of the heaviest."""
+
+_shapes: dict[tuple[str, ...], Shape] = {}
 
 
-def class_of(calls: Sequence[Call]) -> MethodClass:
-    """A fetch is as heavy as its heaviest call."""
-    for call in calls:
-        is_heavy = _known.get(call.method)
-        if is_heavy is None:
-            is_heavy = _is_heavy(call.method)
-        if is_heavy:
-            return "block"
-    return "lookup"
+def shape_of(calls: Sequence[Call]) -> Shape:
+    """Found rather than made: the fetches of a process are of a few shapes."""
+    methods = tuple([call.method for call in calls])
+    known = _shapes.get(methods)
+    if known is not None:
+        return known
+    shape: Shape = (methods, "block" if any(map(_is_heavy, methods)) else "lookup")
+    if len(_shapes) < _MOST_SHAPES:
+        _shapes[methods] = shape
+    return shape
 
 
 def breaker_name(node: NodeUrl, kind: MethodClass) -> str:
@@ -35,7 +41,4 @@ def breaker_name(node: NodeUrl, kind: MethodClass) -> str:
 
 
 def _is_heavy(method: str) -> bool:
-    is_heavy = method.startswith(_BLOCK_PREFIX) or method in _BLOCK_METHODS
-    if len(_known) < 1000:  # noqa: PLR2004 - methods are a handful; a bound all the same
-        _known[method] = is_heavy
-    return is_heavy
+    return method.startswith(_BLOCK_PREFIX) or method in _BLOCK_METHODS

@@ -9,7 +9,7 @@ from typing import Any
 from validation.resilience import BreakerConfig, Breakers
 from validation.rpc import metrics
 from validation.rpc.calls import Call, Reply
-from validation.rpc.classes import class_of
+from validation.rpc.classes import shape_of
 from validation.rpc.config import RpcConfig, check_quantile
 from validation.rpc.counters import Counters
 from validation.rpc.deadlines import Deadlines
@@ -165,8 +165,7 @@ class RpcClient:
             self._counters.shared += len(calls)
             metrics.shared(len(calls))
         else:
-            methods = tuple([call.method for call in calls])
-            group = Group(fragments, methods=methods, kind=class_of(calls))
+            group = Group(fragments, shape=shape_of(calls))
             group.join(waiter, fragments)
             engine.dispatcher.start(group)
             self._sharing.add(group)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from validation.rpc.calls import Call, Reply
-from validation.rpc.classes import MethodClass
+from validation.rpc.classes import Shape
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import BadAnswer, RpcError
 from validation.rpc.wire import clean
@@ -78,12 +78,9 @@ class Group:
         "waiters",
     )
 
-    def __init__(
-        self, fragments: list[bytes], *, methods: tuple[str, ...], kind: MethodClass
-    ) -> None:
+    def __init__(self, fragments: list[bytes], *, shape: Shape) -> None:
         self.fragments = fragments
-        self.methods = methods
-        self.kind: MethodClass = kind
+        self.methods, self.kind = shape
         self.waiters: list[Waiter] = []
         self.attempts = 0
         self.tried: frozenset[int] = _NONE

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from validation.rpc.batching import Lane
 from validation.rpc.classes import MethodClass
+from validation.rpc.queues import Queue
 
 _EVERY_S = 1.0
 _UNMEASURED = 0.85
@@ -32,12 +33,13 @@ class NodeOrder:
         self._clock = clock
         self._hedge_quantile = hedge_quantile
         self._due = clock() + _EVERY_S
+        self._first = self._head()
 
     def pick(self, kind: MethodClass, tried: Collection[int] = ()) -> Lane:
         """The node to ask now. Where none may be asked, the best: its lane is where to wait."""
-        first = self._order[0]
-        if not tried and first.may_send(kind):
-            return first
+        first, queue = self._first[kind]
+        if not tried and not queue.is_blocked and not first.is_resting:
+            return first  # as it seemed of late; the lane asks again before it sends
         return (
             self.other(kind, tried)
             or self.other(kind, ())
@@ -70,6 +72,12 @@ class NodeOrder:
             lane.record.score = _score(told, fastest, lane.record.failing())
         # Sorting is stable, and earlier nodes count for more: equals keep the configured order.
         self._order = sorted(self._lanes, key=_worth, reverse=True)
+        self._first = self._head()
+
+    def _head(self) -> dict[MethodClass, tuple[Lane, Queue]]:
+        """The best node, for who asks a hundred times a batch."""
+        first = self._order[0]
+        return {queue.kind: (first, queue) for queue in first.queues}
 
 
 def _score(
