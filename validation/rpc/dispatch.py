@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
-from validation.resilience import Backoff, Permit, RetryBudget
+from validation.resilience import Permit, RetryBudget
 from validation.resilience.states import Probe
 from validation.rpc.batching import Lane
 from validation.rpc.counters import Counters
@@ -27,7 +27,7 @@ from validation.rpc.metrics import METRICS
 from validation.rpc.nodes import NodeOrder
 from validation.rpc.queues import Batch, Queue
 from validation.rpc.recovery import Recovery
-from validation.rpc.retry import Verdict, judge
+from validation.rpc.retry import Retries
 from validation.rpc.wire import Answer
 
 _log = logging.getLogger(__name__)
@@ -56,12 +56,8 @@ class Dispatcher:
         self._counters = counters
         self._loop = loop
         self._done = done
-        self._backoff = Backoff(
-            base_s=config.backoff_base_s, cap_s=config.backoff_cap_s, random=parts.random
-        )
         self._budget = RetryBudget(ratio=config.retry_ratio, burst=config.retry_burst)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._later: set[asyncio.TimerHandle] = set()
         self._look: asyncio.Handle | None = None
         self._is_closed = False
         self.hedge_quantile = config.hedge_quantile
@@ -70,6 +66,15 @@ class Dispatcher:
         )
         self._order = NodeOrder(
             self.lanes, clock=parts.clock, hedge_quantile=lambda: self.hedge_quantile
+        )
+        self._retries = Retries(
+            parts,
+            order=self._order,
+            budget=self._budget,
+            counters=counters,
+            loop=loop,
+            requeue=self._requeue,
+            fail=self._fail,
         )
         self._recovery = Recovery(
             self.lanes, exchange=exchange, turns=parts.turns, random=parts.random, loop=loop
@@ -118,8 +123,9 @@ class Dispatcher:
     async def aclose(self) -> None:
         """Fails what waits, ends what is under way, and leaves no timer."""
         self._is_closed = True
-        for handle in (*self._later, *((self._look,) if self._look else ())):
-            handle.cancel()
+        if self._look is not None:
+            self._look.cancel()
+        self._retries.close()
         await self._recovery.aclose()
         for lane in self.lanes:
             for group in lane.close():
@@ -260,7 +266,7 @@ class Dispatcher:
                     waiter.deliver(raws, lane.node)
                 group.waiters = []
         for groups in failed.values():
-            self._again(lane, groups)
+            self._retries.again(lane, groups)
 
     def _batch_failed(self, flight: Flight, error: RpcError) -> None:
         lane, batch = flight.lane, flight.batch
@@ -274,7 +280,7 @@ class Dispatcher:
             rest_s = min(error.retry_after_s, self._config.rest_max_s)
             self._rates.rest(lane.node.label, rest_s)
         self._order.look()
-        self._again(lane, batch.groups)
+        self._retries.again(lane, batch.groups)
 
     def _split(self, lane: Lane, batch: Batch, error: RpcError) -> None:
         """Asks the same node in halves, at no cost in attempts: less at once may be enough."""
@@ -285,68 +291,6 @@ class Dispatcher:
             group.batch = None
             group.batch_limit = half
         self._requeue(batch.groups)
-
-    def _again(self, lane: Lane, groups: Sequence[Group]) -> None:
-        """Each group is asked elsewhere, later or not at all."""
-        now: list[Group] = []
-        later: list[Group] = []
-        for group in groups:
-            group.batch = None
-            group.attempts += 1
-            group.tried |= {lane.index}
-            error = group.last_error
-            if error is None or not group.waiters:
-                continue
-            verdict = judge(
-                error,
-                attempts=group.attempts,
-                max_attempts=self._config.max_attempts,
-                has_other_node=self._order.other(group.kind, group.tried) is not None,
-            )
-            if verdict is Verdict.NEVER:
-                self._fail(group, error)
-            elif verdict is Verdict.ELSEWHERE or lane.queue(group.kind).is_blocked:
-                # A breaker that is open by now is all the back-off there need be, and lets no more
-                # through than the node can take: no budget is needed to wait for it.
-                now.append(group)
-            else:
-                later.append(group)
-        self._count_retries(now)
-        self._requeue(now)
-        if later:
-            self._retry_later(later)
-
-    def _retry_later(self, groups: Sequence[Group]) -> None:
-        """One timer for all of them; those whose time or budget does not allow it fail now, with
-        the error that they met.
-        """
-        sample = groups[0]
-        error = sample.last_error
-        delay = self._backoff.delay_s(sample.attempts, error.retry_after_s if error else None)
-        due = self._loop.time() + delay
-        again: list[Group] = []
-        for group in groups:
-            if due < group.deadline and self._budget.spend(len(group.fragments)):
-                again.append(group)
-            elif group.last_error is not None:
-                self._fail(group, group.last_error)
-        if again:
-            self._count_retries(again)
-            self._wake_later(delay, again)
-
-    def _wake_later(self, delay: float, groups: list[Group]) -> None:
-        def wake() -> None:
-            self._later.discard(handle)
-            self._requeue(groups)
-
-        handle = self._loop.call_later(delay, wake)
-        self._later.add(handle)
-
-    def _count_retries(self, groups: Iterable[Group]) -> None:
-        for group in groups:
-            if group.last_error is not None:
-                self._counters.retries[group.last_error.reason] += len(group.fragments)
-                METRICS.retried(group.last_error.reason, len(group.fragments))
 
     def _fail(self, group: Group, error: RpcError) -> None:
         self._done(group)
