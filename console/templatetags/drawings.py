@@ -140,6 +140,7 @@ def curve_chart(chart: Chart) -> SafeString:
 
 # The plot is 180 px high and begins 12 px from the top; words of the axis stand below it.
 _TOP, _HIGH = 12, 180
+_LOW = 85
 
 
 def _y_grid(chart: Chart) -> SafeString:
@@ -176,8 +177,9 @@ def _marks(chart: Chart) -> SafeString:
                 _TOP + _HIGH,
                 f"{_y(mark.y):.1f}",
                 -8 if mark.ends else 8,
-                # Above the line where the words go to the left, for there the line is lower.
-                f"{_y(mark.y) + (-10 if mark.ends else 18):.1f}",
+                # Above the line where the words go to the left, for there the line is lower, and
+                # where those of the axis stand below.
+                f"{_y(mark.y) + (-10 if mark.ends or mark.y > _LOW else 18):.1f}",
                 "end" if mark.ends else "start",
                 mark.name,
                 figures.percent(mark.share),
