@@ -35,7 +35,7 @@ def test_the_three_truths_stand_side_by_side(viewer: Client, see: See, actor: Ac
     order = controls.override_breaker(
         actor, LOOKUP, "forced_open", reason="the node lies about blocks", confirm=LOOKUP
     )
-    forced = a_breaker(state="forced_open", computed="closed", forced_for_s=890.0)
+    forced = a_breaker(state="forced_open", computed="closed", forced_for_s=890.0, retry_in_s=890.0)
     publish(
         a_worker(1, breakers=(forced,), acknowledged=order.revision),
         a_worker(2, breakers=(forced,), acknowledged=order.revision),
@@ -45,7 +45,9 @@ def test_the_three_truths_stand_side_by_side(viewer: Client, see: See, actor: Ac
     wanted = _part(page, "Wanted", "Computed")
     for said in ("Forced open · blocking", "Ends in", "the node lies about blocks", "the-operator"):
         assert said in wanted, said
-    assert "Closed · passing 3 workers" in _part(page, "Computed", "In force")
+    computed = _part(page, "Computed", "In force")
+    assert "Closed · passing 3 workers" in computed
+    assert "Next probe" not in computed  # what is forced waits for its end, not for a probe
     in_force = _part(page, "In force", "Failing")
     assert "Forced open · blocking on 2 of 3 workers" in in_force
     assert "Closed · passing on 1 of 3 workers" in in_force
