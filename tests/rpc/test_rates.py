@@ -12,6 +12,7 @@ import pytest
 from console.embedded.valkey import Valkey
 from tests.rpc.scripted import ScriptedNode, client_of, echo
 from validation.rpc import RateBudgets
+from validation.rpc.fleet import ValkeyFleet
 from validation.rpc.rates import RateLease
 
 
@@ -26,10 +27,12 @@ class Clock:
 @pytest.fixture
 async def fleet(valkey: Valkey) -> AsyncIterator[list[RateBudgets]]:
     """Three processes, as it were."""
-    budgets = [RateBudgets(valkey.url, processes=3) for _ in range(3)]
+    links = [ValkeyFleet(valkey.url) for _ in range(3)]
+    budgets = [RateBudgets(link, processes=3) for link in links]
     yield budgets
-    for budget in budgets:
+    for budget, link in zip(budgets, links, strict=True):
         await budget.aclose()
+        await link.aclose()
 
 
 def test_a_lease_is_spent_and_given_up_when_it_is_old() -> None:

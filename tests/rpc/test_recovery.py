@@ -11,6 +11,7 @@ from console.embedded.valkey import Valkey
 from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, until, well
 from validation.resilience import BreakerConfig, Breakers
 from validation.rpc import BreakerOpen, ProbeTurns, RpcClient, breaker_name
+from validation.rpc.fleet import ValkeyFleet
 from validation.rpc.turns import Turn
 
 
@@ -129,7 +130,8 @@ async def test_one_process_of_the_fleet_asks_an_interval(
 ) -> None:
     node.default = broken
     breakers = [breakers_of() for _ in range(6)]
-    turns = [ProbeTurns(valkey.url, every_s=0.4) for _ in range(6)]
+    links = [ValkeyFleet(valkey.url) for _ in range(6)]
+    turns = [ProbeTurns(link, every_s=0.4) for link in links]
     clients = [
         client_of(node, breakers=own, turns=turn) for own, turn in zip(breakers, turns, strict=True)
     ]
@@ -144,14 +146,14 @@ async def test_one_process_of_the_fleet_asks_an_interval(
     names = [own.get(breaker_name(node.node, "lookup")) for own in breakers]
     await until(lambda: all(breaker.state == "half_open" for breaker in names))
     assert probes(node) - asked <= 2
-    for one, turn in zip(clients, turns, strict=True):
+    for one, link in zip(clients, links, strict=True):
         await one.__aexit__(None, None, None)
-        await turn.aclose()
+        await link.aclose()
 
 
 async def test_without_valkey_each_process_asks_by_itself(valkey: Valkey) -> None:
-    turns = ProbeTurns(valkey.url, every_s=60)
-    fellow = ProbeTurns(valkey.url, every_s=60)
+    links = [ValkeyFleet(valkey.url) for _ in range(2)]
+    turns, fellow = (ProbeTurns(link, every_s=60) for link in links)
     assert await turns.take("a") is Turn.MINE
     assert await fellow.take("a") is Turn.OTHERS
     assert await fellow.take("b") is Turn.MINE
@@ -160,5 +162,5 @@ async def test_without_valkey_each_process_asks_by_itself(valkey: Valkey) -> Non
     valkey.stop()
     assert await turns.take("a") is await fellow.take("a") is Turn.MINE
     await turns.tell_up("a")
-    await turns.aclose()
-    await fellow.aclose()
+    for link in links:
+        await link.aclose()

@@ -1,7 +1,7 @@
 """How many calls a second the whole fleet may ask of a node, and when a node is left alone.
 
-Taken from Valkey in bulk, by one task a process, before it is needed: what sends a batch only looks
-at numbers in memory. Where Valkey is away each process keeps to its share of the rate.
+Taken from the fleet in bulk, by one task a process, before it is needed: what sends a batch only
+looks at numbers in memory. Where the fleet is away each process keeps to its share of the rate.
 """
 
 import asyncio
@@ -9,14 +9,9 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from fractions import Fraction
-from typing import Any
+from weakref import WeakValueDictionary
 
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import SlidingWindowCounterRateLimiter
-
-from validation.rpc.link import AWAY, connect
+from validation.rpc.seams import Fleet, FleetAway
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +22,6 @@ _AHEAD_S = 0.2
 """A lease holds no more than the fleet's rate of so long."""
 _RETRY_S = 1.0
 _MAX_RESTS = 1000
-_MAX_WINDOW_S = 20
 
 
 class RateLease:
@@ -35,7 +29,17 @@ class RateLease:
     fetch is never torn apart; what comes next pays it back.
     """
 
-    __slots__ = ("_clock", "_demand", "_listeners", "_tokens", "_until", "label", "per_s")
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_demand",
+        "_listeners",
+        "_tokens",
+        "_until",
+        "accrued_at",
+        "label",
+        "per_s",
+    )
 
     def __init__(self, label: str, per_s: float, clock: Callable[[], float]) -> None:
         self.label = label
@@ -43,6 +47,8 @@ class RateLease:
         self._clock = clock
         self._tokens = 0.0
         self._until = 0.0
+        self.accrued_at = clock() - _RENEW_S
+        """Until when this process had its own share of the rate, the last time it kept to that."""
         self._demand: Callable[[], None] | None = None
         self._listeners: list[Callable[[], None]] = []
 
@@ -90,7 +96,7 @@ class RateLease:
 
 
 class RateBudgets:
-    """The leases of one process, in one event loop; `url` None: this process alone is the fleet.
+    """The leases of one process, in one event loop; `fleet` None: it shares with nobody.
 
     Holds the rests that nodes asked for, too: a Retry-After told to one client of the process
     holds for all of them.
@@ -98,18 +104,17 @@ class RateBudgets:
 
     def __init__(
         self,
-        url: str | None = None,
+        fleet: Fleet | None = None,
         *,
         processes: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
         self._processes = processes
-        self._client: Any = connect(url) if url else None
-        self._limiter = _limiter(url, self._client) if url else None
+        self._fleet = fleet
         self._away_until = 0.0
-        self._leases: dict[tuple[str, float], RateLease] = {}
-        self._accrued: dict[RateLease, float] = {}
+        # Held by the clients that use them: runs may name nodes of their own, ever new ones.
+        self._leases: WeakValueDictionary[tuple[str, float], RateLease] = WeakValueDictionary()
         self._rests: dict[str, float] = {}
         self._wanted = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -118,20 +123,21 @@ class RateBudgets:
         """The one lease of this node and rate in this process. To be called in the loop."""
         lease = self._leases.get((label, per_s))
         if lease is None:
-            lease = self._leases[label, per_s] = RateLease(label, per_s, self._clock)
+            lease = RateLease(label, per_s, self._clock)
+            self._leases[label, per_s] = lease
             lease.on_demand(self._wanted.set)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._renew_for_ever())
         return lease
 
     def share_with(self, processes: int) -> None:
-        """How many processes share each rate where Valkey cannot say. Any thread may call it."""
+        """How many processes share each rate where the fleet cannot say. Any thread may call it."""
         self._processes = max(1, processes)
 
     @property
     def is_shared(self) -> bool:
-        """False while this process keeps to its own share, because Valkey is away or not there."""
-        return self._limiter is not None and self._clock() >= self._away_until
+        """False while this process keeps to its own share, its fleet being away or not there."""
+        return self._fleet is not None and self._clock() >= self._away_until
 
     def rest(self, label: str, seconds: float) -> None:
         """The node asked not to be asked for so long."""
@@ -149,8 +155,6 @@ class RateBudgets:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._client is not None:
-            await self._client.aclose()
 
     async def _renew_for_ever(self) -> None:
         while True:
@@ -170,14 +174,14 @@ class RateBudgets:
         missing = lease.missing()
         if not missing:
             return
-        limiter = self._limiter
-        if limiter is not None and self.is_shared:
+        fleet = self._fleet
+        if fleet is not None and self.is_shared:
             try:
-                lease.renew(await _take(limiter, lease, missing))
-            except AWAY as exc:
+                lease.renew(await fleet.take(lease.label, lease.per_s, missing))
+            except FleetAway as exc:
                 _log.warning(
-                    "Valkey cannot say how often %s may be asked (%s): keeping to a share of 1/%d",
-                    lease.label, type(exc).__name__, self._processes,
+                    "the fleet cannot say how often %s may be asked (%s): keeping to 1/%d of it",
+                    lease.label, exc, self._processes,
                 )  # fmt: skip
                 self._away_until = self._clock() + _RETRY_S
             else:
@@ -186,37 +190,6 @@ class RateBudgets:
 
     def _own_share(self, lease: RateLease) -> float:
         now = self._clock()
-        since = max(self._accrued.get(lease, now - _RENEW_S), now - _LEASE_S)
-        self._accrued[lease] = now
+        since = max(lease.accrued_at, now - _LEASE_S)
+        lease.accrued_at = now
         return (now - since) * lease.per_s / self._processes
-
-
-def _limiter(url: str, client: Any) -> SlidingWindowCounterRateLimiter:
-    scheme, _, rest = url.partition("://")
-    named = f"async+redis+unix://{rest}" if scheme == "unix" else f"async+{url}"
-    storage = RedisStorage(
-        named,
-        implementation="redispy",
-        key_prefix="switchyard:rate",
-        connection_pool=client.connection_pool,
-    )
-    return SlidingWindowCounterRateLimiter(storage)
-
-
-async def _take(limiter: SlidingWindowCounterRateLimiter, lease: RateLease, missing: int) -> int:
-    """As much of it as the fleet has left, found in halves."""
-    item = _item(lease.per_s)
-    while missing > 0:
-        cost = min(missing, item.amount)
-        if await limiter.hit(item, lease.label, cost=cost):
-            return cost
-        missing = cost // 2
-    return 0
-
-
-def _item(per_s: float) -> RateLimitItem:
-    """The rate in whole numbers, over as few seconds as that takes."""
-    rate = Fraction(per_s).limit_denominator(_MAX_WINDOW_S)
-    if not rate:
-        return RateLimitItemPerSecond(1, round(1 / per_s))
-    return RateLimitItemPerSecond(rate.numerator, rate.denominator)

@@ -1,4 +1,4 @@
-"""What the client needs of a transport; tests and benches bring their own."""
+"""What the client needs of a transport and of a fleet; tests and benches bring their own."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -32,3 +32,20 @@ class Posts(Protocol):
 
     async def aclose(self) -> None:
         """Closes every connection."""
+
+
+class FleetAway(Exception):
+    """The fleet cannot be asked now: this process goes on by itself."""
+
+
+class Fleet(Protocol):
+    """What processes agree on. Every method raises FleetAway where it cannot be asked, soon."""
+
+    async def take(self, label: str, per_s: float, calls: int) -> int:
+        """As many of these calls as the fleet's rate for the node has left, found in halves."""
+
+    async def claim(self, label: str, value: bytes, for_s: float) -> bytes | None:
+        """None where nobody held the node's turn and it is held now; else what its holder said."""
+
+    async def tell(self, label: str, value: bytes, for_s: float) -> None:
+        """Says it in the holder's place, for so long."""

@@ -1,15 +1,13 @@
 """Who of the fleet asks a node that is down whether it is back: one process an interval.
 
-Enters: the label of a node. Leaves: whose turn it is. Valkey holds a key a node that expires with
-the interval; it is a hint. Where Valkey is away each process asks by itself.
+Enters: the label of a node. Leaves: whose turn it is. The fleet holds a turn that expires with the
+interval; it is a hint. Where the fleet is away each process asks by itself.
 """
 
 from enum import Enum
-from typing import Any
 
-from validation.rpc.link import AWAY, connect
+from validation.rpc.seams import Fleet, FleetAway
 
-_KEY = "switchyard:probe:"
 _ASKING = b"asking"
 _UP = b"up"
 
@@ -23,34 +21,28 @@ class Turn(Enum):
 
 
 class ProbeTurns:
-    """`url` None: a process without a fleet."""
+    """`fleet` None: a process of its own."""
 
-    def __init__(self, url: str | None = None, *, every_s: float = 2.0) -> None:
+    def __init__(self, fleet: Fleet | None = None, *, every_s: float = 2.0) -> None:
         self.every_s = every_s
-        self._client: Any = connect(url) if url else None
+        self._fleet = fleet
 
     async def take(self, label: str) -> Turn:
-        if self._client is None:
+        if self._fleet is None:
             return Turn.MINE
         try:
-            before = await self._client.set(
-                _KEY + label, _ASKING, nx=True, get=True, px=int(self.every_s * 1000)
-            )
-        except AWAY:
+            said = await self._fleet.claim(label, _ASKING, self.every_s)
+        except FleetAway:
             return Turn.MINE
-        if before is None:
+        if said is None:
             return Turn.MINE
-        return Turn.UP if before == _UP else Turn.OTHERS
+        return Turn.UP if said == _UP else Turn.OTHERS
 
     async def tell_up(self, label: str) -> None:
         """Lets the others know, for one interval."""
-        if self._client is None:
+        if self._fleet is None:
             return
         try:
-            await self._client.set(_KEY + label, _UP, px=int(self.every_s * 1000))
-        except AWAY:
+            await self._fleet.tell(label, _UP, self.every_s)
+        except FleetAway:
             return  # the others will find out by themselves
-
-    async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.aclose()
