@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from console.embedded.cluster import Cluster
-from tests.cache.tiers import LONG, Tiers, decode, until
+from tests.cache.tiers import LONG, Tiers, decode, past_purges, until
 from validation.cache import CacheConfig, L1Config, Lifetime, Made, TieredCache, Want
 from validation.resilience import Breaker
 
@@ -101,8 +101,7 @@ class TwoProcesses(RuleBasedStateMachine):
         self.look()
 
         async def keep_and_ask() -> tuple[int, int, int]:
-            # Before that it would not be certain to be younger than the last purge.
-            await until(self.is_past_purges, what="the purges are past")
+            await past_purges(*self.caches)
             kept = await self.asked(who, key, fresh=True)
             await self.caches[who].tick()
             return kept, await self.asked(who, key), await self.asked(1 - who, key)
@@ -110,12 +109,6 @@ class TwoProcesses(RuleBasedStateMachine):
         kept, mine, others = self.runner.run(keep_and_ask())
         assert kept == mine == self.version[key]
         self.check(1 - who, key, others)
-
-    def is_past_purges(self) -> bool:
-        return all(
-            cache.table.now_ms() > max(cache.table._purged.values(), default=0)
-            for cache in self.caches
-        )
 
     @rule(who=WHO, key=KEYS)
     def purge_one(self, who: int, key: int) -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.cache.tiers import Clock, Source, Tiers, ask, decode, stored, until
+from tests.cache.tiers import Clock, Source, Tiers, ask, decode, past_purges, stored, until
 from validation.cache import Lifetime, Want
 from validation.rpc import NodeUnreachable
 
@@ -130,6 +130,7 @@ class TestOneQuestion:
         caches[0].purge("tx")
         for cache in caches:
             await cache.tick()
+        await past_purges(*caches)
         source.gate = asyncio.Event()
         callers = [asyncio.create_task(ask(cache, key, source)) for cache in caches]
         await until(lambda: source.asked == 2, what="somebody asks")
@@ -164,6 +165,19 @@ class TestOneQuestion:
         leaver.cancel()
         source.gate.set()
         assert (await asyncio.wait_for(waiter, 5)).source == "node"
+
+    async def test_one_who_leaves_before_the_server_answered_leaves_no_mark(
+        self, tiers: Tiers
+    ) -> None:
+        one, other = await tiers.make(), await tiers.make(wait_s=30.0)
+        source, key = Source(), tiers.key("a")
+        leaver = asyncio.create_task(ask(one, key, source))
+        await asyncio.sleep(0)  # its claim is on the way
+        leaver.cancel()
+        await asyncio.gather(leaver, return_exceptions=True)
+        assert await stored(one, key) is None
+        hit = await asyncio.wait_for(ask(other, key, source), 5)
+        assert (hit.source, source.asked) == ("node", 1)
 
     async def test_an_error_reaches_all_who_wait_and_is_not_kept(self, tiers: Tiers) -> None:
         cache, source = await tiers.make(), Source()

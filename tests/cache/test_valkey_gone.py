@@ -199,14 +199,16 @@ async def test_what_one_codec_wrote_every_other_reads(tiers: Tiers, writes: str)
 async def test_forced_open_nothing_goes_to_the_server(tiers: Tiers) -> None:
     cache, source = await tiers.make(), Source()
     breaker = tiers.breakers[0]
-    breaker.override(Override(mode="forced_open", settings={}, for_s=60.0, revision=1))
+    forced = Override(mode="forced_open", settings={}, for_s=60.0, revision=1)
+    breaker.override(forced)
     hits = [await ask(cache, tiers.key("a"), source) for _ in range(2)]
     assert [hit.source for hit in hits] == ["node", "l1"]
-    await cache.tick()
-    assert not cache.is_shared
-    breaker.override(None)
-    await cache.tick()
-    assert cache.is_shared
+    shared = []
+    for override in (forced, None):
+        breaker.override(override)
+        await cache.tick()
+        shared.append(cache.is_shared)
+    assert shared == [False, True]
     assert await stored(cache, tiers.key("a")) is None
 
 

@@ -114,6 +114,17 @@ async def until(
         await asyncio.sleep(0.005)
 
 
+async def past_purges(*caches: TieredCache) -> None:
+    """Until what is made now is certain to be younger than the last purge."""
+
+    def is_past() -> bool:
+        return all(
+            cache.table.now_ms() > max(cache.table._purged.values(), default=0) for cache in caches
+        )
+
+    await until(is_past, what="the purges are past")
+
+
 async def stored(cache: TieredCache, key: bytes) -> bytes | None:
     """What lies in Valkey, once everything told before has been done."""
     from validation.cache.valkey import command  # noqa: PLC0415 - beside the public face

@@ -5,6 +5,7 @@ that is not final lies at a home that names the block's hash; its key holds a po
 Nothing here raises for what the server does or holds: it is a miss then.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
@@ -89,6 +90,9 @@ class L2:
                 return Slot.OTHERS
             payload = await self._follow(wire, key, found)
             return await self._lock(wire, key) if payload is None else payload
+        except asyncio.CancelledError:
+            self.drop(key)  # the mark may be there by now, and nobody would take it away
+            raise
         except ValkeyRefused:  # something is there that is no text
             return await self._locked(wire, key)
         except CacheError:
