@@ -130,17 +130,23 @@ def inline(breaker: Breaker, *, with_call: bool, with_now: bool) -> Work:
     return around_with_now if with_now else around
 
 
+def purgatorys(fn: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
+    """A new one each round: it keeps messages of each call, and a full heap slows all others."""
+    factory = purgatory.AsyncCircuitBreakerFactory(default_threshold=1, default_ttl=OPEN_S)
+    guarded: Callable[..., Awaitable[Any]] = factory("peer")(fn)
+    return guarded
+
+
 def good_calls() -> None:
     breaker = ours()
     peer = circuitbreaker.CircuitBreaker(name="peer", failure_threshold=5)
-    factory = purgatory.AsyncCircuitBreakerFactory(default_threshold=5)
     figures = interleaved(
         {
             "ours": ns(awaiting(breaker.call, answer)),
             "bare await": ns(awaiting(answer)),
             "ours, decorated": ns(awaiting(ours().wrap(answer))),
             "circuitbreaker": ns(awaiting(peer(answer))),
-            "purgatory": ns(awaiting(factory("peer")(answer))),
+            "purgatory": lambda: ns(awaiting(purgatorys(answer)))(),
         },
         rounds=ROUNDS,
     )
@@ -179,14 +185,14 @@ def sync_calls() -> None:
 def refusals() -> None:
     breaker = opened()
     peer = circuitbreaker.CircuitBreaker(name="open", failure_threshold=1, recovery_timeout=3000)
-    factory = purgatory.AsyncCircuitBreakerFactory(default_threshold=1, default_ttl=OPEN_S)
     theirs = peer(refuse)
+
     figures = interleaved(
         {
             "ours": ns(refused(breaker.call, answer)),
             "bare raise": ns(refused(refuse)),
             "circuitbreaker": ns(refused(theirs)),
-            "purgatory": ns(refused(factory("open")(refuse))),
+            "purgatory": lambda: ns(refused(purgatorys(refuse)))(),
         },
         rounds=ROUNDS,
     )
