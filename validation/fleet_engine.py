@@ -11,9 +11,10 @@ from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.cache.curve import MissRatioCurve
 from validation.engine import Engine
 from validation.heads import ChainView
-from validation.resilience import BreakerConfig, Breakers, Change
+from validation.resilience import BreakerConfig, Breakers, Change, Override
 from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
+from validation.rpc.fleet import ValkeyFleet
 from validation.validators import Outcome
 from validation.validators.outcome import BlockRef
 
@@ -46,7 +47,8 @@ class FleetEngine:
         self._config = config
         self._processes = config.processes
         self._changed: Callable[[str], None] = lambda _topic: None
-        self.breakers = Breakers(config.breakers, listen=self._breaker_changed)
+        self._registry = Breakers(config.breakers, listen=self._breaker_changed)
+        self.breakers = SteeredBreakers(self._registry, portal)
         self._own: dict[tuple[str, ...], Engine] = {}
         self._default: Engine | None = None
         self._fetcher: CachedFetcher | None = None
@@ -54,16 +56,14 @@ class FleetEngine:
         curve = MissRatioCurve()
         self._cache = TieredCache(
             config.cache,
-            breaker=self.breakers.get(L2_BREAKER),
+            breaker=self._registry.get(L2_BREAKER),
             curve=curve,
             orphaned=self._is_orphaned,
         )
         self.cache = portal.run(self._steer(curve), timeout_s=_STOP_S)
-        self._turns = ProbeTurns(config.valkey_url or None)
-        rated = config.rpc is not None and config.rpc.rate_limit is not None
-        self._budgets = RateBudgets(
-            (config.valkey_url or None) if rated else None, processes=self._processes
-        )
+        self._fleet = ValkeyFleet(config.valkey_url) if config.valkey_url else None
+        self._turns = ProbeTurns(self._fleet)
+        self._budgets = RateBudgets(self._fleet, processes=self._processes)
         portal.run(self._make(), timeout_s=_STOP_S)
 
     # -- work
@@ -91,7 +91,7 @@ class FleetEngine:
 
     def stop(self) -> None:
         self._portal.run(self._stop(), timeout_s=_STOP_S)
-        self.breakers.destroy()
+        self._registry.destroy()
         self._portal.stop()
 
     # -- what is told of it
@@ -102,12 +102,12 @@ class FleetEngine:
 
     def told(self) -> dict[str, Any]:
         """The fields of this process's snapshot that the engine knows."""
-        self.breakers.tally()
+        self._registry.tally()
         chain = self.chain
         engines = self._engines()
         return {
             "node": {} if self._default is None else self._default.client.snapshot(),
-            "breakers": tuple(map(_breaker_report, self.breakers.reports())),
+            "breakers": tuple(map(_breaker_report, self._registry.reports())),
             "pools": tuple(
                 PoolReport(**asdict(pool)) for engine in engines for pool in engine.client.pools()
             ),
@@ -146,11 +146,12 @@ class FleetEngine:
         if self._fetcher is not None:
             await self._fetcher.aclose()
         await asyncio.gather(*(engine.client.aclose() for engine in self._engines()))
-        await self._turns.aclose()
         await self._budgets.aclose()
+        if self._fleet is not None:
+            await self._fleet.aclose()
 
     def _client(self, config: RpcConfig) -> RpcClient:
-        return RpcClient(config, breakers=self.breakers, budget=self._budgets, turns=self._turns)
+        return RpcClient(config, breakers=self._registry, budget=self._budgets, turns=self._turns)
 
     def _engines(self) -> list[Engine]:
         """A copy: another thread may add one."""
@@ -188,8 +189,31 @@ class FleetEngine:
             self._fetcher.forget_blocks([block.hash for block in blocks])
         self._changed("caches")
 
-    def _breaker_changed(self, _change: Change) -> None:
-        self._changed("breakers")
+    def _breaker_changed(self, change: Change) -> None:
+        for topic in ("breakers", f"breaker:{change.name}", "overview"):
+            self._changed(topic)
+
+
+class SteeredBreakers:
+    """The breakers as other threads steer them: on the loop's thread, so that no batch can slip
+    out between a breaker's look and its change. What was asked is done when a method returns.
+    """
+
+    def __init__(self, registry: Breakers, portal: Portal) -> None:
+        self._registry = registry
+        self._portal = portal
+
+    def apply(self, name: str, override: Override | None) -> None:
+        async def act() -> None:
+            self._registry.apply(name, override)
+
+        self._portal.run(act(), timeout_s=_STOP_S)
+
+    def reset(self, name: str) -> None:
+        async def act() -> None:
+            self._registry.reset(name)
+
+        self._portal.run(act(), timeout_s=_STOP_S)
 
 
 def _breaker_report(report: Report) -> BreakerReport:

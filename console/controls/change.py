@@ -108,8 +108,8 @@ def _record(act: Act, row: Control, before: Mapping[str, Any], after: Mapping[st
         revision=row.revision,
         reverts=act.reverts,
     )
-    topic = "breakers" if row.kind == ControlKind.BREAKER else "caches"
-    transaction.on_commit(lambda: events.publish("controls", topic))
+    topics = ("breakers", f"breaker:{row.name}") if row.kind == ControlKind.BREAKER else ("caches",)
+    transaction.on_commit(lambda: events.publish("controls", "overview", *topics))
 
 
 _NEXT = """
