@@ -146,7 +146,7 @@ def good_calls() -> None:
             "bare await": ns(awaiting(answer)),
             "ours, decorated": ns(awaiting(ours().wrap(answer))),
             "circuitbreaker": ns(awaiting(peer(answer))),
-            "purgatory": lambda: ns(awaiting(purgatorys(answer)))(),
+            "purgatory": lambda: ns(awaiting(purgatorys(answer)))(),  # noqa: PLW0108 - anew each time
         },
         rounds=ROUNDS,
     )
@@ -192,7 +192,7 @@ def refusals() -> None:
             "ours": ns(refused(breaker.call, answer)),
             "bare raise": ns(refused(refuse)),
             "circuitbreaker": ns(refused(theirs)),
-            "purgatory": lambda: ns(refused(purgatorys(refuse)))(),
+            "purgatory": lambda: ns(refused(purgatorys(refuse)))(),  # noqa: PLW0108 - anew each time
         },
         rounds=ROUNDS,
     )
