@@ -75,8 +75,8 @@ def stack(durable_cluster: Cluster, worker_options: tuple[str, ...]) -> Iterator
 
 @pytest.mark.parametrize("worker_options", [("--max-tasks-per-child", "2")])
 def test_ten_thousand_over_recycled_children_read_ten_thousand(stack: Stack) -> None:
-    for _ in range(10):
-        stack.run(1_000)
+    for _ in range(5):
+        stack.run(2_000)
     wait_until(lambda: stack.validated() >= 10_000, within_s=10, what="the last second is told")
     wait_until(lambda: len(stack.processes()) > 4, within_s=30, what="children were recycled")
     assert stack.validated() == 10_000
