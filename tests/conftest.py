@@ -13,7 +13,17 @@ from tests import capabilities, services
 django.setup()
 
 # Tests below these need neither Django nor servers, or start their own.
-_ALONE = {"rpc", "resilience", "validators", "subjects", "devnode", "embedded", "deploy", "bench"}
+_ALONE = {
+    "rpc",
+    "resilience",
+    "heads",
+    "validators",
+    "subjects",
+    "devnode",
+    "embedded",
+    "deploy",
+    "bench",
+}
 _HERE = Path(__file__).parent
 _skipped: list[str] = []
 

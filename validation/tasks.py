@@ -51,6 +51,7 @@ def sweep() -> None:
 @shared_task(name="validation.forget_old_drafts")
 def forget_old_drafts() -> None:
     retention.forget_old_drafts()
+    retention.forget_orphans()
 
 
 def ring(chunks: int) -> None:
