@@ -73,6 +73,16 @@ def test_every_outcome_is_counted_once(name: str, window: str) -> None:
     assert counted(name) == expected
 
 
+def test_a_call_that_comes_back_after_a_reset_is_counted_too(name: str) -> None:
+    breaker = Breaker(name, clock=Clock())
+    breaker.settle(breaker.admit(), duration_s=0.1)
+    permit = breaker.admit()
+    breaker.reset()
+    breaker.settle(permit, duration_s=0.1)
+    assert breaker.report().calls == 0
+    assert counted(name)["success"] == 2
+
+
 def test_transitions_are_counted_by_where_from_and_to(name: str) -> None:
     clock = Clock()
     breaker = Breaker(name, BreakerConfig(consecutive_failures=1, jitter=0), clock=clock)

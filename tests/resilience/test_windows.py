@@ -51,6 +51,16 @@ def _counts(model: list[tuple[int, bool, bool]], epoch: int) -> Counts:
     return Counts(len(kept), sum(c[1] for c in kept), sum(c[2] for c in kept))
 
 
+def test_a_call_just_after_a_slice_ended_belongs_to_the_next() -> None:
+    bench = Bench(window_s=30, buckets=10)
+    bench.clock.now = 1001.96  # slices end at multiples of 3 s
+    bench.succeed()
+    bench.clock.now = 1002.02
+    bench.succeed()
+    bench.clock.now = 1030.0
+    assert bench.breaker.report().calls == 1
+
+
 @given(st.lists(calls, max_size=60), st.floats(0, 40))
 def test_a_count_window_counts_the_last_calls(
     history: list[tuple[float, bool, bool]], pause: float
