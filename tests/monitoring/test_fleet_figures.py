@@ -4,11 +4,12 @@ import json
 import os
 import signal
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pytest
 import redis
+from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from console.embedded.cluster import Cluster
@@ -33,9 +34,10 @@ class Stack:
         )
         with urllib.request.urlopen(asked, timeout=10) as answer:
             text = answer.read().decode()
+        parse: Callable[[str], Iterable[Metric]] = text_string_to_metric_families
         return sum(
             sample.value
-            for family in text_string_to_metric_families(text)
+            for family in parse(text)
             for sample in family.samples
             if sample.name == f"switchyard_{name}" and labels.items() <= sample.labels.items()
         )
