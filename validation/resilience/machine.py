@@ -99,7 +99,7 @@ class Machine:
         self._hold: _Hold | None = None
         self._state: Closed | Open | HalfOpen = _FRESH
         # Derived by `_arrange` whenever what they rest on changes:
-        # handed to whoever asks while the breaker is closed and nobody overrides it;
+        # handed to whoever asks while the breaker is closed and no override forces it or ends;
         self._pass: Window | None = None
         # nobody passes, and nothing can change by itself, for a while.
         self._shut: _Shut | None = None
@@ -288,20 +288,17 @@ class Machine:
             self._shut_to(min(state.until, ends), is_forced=False)
         else:
             self._shut_to(NEVER, is_forced=False)
-        self._pass = window if not mode and isinstance(state, Closed) else None
+        # Under an override that ends, whoever asks must look at the clock.
+        is_free = not mode and isinstance(state, Closed) and ends == FOREVER
+        self._pass = window if is_free else None
         window.slow_s = self._config.slow_s
         self._open_window(window.counts(now))
 
     def _open_window(self, counts: Counts) -> None:
-        """With bad calls in the window each good one may change a share, and is looked at; with an
-        override that ends, somebody must look at the clock.
-        """
-        window, hold = self._window, self._hold
-        may_open = (
-            self._pass is not None
-            and (hold is None or hold.ends is None)
-            and not (window.run or counts.failures or counts.slow)
-        )
+        """With bad calls in the window each good one may change a share, and is looked at."""
+        window = self._window
+        is_clean = not (window.run or counts.failures or counts.slow)
+        may_open = self._pass is not None and is_clean
         window.ends = window.may_open_until if may_open else NEVER
 
     def _shut_to(self, until: float, *, is_forced: bool) -> None:
