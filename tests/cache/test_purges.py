@@ -75,6 +75,30 @@ async def test_what_was_asked_before_the_purge_is_not_kept(tiers: Tiers) -> None
     assert (await ask(other, key, source)).values != 1
 
 
+@pytest.mark.parametrize("loses_epoch", [False, True])
+async def test_what_was_asked_before_it_is_given_to_who_asked_and_to_nobody_else(
+    own_valkey: OwnValkey, tiers_on: Callable[[str], Tiers], loses_epoch: bool
+) -> None:
+    tiers = tiers_on(own_valkey.url)
+    cache, other = await tiers.make(), await tiers.make()
+    source, key = Source(A), tiers.key("a")
+    source.gate = asyncio.Event()
+    early = asyncio.create_task(ask(cache, key, source))
+    await until(lambda: source.asked == 1, what="it is asked")
+    assert cache.wire is not None
+    if loses_epoch:  # and with the table whatever was purged meanwhile
+        await cache.wire.probe(command("FLUSHALL"))
+        await cache.tick()
+        await other.tick()
+    else:
+        cache.purge("block:0xa")
+    source.gate.set()
+    assert (await early).values == 1
+    assert (await ask(cache, key, source)).values == 2
+    await other.tick()
+    assert (await ask(other, key, source)).values != 1
+
+
 async def test_every_process_follows_within_a_second(tiers: Tiers) -> None:
     one, *others = [await tiers.make() for _ in range(4)]
     for cache in (one, *others):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from tests.cache.conftest import OwnValkey
 from tests.cache.tiers import until
@@ -120,14 +121,45 @@ async def test_silence_ends_the_connection_and_is_settled_once(server: Server) -
         wire.probe(command("GET", "a"))
 
 
-async def test_a_loop_that_was_held_up_does_not_take_it_for_silence(server: Server) -> None:
+def test_a_loop_that_was_held_up_does_not_take_it_for_silence(own_valkey: OwnValkey) -> None:
+    """A large answer takes many turns to read, the first of which finds that time is up."""
+    large = b"x" * (4 << 20)
+
+    async def hold_up() -> object:
+        address = Address.parse(own_valkey.url)
+        wire = await dial(address, Gate(), timeout_s=5.0, connect_s=5.0)
+        await wire.probe(command("SET", "large", large))
+        wire.close("done")
+        wire = await dial(address, Gate(), timeout_s=0.04, connect_s=5.0)
+        asked = wire.ask(command("GET", "large"))
+        await asyncio.sleep(0)  # it is sent
+        await asyncio.sleep(0)
+        time.sleep(0.1)  # noqa: ASYNC251 - by whatever works on an item
+        try:
+            return await asked
+        finally:
+            wire.close("done")
+
+    assert uvloop.run(hold_up()) == large
+
+
+async def test_an_answer_that_never_ends_ends_the_connection(server: Server) -> None:
     wire = await connected(server, Gate(), timeout_s=0.04)
-    server.answers = [b"+here\r\n"]
+    server.answers = [b"$1000\r\n"]
     asked = wire.ask(command("GET", "a"))
     await until(lambda: bool(server.heard), what="it is asked")
-    time.sleep(0.1)  # noqa: ASYNC251 - the loop is held up, by whatever works on an item
-    assert await asked == b"here"
-    wire.close("done")
+
+    async def drip() -> None:
+        while wire.is_open:
+            server._writers[0].write(b".")
+            await asyncio.sleep(0.01)
+
+    dripping = asyncio.create_task(drip())
+    started = time.monotonic()
+    with pytest.raises(ValkeyGone):
+        await asyncio.wait_for(asked, 10)
+    assert time.monotonic() - started > 0.5  # it may be large, and on its way
+    await dripping
 
 
 @pytest.mark.parametrize("rubbish", [b"HTTP/1.1 400 Bad Request\r\n", b"+1\r\n+2\r\n", b"\0" * 64])

@@ -68,7 +68,9 @@ class Tiers:
         connected: bool = True,
         **config: Any,
     ) -> TieredCache:
-        breaker = breaker or Breaker("l2", BreakerConfig(consecutive_failures=3), clock=clock)
+        breaker = breaker or Breaker(
+            "l2", BreakerConfig(consecutive_failures=3, open_s=60.0), clock=clock
+        )
         # Other tests keep this machine busy: only those about silence want a short patience.
         given: dict[str, Any] = {"key": KEY, "reply_s": 2.0, "url": self._url} | config
         cache = TieredCache(CacheConfig(**given), breaker=breaker, clock=clock, orphaned=orphaned)

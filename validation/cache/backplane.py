@@ -135,7 +135,6 @@ class Backplane:
             wire = self._wire = await dial(
                 self._address, self._breaker, timeout_s=config.reply_s, connect_s=config.connect_s
             )
-            self._table.rev = -1  # whatever it says: it is another server until the table was read
         await self._catch_up(wire)
         if self._told:
             await self._write(wire)

@@ -1,7 +1,8 @@
 """One connection to Valkey or Redis: the commands of a tick leave in one write, answers come back
 in their order.
 
-A server that is silent for `timeout_s` loses the connection, so that nobody waits for it twice.
+A server that owes an answer and is silent for `timeout_s` loses the connection, so that nobody
+waits for it twice.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ _MAX_REPLY_BYTES: Final = 64 << 20
 _MAX_UNSENT_BYTES: Final = 16 << 20
 _MAX_WAITING: Final = 50_000
 _GRACE_S: Final = 0.005
+_LONGEST_S: Final = 1.0
 _MORE: Final = object()
 
 
@@ -136,6 +138,7 @@ class Wire(asyncio.Protocol):
         self._waiting: deque[asyncio.Future[Any] | None] = deque()
         self._batches: deque[Batch] = deque()
         self._watch: asyncio.TimerHandle | None = None
+        self._heard_at = 0.0
         self._unread = 0
         self._is_full = False
         self.is_open = False
@@ -193,6 +196,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         reader, waiting, answered = self._reader, self._waiting, 0
+        self._heard_at = self._loop.time()
         gets = reader.gets
         try:
             reader.feed(data)
@@ -250,19 +254,24 @@ class Wire(asyncio.Protocol):
             if batch.permit is not None:
                 self._gate.settle(batch.permit, duration_s=self._loop.time() - batch.sent_at)
 
-    def _look(self, overdue_since: float) -> None:
-        """Whether the oldest batch is overdue. A loop that was held up may find the time gone
-        before it has read what came meanwhile: it is given one more turn.
+    def _look(self, quiet_since: float) -> None:
+        """Whether the oldest batch has waited in silence for too long, or in vain for longer still.
+
+        A loop that was held up may find the time gone before it has read what came meanwhile: it
+        is given another turn.
         """
         self._watch = None
         if not self._batches or not self.is_open:
             return
-        sent_at = self._batches[0].sent_at
-        left_s = sent_at + self._timeout_s - self._loop.time()
-        if left_s > 0:
+        sent_at, now = self._batches[0].sent_at, self._loop.time()
+        quiet_at = max(sent_at, self._heard_at)
+        left_s = quiet_at + self._timeout_s - now
+        if now - sent_at > max(_LONGEST_S, self._timeout_s):
+            self.close(f"the cache server did not finish an answer in {now - sent_at:.1f} s")
+        elif left_s > 0:
             self._watch = self._loop.call_later(left_s, self._look, 0.0)
-        elif overdue_since != sent_at:
-            self._watch = self._loop.call_later(_GRACE_S, self._look, sent_at)
+        elif quiet_since != quiet_at:
+            self._watch = self._loop.call_later(_GRACE_S, self._look, quiet_at)
         else:
             self.close(f"the cache server was silent for {self._timeout_s:g} s")
 
