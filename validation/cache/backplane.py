@@ -4,6 +4,7 @@ All of it runs beside the path of an item: whoever asks the cache sees a wire th
 none.
 """
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -142,18 +143,19 @@ class Backplane:
 
     async def _catch_up(self, wire: Wire) -> None:
         table, asked_at = self._table, self._clock()
-        clock, head = wire.probe(_ASK_TIME), wire.probe(_ASK_HEAD)
-        seconds, micros = await clock
-        heard_at = self._clock()
-        table.heard_clock(
-            int(seconds) * 1000 + int(micros) / 1000, asked_at=asked_at, heard_at=heard_at
+        answers: list[Any] = await asyncio.gather(
+            wire.probe(_ASK_TIME), wire.probe(_ASK_HEAD), return_exceptions=True
         )
-        try:
-            epoch, rev = await head
-        except ValkeyRefused as refused:
-            if not _is_wrong_type(refused):
-                raise
-            epoch = rev = b"?"
+        clock, head = answers
+        if isinstance(clock, BaseException):
+            raise clock
+        if isinstance(head, BaseException):
+            if not _is_wrong_type(head):
+                raise head
+            head = (b"?", b"?")
+        (seconds, micros), (epoch, rev) = clock, head
+        server_ms = int(seconds) * 1000 + int(micros) / 1000
+        table.heard_clock(server_ms, asked_at=asked_at, heard_at=self._clock())
         if (epoch or b"").decode("ascii", "replace") == table.epoch and _int(rev) == table.rev:
             return
         self._take(await self._read(wire))
@@ -169,7 +171,7 @@ class Backplane:
             await wire.probe(_REMOVE)
             fields = {}
         if not fields.get(EPOCH):
-            wire.probe(command("HSETNX", TABLE, EPOCH, secrets.token_hex(8)))
+            await wire.probe(command("HSETNX", TABLE, EPOCH, secrets.token_hex(8)))
             fields = _paired(await wire.probe(_ASK_TABLE))
         return fields
 
@@ -207,8 +209,7 @@ class Backplane:
             commands.append(command("HINCRBY", TABLE, REV, 1))
             if len(table) > _TIDY_ABOVE and (old := table.outlived()):
                 commands.append(command("HDEL", TABLE, *map(field_of, old)))
-            for answer in [wire.probe(packed) for packed in commands]:
-                await answer
+            await asyncio.gather(*map(wire.probe, commands))
         for purge in told:
             if self._told and self._told[0] is purge:
                 self._told.popleft()
@@ -226,8 +227,8 @@ class _Unreachable(CacheError):
     trips_breaker = True
 
 
-def _is_wrong_type(refused: ValkeyRefused) -> bool:
-    return str(refused).startswith("WRONGTYPE")
+def _is_wrong_type(refused: BaseException) -> bool:
+    return isinstance(refused, ValkeyRefused) and str(refused).startswith("WRONGTYPE")
 
 
 def _paired(pairs: list[bytes]) -> dict[bytes, bytes]:
