@@ -8,7 +8,6 @@ from typing import Any
 
 from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, Transition
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
-from validation.cache.curve import MissRatioCurve
 from validation.engine import Engine
 from validation.heads import ChainView
 from validation.resilience import BreakerConfig, Breakers, Change, Override
@@ -20,6 +19,8 @@ from validation.validators.outcome import BlockRef
 
 _CLIENTS_KEPT = 8
 _STOP_S = 2.0
+_FIT_EVERY = 5
+"""Snapshots between two looks at the memory that is left."""
 L2_BREAKER = "l2"
 
 
@@ -53,15 +54,14 @@ class FleetEngine:
         self._default: Engine | None = None
         self._fetcher: CachedFetcher | None = None
         self.chain: ChainView | None = None
-        curve = MissRatioCurve()
         self._cache = TieredCache(
             config.cache,
             breaker=self._registry.get(L2_BREAKER),
-            curve=curve,
             orphaned=self._is_orphaned,
         )
-        self.cache = portal.run(self._steer(curve), timeout_s=_STOP_S)
+        self.cache = portal.run(self._steer(), timeout_s=_STOP_S)
         self._fleet = ValkeyFleet(config.valkey_url) if config.valkey_url else None
+        self._until_fit = _FIT_EVERY
         self._turns = ProbeTurns(self._fleet)
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
         portal.run(self._make(), timeout_s=_STOP_S)
@@ -103,6 +103,7 @@ class FleetEngine:
     def told(self) -> dict[str, Any]:
         """The fields of this process's snapshot that the engine knows."""
         self._registry.tally()
+        self._fit_memory()
         chain = self.chain
         engines = self._engines()
         return {
@@ -117,13 +118,19 @@ class FleetEngine:
             "orphaned": 0 if chain is None else chain.orphaned_total,
         }
 
+    def _fit_memory(self) -> None:
+        self._until_fit -= 1
+        if self._until_fit < 0:
+            self._until_fit = _FIT_EVERY
+            self.cache.fit(processes=self._processes)
+
     def final_number(self) -> int | None:
         return None if self.chain is None else self.chain.final_number()
 
     # -- within
 
-    async def _steer(self, curve: MissRatioCurve) -> Steering:
-        return Steering(self._cache, asyncio.get_running_loop(), curve=curve)
+    async def _steer(self) -> Steering:
+        return Steering(self._cache, asyncio.get_running_loop())
 
     async def _make(self) -> None:
         rpc = self._config.rpc
@@ -177,6 +184,9 @@ class FleetEngine:
         if len(self._own) > _CLIENTS_KEPT:
             oldest = self._own.pop(next(iter(self._own)))
             self._portal.run(oldest.client.aclose(), timeout_s=_STOP_S)
+            asked = {name for engine in self._engines() for name in engine.client.breaker_names()}
+            for name in set(oldest.client.breaker_names()) - asked:
+                self._registry.discard(name)
 
     def _share(self) -> int:
         return max(1, self._config.max_in_flight // self._processes)

@@ -40,6 +40,7 @@ def cache_config() -> CacheConfig:
         # Whoever can write to Valkey still cannot make up an entry that a worker believes.
         key=blake2b(settings.SECRET_KEY.encode(), person=b"switchyard-cache").digest(),
         l1=L1Config(max_entries=settings.L1_CACHE_SIZE),
+        l1_ttl_s=settings.L1_TTL,
     )
 
 

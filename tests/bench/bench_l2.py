@@ -28,7 +28,6 @@ from console.embedded.places import places
 from tests.bench.lines import interleaved, show
 from tests.validators import world
 from validation.cache import CacheConfig, Lifetime, Made, TieredCache, Want
-from validation.cache.curve import MissRatioCurve
 from validation.resilience import Breaker
 
 SINGLE = 1000
@@ -80,7 +79,6 @@ class Bench:
         cache = TieredCache(
             CacheConfig(url=self.url, key=KEY, reply_s=5.0, **config),
             breaker=Breaker("l2"),
-            curve=MissRatioCurve(),
         )
         await cache.tick()
         return cache

@@ -164,7 +164,7 @@ class OneProcessInTime(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.now = 1000.0
         self.cache = TieredCache(
-            CacheConfig(eager=1.0), breaker=Breaker("l2"), clock=lambda: self.now
+            CacheConfig(eager=1.0, l1_ttl_s=1e9), breaker=Breaker("l2"), clock=lambda: self.now
         )
         self.asked: dict[int, float] = {}
         self.version = dict.fromkeys(range(_KEYS), 0)

@@ -207,6 +207,18 @@ class TestOneQuestion:
 
 
 class TestAgeing:
+    async def test_l1_keeps_nothing_longer_than_it_may_and_l2_still_knows(
+        self, tiers: Tiers
+    ) -> None:
+        clock, source = Clock(), Source(HOUR_AND_STALE)
+        cache = await tiers.make(clock=clock, l1_ttl_s=300.0)
+        await ask(cache, tiers.key("a"), source)
+        clock.ahead_s = 299.0
+        assert (await ask(cache, tiers.key("a"), source)).source == "l1"
+        clock.ahead_s = 301.0
+        assert (await ask(cache, tiers.key("a"), source)).source == "l2"
+        assert source.asked == 1
+
     async def test_a_stale_answer_is_given_while_it_is_renewed(self, tiers: Tiers) -> None:
         clock, source = Clock(), Source(HOUR_AND_STALE)
         cache = await tiers.make(clock=clock)

@@ -72,7 +72,10 @@ class Tiers:
             "l2", BreakerConfig(consecutive_failures=3, open_s=60.0), clock=clock
         )
         # Other tests keep this machine busy: only those about silence want a short patience.
-        given: dict[str, Any] = {"key": KEY, "reply_s": 2.0, "url": self._url} | config
+        # L1 forgets after five minutes what these tests let grow old for hours.
+        given: dict[str, Any] = {
+            "key": KEY, "reply_s": 2.0, "url": self._url, "l1_ttl_s": 1e9,
+        } | config  # fmt: skip
         cache = TieredCache(CacheConfig(**given), breaker=breaker, clock=clock, orphaned=orphaned)
         self._made.append(cache)
         self.breakers.append(breaker)

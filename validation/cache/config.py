@@ -7,6 +7,7 @@ from validation.cache.l1 import L1Config
 from validation.cache.valkey import Address
 
 _POSITIVE = (
+    "l1_ttl_s",
     "reply_s",
     "connect_s",
     "poll_s",
@@ -27,6 +28,8 @@ class CacheConfig:
     url: str = field(default="", repr=False)
     key: bytes = field(default=b"", repr=False)
     l1: L1Config = field(default_factory=L1Config)
+    l1_ttl_s: float = 300.0
+    """How long L1 keeps anything at most; L2 keeps it as long as it is good."""
     codec: str = "zstd"
 
     reply_s: float = 0.04

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from validation.cache.curve import MissRatioCurve
+from validation.cache.sizing import SizingConfig, adapted, read_memory
 from validation.cache.tiered import TieredCache
 
 _WAIT_S: Final = 2.0
@@ -20,13 +20,11 @@ class Steering:
         self,
         cache: TieredCache,
         loop: asyncio.AbstractEventLoop,
-        *,
-        curve: MissRatioCurve | None = None,
     ) -> None:
         self._cache = cache
         self._loop = loop
-        self._curve = curve
         self._revision = 0
+        self._wants_bytes = False
 
     def purge(self, tag: str, *, age_s: float, revision: int) -> None:
         """Drops what bears `tag` ("all": everything) and is older than `age_s`."""
@@ -39,6 +37,19 @@ class Steering:
         size = int(settings.get("max_bytes", configured.max_bytes))
         self._in_loop(lambda: self._cache.l1.resize(entries, size))
         self._revision = revision
+        self._wants_bytes = "max_bytes" in settings
+
+    def fit(self, *, processes: int) -> None:
+        """Gives L1 its share of the memory that is left, where no operator said how much it is
+        to have. To be called every few seconds.
+        """
+        l1, memory = self._cache.l1, read_memory()
+        if memory is None or self._wants_bytes:
+            return
+        sizing = SizingConfig(processes=processes, ceiling=self._cache.config.l1.max_bytes)
+        size = adapted(sizing, memory, max_bytes=l1.max_bytes, used=l1.bytes)
+        if size != l1.max_bytes:
+            self._in_loop(lambda: l1.resize(max_bytes=size))
 
     def report(self) -> dict[str, Any]:
         """The fields of a `CacheReport`."""
@@ -54,8 +65,8 @@ class Steering:
             "kinds": {name: kind.as_dict() for name, kind in dict(counts.kinds).items()},
             "coalesced": counts.coalesced,
             "invalidated": counts.invalidated,
-            "curve": tuple(self._curve.points()) if self._curve is not None else (),
-            "sampled": self._curve.sampled if self._curve is not None else 0,
+            "curve": tuple(cache.curve.points()),
+            "sampled": cache.curve.sampled,
             "revision": self._revision,
         }
         if l2 is not None:

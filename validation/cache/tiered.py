@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from validation.cache.backplane import Backplane, Breaker, Purge
 from validation.cache.config import CacheConfig
 from validation.cache.counts import Counts
+from validation.cache.curve import MissRatioCurve
 from validation.cache.entry import Entry
 from validation.cache.envelope import Payload
 from validation.cache.flights import Failed, Flight, Flights
@@ -26,10 +27,6 @@ _SAMPLED: Final = 15
 """One hit of sixteen tells what is hot."""
 
 
-class Curve(Protocol):
-    def touch(self, key: bytes, /) -> None: ...
-
-
 class TieredCache:
     """Belongs to one event loop. Without Valkey it is L1 and the factory: what it raises are the
     factory's errors, and TimeoutError after `hard_s`, never errors of its own.
@@ -43,7 +40,6 @@ class TieredCache:
         *,
         breaker: Breaker,
         l1: L1 | None = None,
-        curve: Curve | None = None,
         orphaned: Callable[[str], bool] = lambda _hash: False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
@@ -56,7 +52,8 @@ class TieredCache:
         self.hot = HotKeys(config.warm_keys)
         self.l2: L2 | None = None
         self._clock = clock
-        self._touch = curve.touch if curve is not None else _untouched
+        self.curve = MissRatioCurve(lookups=self.counts.lookups)
+        self._touch = self.curve.touch
         self._flights = Flights()
         self._renewals = Renewals(config.max_refreshes)
         self._backplane: Backplane | None = None
@@ -347,7 +344,10 @@ class TieredCache:
             value=values,
             size=sum(map(len, payload.raws)),
             created=payload.created_ms,
-            expires_at=asked_at + (payload.expires_ms - payload.created_ms) / 1000,
+            expires_at=min(
+                asked_at + (payload.expires_ms - payload.created_ms) / 1000,
+                self._clock() + self.config.l1_ttl_s,
+            ),
             stale_at=asked_at + fresh_s,
             refresh_at=asked_at + fresh_s * eager,
             tags=payload.tags,
@@ -387,7 +387,3 @@ def _payload_of(made: Made, created_ms: int, epoch: str) -> Payload | None:
         negative=life.negative,
         epoch=epoch,
     )
-
-
-def _untouched(_key: bytes) -> None:
-    """Where nobody draws a curve."""

@@ -69,6 +69,13 @@ class Breakers:
         for breaker in self.all():
             breaker.configure(self._config_of(breaker.name))
 
+    def discard(self, name: str) -> None:
+        """Forgets a breaker that nobody asks any more; what operators want of it stays known."""
+        with self._around.lock:
+            breaker = self._breakers.pop(name, None)
+        if breaker is not None:
+            breaker.destroy()
+
     def destroy(self) -> None:
         """Nothing is left: no breaker, no override, no listener."""
         with self._around.lock:

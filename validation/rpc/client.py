@@ -9,7 +9,7 @@ from typing import Any
 from validation.resilience import BreakerConfig, Breakers
 from validation.rpc import metrics
 from validation.rpc.calls import Call, Reply
-from validation.rpc.classes import shape_of
+from validation.rpc.classes import CLASSES, breaker_name, shape_of
 from validation.rpc.config import RpcConfig, check_quantile
 from validation.rpc.counters import Counters
 from validation.rpc.deadlines import Deadlines
@@ -98,6 +98,10 @@ class RpcClient:
         check_quantile(quantile)
         self._hedge_quantile = quantile
         self._in_loop(self._apply_hedging)
+
+    def breaker_names(self) -> list[str]:
+        """Of the breakers that stand before this client's nodes."""
+        return [breaker_name(node, kind) for node in self._config.nodes for kind in CLASSES]
 
     def pools(self) -> list[PoolState]:
         """What is used of each node; nothing before the first fetch. Any thread may ask."""
