@@ -143,10 +143,9 @@ class Backplane:
 
     async def _catch_up(self, wire: Wire) -> None:
         table, asked_at = self._table, self._clock()
-        answers: list[Any] = await asyncio.gather(
+        clock, head = await asyncio.gather(
             wire.probe(_ASK_TIME), wire.probe(_ASK_HEAD), return_exceptions=True
         )
-        clock, head = answers
         if isinstance(clock, BaseException):
             raise clock
         if isinstance(head, BaseException):

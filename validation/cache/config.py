@@ -30,7 +30,7 @@ class CacheConfig:
     l1: L1Config = field(default_factory=L1Config)
     l1_ttl_s: float = 300.0
     """How long L1 keeps anything at most; L2 keeps it as long as it is good."""
-    codec: str = "zstd"
+    codec: str = "zstd-fast"
 
     reply_s: float = 0.04
     """How long the cache server may be silent before its connection is given up."""

@@ -11,11 +11,12 @@ from validation.cache.codec.brotli import Brotli
 from validation.cache.codec.deflate import Gzip
 from validation.cache.codec.plain import Base64, Plain
 from validation.cache.codec.seam import Codec
-from validation.cache.codec.zstd import Zstd
+from validation.cache.codec.zstd import dense, quick
 
 CODECS: Final[dict[str, Codec]] = {
-    codec.name: codec for codec in (Plain(), Base64(), Gzip(), Brotli(), Zstd())
+    codec.name: codec for codec in (Plain(), Base64(), Gzip(), Brotli(), quick(), dense())
 }
+# Of two with one tag either reads what the other wrote.
 BY_TAG: Final[dict[int, Codec]] = {codec.tag: codec for codec in CODECS.values()}
 _PLAIN: Final = CODECS["none"]
 
