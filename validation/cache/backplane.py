@@ -143,6 +143,8 @@ class Backplane:
 
     async def _catch_up(self, wire: Wire) -> None:
         table, asked_at = self._table, self._clock()
+        clock: Any
+        head: Any
         clock, head = await asyncio.gather(
             wire.probe(_ASK_TIME), wire.probe(_ASK_HEAD), return_exceptions=True
         )
