@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import structlog
+
 from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, Transition
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.engine import Engine
@@ -13,9 +15,12 @@ from validation.heads import ChainView
 from validation.resilience import BreakerConfig, Breakers, Change, Override
 from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
+from validation.rpc.classes import CLASSES, breaker_name
 from validation.rpc.fleet import ValkeyFleet
 from validation.validators import Outcome
 from validation.validators.outcome import BlockRef
+
+_log = structlog.get_logger(__name__)
 
 _CLIENTS_KEPT = 8
 _STOP_S = 2.0
@@ -48,7 +53,9 @@ class FleetEngine:
         self._config = config
         self._processes = config.processes
         self._changed: Callable[[str], None] = lambda _topic: None
-        self._registry = Breakers(config.breakers, listen=self._breaker_changed)
+        self._registry = Breakers(
+            config.breakers, listen=self._breaker_changed, named=_named(config.rpc)
+        )
         self.breakers = SteeredBreakers(self._registry, portal)
         self._own: dict[tuple[str, ...], Engine] = {}
         self._default: Engine | None = None
@@ -90,9 +97,13 @@ class FleetEngine:
                 engine.client.set_max_in_flight(self._share())
 
     def stop(self) -> None:
-        self._portal.run(self._stop(), timeout_s=_STOP_S)
-        self._registry.destroy()
-        self._portal.stop()
+        try:
+            self._portal.run(self._stop(), timeout_s=_STOP_S)
+        except TimeoutError:
+            _log.warning("engine.stopped_hard", after_s=_STOP_S)
+        finally:
+            self._registry.destroy()
+            self._portal.stop()
 
     # -- what is told of it
 
@@ -114,7 +125,7 @@ class FleetEngine:
             ),
             "cache": CacheReport(**self.cache.report()),
             "head": chain.head.number if chain is not None and chain.head is not None else None,
-            "final": self.final_number(),
+            "final": None if chain is None else chain.final_number(),
             "orphaned": 0 if chain is None else chain.orphaned_total,
         }
 
@@ -124,8 +135,9 @@ class FleetEngine:
             self._until_fit = _FIT_EVERY
             self.cache.fit(processes=self._processes)
 
-    def final_number(self) -> int | None:
-        return None if self.chain is None else self.chain.final_number()
+    def is_settled(self, number: int, block_hash: str) -> bool:
+        """Whether a block is final and in the chain, as far as is known."""
+        return self.chain is not None and self.chain.is_settled(number, block_hash)
 
     # -- within
 
@@ -169,8 +181,10 @@ class FleetEngine:
         """Runs that name nodes ask those nodes, and no cache: they want to know what *they* say."""
         if not node_urls and self._default is not None:
             return self._default
-        engine = self._own.get(node_urls)
-        if engine is None:
+        engine = self._own.pop(node_urls, None)
+        if engine is not None:
+            self._own[node_urls] = engine  # the last to be forgotten
+        else:
             nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)]
             config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
             client = self._client(config)
@@ -183,7 +197,7 @@ class FleetEngine:
         """Such clients are kept for a while, not for ever."""
         if len(self._own) > _CLIENTS_KEPT:
             oldest = self._own.pop(next(iter(self._own)))
-            self._portal.run(oldest.client.aclose(), timeout_s=_STOP_S)
+            self._portal.submit(oldest.client.aclose())
             asked = {name for engine in self._engines() for name in engine.client.breaker_names()}
             for name in set(oldest.client.breaker_names()) - asked:
                 self._registry.discard(name)
@@ -224,6 +238,12 @@ class SteeredBreakers:
             self._registry.reset(name)
 
         self._portal.run(act(), timeout_s=_STOP_S)
+
+
+def _named(config: RpcConfig | None) -> frozenset[str]:
+    """The breakers there always are: those of the configured nodes, and L2's."""
+    nodes = () if config is None else config.nodes
+    return frozenset(breaker_name(node, kind) for node in nodes for kind in CLASSES) | {L2_BREAKER}
 
 
 def _breaker_report(report: Report) -> BreakerReport:

@@ -6,10 +6,10 @@ from dataclasses import asdict
 import msgspec
 import pytest
 
-from monitoring.instruments import REGISTRY
+from monitoring.instruments import BREAKER_CALLS, BREAKER_TRANSITIONS, REGISTRY
 from monitoring.snapshots import BreakerReport
 from tests.resilience.fakes import CallerFault, Clock, NodeFault
-from validation.resilience import Breaker, BreakerConfig, Override, Rejected
+from validation.resilience import Breaker, BreakerConfig, Breakers, Override, Rejected
 
 _turn = itertools.count()
 
@@ -92,6 +92,29 @@ def test_transitions_are_counted_by_where_from_and_to(name: str) -> None:
     for before, after in (("closed", "open"), ("open", "half_open")):
         labels = {"breaker": name, "from": before, "to": after}
         assert REGISTRY.get_sample_value("switchyard_breaker_transitions_total", labels) == 1
+
+
+def test_breakers_that_are_not_named_are_counted_together() -> None:
+    """Runs may name nodes of their own, ever new ones; a label is never forgotten."""
+    known = f"node:configured{next(_turn)}:lookup"
+    breakers = Breakers({"": BreakerConfig(consecutive_failures=1)}, named={known, "l2"})
+    before = counted("other")["failure"]
+    names = [known, *(f"node:own{n}.example:8545:lookup" for n in range(200))]
+    for name in names:
+        breaker = breakers.get(name)
+        breaker.settle(breaker.admit(), duration_s=0.1)
+        breaker.settle(breaker.admit(), error=NodeFault(), duration_s=0.1)
+        breaker.report()
+        breakers.discard(name)
+    labels = {
+        sample.labels["breaker"]
+        for counter in (BREAKER_CALLS, BREAKER_TRANSITIONS)
+        for metric in counter.collect()
+        for sample in metric.samples
+    }
+    assert known in labels
+    assert not [label for label in labels if label.startswith("node:own")]
+    assert counted("other")["failure"] - before == 200
 
 
 def test_a_report_is_what_snapshots_carry(name: str) -> None:

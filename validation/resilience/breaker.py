@@ -199,7 +199,8 @@ class Breaker(Calls):
         with self._around.lock:
             self._tally()
             self._hold = None
-            self._around = Surroundings(clock=self._clock, wall=self._around.wall)
+            around = self._around
+            self._around = Surroundings(clock=self._clock, wall=around.wall, named=around.named)
             self._config = BreakerConfig(use="off")
             self._renew_window()
             self._state = Closed()

@@ -3,13 +3,13 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from random import Random, SystemRandom
 
 from validation.resilience.config import BreakerConfig, Override
 from validation.resilience.errors import Rejected, is_fault
 from validation.resilience.permits import BYSTANDER, FOREVER, NEVER, UNSEEN, Permit
-from validation.resilience.record import Record, count_calls, count_transition
+from validation.resilience.record import OTHER, Record, count_calls, count_transition
 from validation.resilience.states import (
     Change,
     Closed,
@@ -34,7 +34,7 @@ class Surroundings:
     never on the path of a call that succeeds through a closed breaker.
     """
 
-    __slots__ = ("clock", "listen", "lock", "random", "wall")
+    __slots__ = ("clock", "listen", "lock", "named", "random", "wall")
 
     def __init__(
         self,
@@ -43,12 +43,21 @@ class Surroundings:
         wall: Callable[[], float] = time.time,
         random: Random | None = None,
         listen: Listener | None = None,
+        named: Collection[str] | None = None,
     ) -> None:
+        """`named`: the breakers that metrics know by name; None: all there are."""
         self.clock = clock
         self.wall = wall
         self.random = random or SystemRandom()
         self.listen = listen
+        self.named = named
         self.lock = threading.Lock()
+
+    def label_of(self, name: str) -> str:
+        """How metrics call a breaker: what once was a label is one for ever, and runs may name
+        ever new nodes.
+        """
+        return name if self.named is None or name in self.named else OTHER
 
 
 class _Hold:
@@ -217,19 +226,21 @@ class Machine:
 
     def _tally(self) -> None:
         """Brings the metrics up to date."""
-        count_calls(self.name, Outcome.SUCCESS.value, self._window.take_good())
+        label = self._around.label_of(self.name)
+        count_calls(label, Outcome.SUCCESS.value, self._window.take_good())
         if rejected := self._rejected:
             record = self._recorded()
-            count_calls(self.name, "rejected", rejected - record.rejected_tallied)
+            count_calls(label, "rejected", rejected - record.rejected_tallied)
             record.rejected_tallied = rejected
         if self._record is not None:
             for outcome, calls in self._record.take_counts().items():
-                count_calls(self.name, outcome.value, calls)
+                count_calls(label, outcome.value, calls)
 
     def _renew_window(self) -> None:
         old, self._window = self._window, WINDOWS[self._config.window](self._config)
         old.ends = NEVER
-        count_calls(self.name, Outcome.SUCCESS.value, old.take_good())
+        label = self._around.label_of(self.name)
+        count_calls(label, Outcome.SUCCESS.value, old.take_good())
 
     def _advance(self, now: float) -> None:
         """Does what was due by now: the end of an override, and what time does to the state."""
@@ -323,7 +334,7 @@ class Machine:
         with self._around.lock:
             changes, listen = record.take_untold(), self._around.listen
         for change in changes:
-            count_transition(change)
+            count_transition(self._around.label_of(self.name), change)
             if listen is not None:
                 try:
                     listen(change)

@@ -11,6 +11,7 @@ from validation.resilience.reports import Transition
 from validation.resilience.states import Change, Outcome
 
 _HISTORY: Final = 20
+OTHER: Final = "other"
 
 
 class Record:
@@ -68,11 +69,11 @@ class Record:
         return changes
 
 
-def count_calls(name: str, outcome: str, calls: int) -> None:
+def count_calls(label: str, outcome: str, calls: int) -> None:
     """Counts go to the metrics in bulk: one costs more than the call that it counts."""
     if calls:
-        BREAKER_CALLS.labels(name, outcome).inc(calls)
+        BREAKER_CALLS.labels(label, outcome).inc(calls)
 
 
-def count_transition(change: Change) -> None:
-    BREAKER_TRANSITIONS.labels(change.name, change.before.value, change.after.value).inc()
+def count_transition(label: str, change: Change) -> None:
+    BREAKER_TRANSITIONS.labels(label, change.before.value, change.after.value).inc()

@@ -1,7 +1,7 @@
 """The breakers of one process, made at first use by the configuration that their name calls for."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from random import Random
 
@@ -12,7 +12,9 @@ from validation.resilience.reports import Report
 
 
 class Breakers:
-    """`configs` by prefix of the name; the longest that fits counts, "" fits all. Any thread."""
+    """`configs` by prefix of the name; the longest that fits counts, "" fits all. Metrics know
+    those that are `named` by name, and the others together. Any thread.
+    """
 
     def __init__(
         self,
@@ -22,9 +24,12 @@ class Breakers:
         wall: Callable[[], float] = time.time,
         random: Random | None = None,
         listen: Listener | None = None,
+        named: Collection[str] | None = None,
     ) -> None:
         self._configs = dict(configs or {})
-        self._around = Surroundings(clock=clock, wall=wall, random=random, listen=listen)
+        self._around = Surroundings(
+            clock=clock, wall=wall, random=random, listen=listen, named=named
+        )
         self._breakers: dict[str, Breaker] = {}
         # What to obey, also by breakers made later, and until when.
         self._overrides: dict[str, tuple[Override, float | None]] = {}
