@@ -34,6 +34,7 @@ from validation.rpc import NodeUrl, RpcClient, RpcConfig, RpcError, probe
         ("http://node.example/\r\nHost: evil", "space or control"),
         ("http://node.example/#part", "fragment"),
         ("http://" + "a" * 3000, "longer"),
+        (f"http://{'a' * 60}.{'b' * 60}.{'c' * 20}.example:8545/", "take 155 characters of .* 140"),
         ("http://exa\u2024mple..com/", "neither a valid name"),
         ("http://ex%61mple.com/", "neither a valid name"),
         ("http://a..example/", "neither a valid name"),

@@ -11,6 +11,8 @@ import msgspec
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_LENGTH = 2048
+# The names of its breakers and of its tag in the cache hold it.
+_LONGEST_LABEL = 140
 _PATH_SAFE = "/%:@!$&'()*+,;=-._~"
 _SHORTEST_SECRET = 4
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -68,7 +70,13 @@ class NodeUrl:
             raise ValueError("node URL: must start with http:// or https://")
         if port == 0:
             raise ValueError("node URL: port 0 is not a port (1 to 65535)")
-        return cls(parts, host=_host_of(parts), port=port or _DEFAULT_PORTS[parts.scheme])
+        url = cls(parts, host=_host_of(parts), port=port or _DEFAULT_PORTS[parts.scheme])
+        if len(url.label) > _LONGEST_LABEL:
+            raise ValueError(
+                f"node URL: host and port take {len(url.label)} characters of the at most "
+                f"{_LONGEST_LABEL} that names of breakers have room for; use a shorter host name"
+            )
+        return url
 
     @property
     def secret_url(self) -> str:
