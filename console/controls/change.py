@@ -42,7 +42,8 @@ def change(act: Act, kind: str, name: str, alter: Alter, *, reset: bool = False)
         revision, now = _next()
         row = Control.objects.filter(kind=kind, name=name).first()
         row = row or Control(kind=kind, name=name, revision=0)
-        _refuse_if_changed(act, row, now)
+        if conflict := Conflict.between(act.based_on, order_of(row, now)):
+            raise conflict
         before = Layers.of(row, now)
         after = alter(before, now)
         row.mode, row.expires_at = after.mode, after.expires_at
@@ -81,19 +82,6 @@ def _next() -> tuple[int, datetime]:
         cursor.execute(_NEXT)
         revision, now = cursor.fetchone()
     return revision, now
-
-
-def _refuse_if_changed(act: Act, row: Control, now: datetime) -> None:
-    if act.based_on is None or act.based_on == row.revision:
-        return
-    if not row.revision:
-        text = f"Nobody changed this yet, so it has no revision {act.based_on}: look again."
-    else:
-        text = (
-            f"{row.actor} changed this at {row.changed_at:%H:%M:%S} UTC (revision {row.revision}, "
-            f"you saw {act.based_on}): {row.reason} Look again, then decide."
-        )
-    raise Conflict(text, order_of(row, now))
 
 
 def _record(act: Act, row: Control, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Why something was not done. Nothing is written where one of these is raised."""
 
+from typing import Self
+
 from console.controls.orders import Order
 
 
@@ -36,3 +38,18 @@ class Conflict(ControlError):
     def __init__(self, text: str, current: Order) -> None:
         self.current = current
         super().__init__(text)
+
+    @classmethod
+    def between(cls, seen: int | None, current: Order) -> Self | None:
+        """None where `seen` is what is so, or where nobody said what they saw."""
+        if seen is None or seen == current.revision:
+            return None
+        if not current.revision:
+            text = f"Nobody changed this yet, so it has no revision {seen}: look again."
+        else:
+            text = (
+                f"{current.actor} changed this at {current.changed_at:%H:%M:%S} UTC "
+                f"(revision {current.revision}, you saw {seen}): {current.reason} "
+                "Look again, then decide."
+            )
+        return cls(text, current)

@@ -7,17 +7,26 @@ from django.contrib import messages
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.forms import Form
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from console.access.models import AuditEntry
-from console.controls import Actor, Conflict, ControlError, Refused, RoleTooLow, is_reversible
+from console.controls import (
+    Actor,
+    Conflict,
+    ControlError,
+    Order,
+    Refused,
+    RoleTooLow,
+    is_reversible,
+)
 from console.http import render_page
 
 TEMPLATE = "console/confirm_control.html"
+DONE, CONFLICT = 200, 409
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -26,31 +35,49 @@ def actor_of(request: HttpRequest) -> Actor:
     return Actor.on_page(request.user)
 
 
-def attempt(form: Form, act: Callable[[], int]) -> tuple[int, int]:
-    """(status, revision): 200 once it is done; else the form says what stands in the way."""
-    if not form.is_valid():
+def attempt(form: Form, act: Callable[[], int], *, current: Order | None = None) -> tuple[int, int]:
+    """(status, revision): 200 once it is done; else the form says what stands in the way.
+
+    `current` is compared with what the person saw before anything else of the form is judged.
+    """
+    is_valid = form.is_valid()
+    if current and (conflict := Conflict.between(form.cleaned_data.get("revision"), current)):
+        return _said(form, conflict), 0
+    if not is_valid:
         return 422, 0
     try:
-        return 200, act()
-    except Refused as refused:
-        name = refused.field.removeprefix("settings.")
-        form.add_error(name if name in form.fields else None, _refusal(refused))
-        return 422, 0
-    except Conflict as conflict:
-        form.add_error(None, str(conflict))
-        return 409, conflict.current.revision
-    except RoleTooLow as low:
-        form.add_error(None, str(low))
-        return 403, 0
+        return DONE, act()
     except ControlError as error:
-        form.add_error(None, str(error))
-        return 422, 0
+        return _said(form, error), 0
+
+
+def _said(form: Form, error: ControlError) -> int:
+    """The status of what was not done."""
+    match error:
+        case Refused():
+            name = error.field.removeprefix("settings.")
+            form.add_error(name if name in form.fields else None, _refusal(error))
+        case _:
+            form.add_error(None, str(error))
+    match error:
+        case Conflict():
+            return CONFLICT
+        case RoleTooLow():
+            return 403
+        case _:
+            return 422
+
+
+def revision_shown(form: Form, current: Order, status: int) -> int:
+    """The one a person saw goes on standing in the form, until a conflict has told of another."""
+    seen: int | None = form.cleaned_data.get("revision") if form.is_bound else None
+    return current.revision if seen is None or status == CONFLICT else seen
 
 
 def show(
     request: HttpRequest, form: Form, context: Mapping[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    known = {"form": form, "action": request.path, "conflict": status == 409}  # noqa: PLR2004
+    known = {"form": form, "action": request.path, "conflict": status == CONFLICT}
     return render_page(request, TEMPLATE, "confirm", {**known, **context}, status=status)
 
 

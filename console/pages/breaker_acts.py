@@ -151,13 +151,17 @@ def act(request: HttpRequest, name: str, what: str) -> HttpResponse:
     form = _form(asked, request, found, actor.role)
     if request.method != "POST":
         return asking.show(request, form, _context(what, found))
-    status, revision = asking.attempt(form, lambda: asked.do(actor, name, form).revision)
-    if status == 200:  # noqa: PLR2004 - its own name
+    status, revision = asking.attempt(
+        form, lambda: asked.do(actor, name, form).revision, current=found.desired
+    )
+    if status == asking.DONE:
         url = reverse("breaker", args=[name])
         return asking.done(request, asked.said.format(name=name), revision, url)
-    if status == 409:  # noqa: PLR2004
+    if status == asking.CONFLICT:
         found = breaker.find(name, fleetview.look())
-    return asking.show(request, form, _context(what, found), status=status)
+    context = _context(what, found)
+    context["revision"] = asking.revision_shown(form, found.desired, status)
+    return asking.show(request, form, context, status=status)
 
 
 def _form(asked: Act, request: HttpRequest, found: FleetBreaker, role: Role) -> Any:
@@ -166,7 +170,7 @@ def _form(asked: Act, request: HttpRequest, found: FleetBreaker, role: Role) -> 
     if asked.form is TuneForm:
         more = {"role": role, "in_force": in_force(found)}
         initial |= found.desired.settings
-    return asked.form(request.POST or None, initial=initial, **more)
+    return asked.form(asking.sent(request), initial=initial, **more)
 
 
 def in_force(found: FleetBreaker) -> dict[str, float]:

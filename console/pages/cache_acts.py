@@ -13,14 +13,12 @@ from console.pages import asking, figures
 from console.pages.act_forms import PurgeForm, ResizeForm
 from console.pages.breaker_acts import ask_or_do
 
-_DONE = 200
-
 
 @ask_or_do
 @requires("operator")
 def purge(request: HttpRequest) -> HttpResponse:
     actor = asking.actor_of(request)
-    form = PurgeForm(request.POST or None, initial={"tag": request.GET.get("tag", "")[:160]})
+    form = PurgeForm(asking.sent(request), initial={"tag": request.GET.get("tag", "")[:160]})
     if request.method != "POST":
         return asking.show(request, form, _purge_context())
 
@@ -29,7 +27,7 @@ def purge(request: HttpRequest) -> HttpResponse:
         return controls.purge(actor, given["tag"], reason=form.why, confirm=given["confirm"])
 
     status, revision = asking.attempt(form, act)
-    if status != _DONE:
+    if status != asking.DONE:
         return asking.show(request, form, _purge_context(), status=status)
     said = f"What carries {form.cleaned_data['tag']} is dropped: by each process within a second."
     return asking.done(request, said, revision, reverse("caches"))
@@ -54,9 +52,12 @@ def resize(request: HttpRequest) -> HttpResponse:
         )
         return order.revision
 
-    status, revision = asking.attempt(form, act)
-    if status != _DONE:
-        return asking.show(request, form, _resize_context(fleetview.caches()), status=status)
+    status, revision = asking.attempt(form, act, current=found.desired)
+    if status != asking.DONE:
+        found = fleetview.caches() if status == asking.CONFLICT else found
+        context = _resize_context(found)
+        context["revision"] = asking.revision_shown(form, found.desired, status)
+        return asking.show(request, form, context, status=status)
     said = "L1 takes its new size in each process as it reads this."
     return asking.done(request, said, revision, reverse("caches"))
 
@@ -69,7 +70,7 @@ def _resize_form(request: HttpRequest, found: FleetCache, role: Role) -> ResizeF
     }
     initial = {"revision": found.desired.revision, **found.desired.settings}
     known = {name: float(value) for name, value in in_force.items() if value is not None}
-    return ResizeForm(request.POST or None, initial=initial, role=role, in_force=known)
+    return ResizeForm(asking.sent(request), initial=initial, role=role, in_force=known)
 
 
 def _purge_context() -> dict[str, Any]:

@@ -17,7 +17,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
     shown = history.entry_of(entry, newest=True)
     forces_open = entry.before.get("mode") == "forced_open"
-    form = RevertForm(request.POST or None, initial={"reason": ""})
+    form = RevertForm(asking.sent(request), initial={"reason": ""})
     context = {
         "section": "breakers" if entry.kind == "breaker" else "caches",
         "what": "revert",
@@ -38,7 +38,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         return controls.revert(actor, entry, reason=form.why, confirm=given).revision
 
     status, revision = asking.attempt(form, act)
-    if status == 200:  # noqa: PLR2004 - its own name
+    if status == asking.DONE:
         said = f"What {entry.actor} did to {shown.what} is taken back."
         return asking.done(request, said, revision, shown.href)
     return asking.show(request, form, context, status=status)

@@ -168,6 +168,52 @@ def test_who_was_slower_is_told_what_is_so_now(
     assert _wanted().mode == "forced_open"
 
 
+def _revision_in(page: Page) -> str | None:
+    (revision,) = [a["value"] for a in page.all("input") if a.get("name") == "revision"]
+    return revision
+
+
+@pytest.mark.parametrize("wrong", [{"reason": "short"}, {"for_s": "99999"}, {}])
+def test_a_form_refused_for_something_else_hides_no_foreign_change(
+    operator: Client, people: dict[str, User], wrong: dict[str, str]
+) -> None:
+    controls.override_breaker(
+        Actor.on_page(people["admin"]), LOOKUP, "forced_closed", reason="I was here before you"
+    )
+    page = _post(operator, "open", 409, **(OPEN | wrong))
+    assert "the-admin changed this" in page.text
+    assert _revision_in(page) == str(_wanted().revision)
+    assert _wanted().mode == "forced_closed"
+
+
+def test_a_refused_form_keeps_the_revision_that_was_seen(
+    operator: Client, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody changes it between the reading of what is wanted and the refusal."""
+
+    def late(actor: Actor, name: str, mode: str, **given: Any) -> Any:
+        admin = Actor.on_page(people["admin"])
+        controls.release_breaker(admin, name, reason="I was in between")
+        raise controls.Refused("reason", given["reason"], "a reason")
+
+    monkeypatch.setattr("console.pages.breaker_acts.controls.override_breaker", late)
+    assert _revision_in(_post(operator, "open", 422, **OPEN)) == "0"
+
+
+def test_a_size_of_l1_hides_no_foreign_change_either(
+    operator: Client, people: dict[str, User]
+) -> None:
+    admin = Actor.on_page(people["admin"])
+    controls.resize_l1(admin, {"max_entries": 500}, reason="I was here before you")
+    given = {"max_entries": "700", "reason": "short", "for_s": "900", "revision": "0"}
+    response = operator.post("/caches/resize/", given)
+    page = Page(response.content.decode())
+    assert (response.status_code, "the-admin changed this" in page.text) == (409, True)
+    response = operator.post("/caches/resize/", given | {"revision": _revision_in(page)})
+    assert response.status_code == 422
+    assert controls.desired(ControlKind.L1, "").settings == {"max_entries": 500}
+
+
 def test_a_dialog_gets_its_part_and_leaves_by_a_header(operator: Client, see: See) -> None:
     part = see(operator, f"{ADDRESS}open/", **{"HX-Request": "true"})
     assert part.tags[0][0] == "form"
