@@ -4,6 +4,7 @@ Leases run by the database's clock. Every write carries the fence of its claim: 
 away too long finds its fence outdated and writes nothing.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ HEARTBEAT_S = 1.0
 RESTART_GRACE_S = 3.0
 MAX_ATTEMPTS = 5
 _EXPIRED_AT_ONCE = 50
+
+type IsSettled = Callable[[int, str], bool]
+"""Whether a block, by number and hash, is final and in the chain."""
 
 type Connect = Callable[[], psycopg.Connection[Any]]
 
@@ -109,11 +113,11 @@ class Ledger:
         return self._ours(_RELEASE, (claim.chunk, claim.fence))
 
     def settle(
-        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+        self, claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None = None
     ) -> bool:
         """Writes one result an item and closes the chunk, in one transaction.
 
-        Verdicts in blocks above `final_number` (None: not known, so all) are anchored: they can
+        Verdicts in blocks that are not settled (None: not known, so all) are anchored: they can
         be retracted. False, and nothing written, where the chunk is no longer ours.
         """
         if len(outcomes) != len(claim.subjects):
@@ -122,7 +126,7 @@ class Ledger:
         closing = (*(counts[v] for v in VERDICTS), claim.chunk, claim.fence)
         connection = self.connection
         lines = self._copy_lines(claim, outcomes)
-        anchors = _anchor_lines(claim, outcomes, final_number)
+        anchors = _anchor_lines(claim, outcomes, is_settled)
         with connection.transaction(), connection.cursor() as cursor:
             is_ours = cursor.execute(_CLOSE, closing).rowcount == 1
             if is_ours:
@@ -131,12 +135,14 @@ class Ledger:
                 if anchors:
                     with cursor.copy(_COPY_ANCHORS) as copy:
                         copy.write(anchors)
-        # Also where it was closed before: perhaps by us, and only the answer was lost.
-        connection.execute(_FINISH, (claim.run,))
-        if is_ours and anchors:
-            # After the commit: whoever records an orphan later than this finds our anchors, and
-            # what was recorded before is seen here.
-            retractions.retract(connection, run=claim.run)
+        # The results are written, whatever becomes of the rest: sweeps do it otherwise.
+        with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):
+            # Also where it was closed before: perhaps by us, and only the answer was lost.
+            connection.execute(_FINISH, (claim.run,))
+            if is_ours and anchors:
+                # After the commit: whoever records an orphan later than this finds our anchors,
+                # and what was recorded before is seen here.
+                retractions.retract(connection, run=claim.run)
         return is_ours
 
     def expire(self) -> int:
@@ -323,16 +329,17 @@ _NODE_WIDTH = 120
 _ANCHORED = {Verdict.VALID, Verdict.UNVERIFIABLE}
 
 
-def _anchor_lines(claim: Claim, outcomes: Sequence[Outcome], final_number: int | None) -> bytes:
+def _anchor_lines(claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None) -> bytes:
     """None where the run named nodes of its own: nobody follows the chain of those."""
     if claim.node_urls:
         return b""
-    final = -1 if final_number is None else final_number
     return "".join(
         [
             f"{claim.run}\t{ordinal}\t{o.block.number}\t{o.block.hash}\n"
             for ordinal, o in enumerate(outcomes, claim.first)
-            if o.block is not None and o.block.number > final and o.verdict in _ANCHORED
+            if o.block is not None
+            and o.verdict in _ANCHORED
+            and not (is_settled is not None and is_settled(o.block.number, o.block.hash))
         ]
     ).encode()
 

@@ -100,7 +100,9 @@ def _note_wait(sent_at: object) -> None:
 
 @worker_process_shutdown.connect
 def _stop_worker(**_: object) -> None:
-    if _worker is not None:
-        _worker.stop()
-    if _publisher is not None:
-        _publisher.stop()  # last: what ends still counts
+    try:
+        if _worker is not None:
+            _worker.stop()
+    finally:
+        if _publisher is not None:
+            _publisher.stop()  # last: what ends still counts

@@ -48,7 +48,7 @@ class ChunkEngine(Protocol):
         self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
     ) -> "Future[list[Outcome]]": ...
     def begin(self) -> None: ...
-    def final_number(self) -> int | None: ...
+    def is_settled(self, number: int, block_hash: str) -> bool: ...
     def share_with(self, processes: int) -> None: ...
     def tell(self, changed: Callable[[str], None]) -> None: ...
     def told(self) -> dict[str, Any]: ...
@@ -86,6 +86,7 @@ class Worker:
         engine.tell(self._reporter.changed)
         self._next_sweep = 0.0
         self._next_heed = 0.0
+        self._has_begun = False
         self._started_at = time.time()
         self._run: int | None = None
         self._items = 0
@@ -100,10 +101,12 @@ class Worker:
         """Ends in good order: the chunk at hand is given back unharmed."""
         self._stopping.set()
         self._looker.join(timeout=3)
-        with self._lock:
-            self._ledger.close()
-        self._reporter.stop()
-        self._engine.stop()
+        try:
+            with self._lock:
+                self._ledger.close()
+            self._reporter.stop()
+        finally:
+            self._engine.stop()
 
     def drain(self, budget_s: float = DRAIN_S) -> bool:
         """Works off chunks for at most `budget_s`; True where there may be more to do."""
@@ -130,11 +133,17 @@ class Worker:
         now = self._clock()
         if now >= self._next_heed:
             self._next_heed = now + HEED_EVERY_S
-            first = self._obedience.revision is None
-            if self._obedience.heed(self._ledger.connection):
-                self._reporter.report_soon()
-            if first:
-                self._engine.begin()
+            try:
+                if self._obedience.heed(self._ledger.connection):
+                    self._reporter.report_soon()
+                if not self._has_begun:
+                    self._engine.begin()
+                    self._has_begun = True
+            except DATABASE_AWAY:
+                raise
+            except Exception:
+                # What operators want is not acknowledged, which they see; no item suffers for it.
+                log.exception("controls.not_heeded")
 
     def _sweep(self) -> None:
         """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
@@ -186,7 +195,7 @@ class Worker:
                 return future.result(timeout=turn_s)
             except FutureTimeout:
                 if future.done():
-                    raise
+                    return future.result()  # came between the wait and the look, or is its own
             if self._stopping.is_set():
                 self._ledger.release(claim)
                 return None
@@ -211,7 +220,7 @@ class Worker:
         deadline = self._clock() + LEASE_S
         while True:
             try:
-                return self._ledger.settle(claim, outcomes, self._engine.final_number())
+                return self._ledger.settle(claim, outcomes, self._engine.is_settled)
             except DATABASE_AWAY:
                 if self._clock() >= deadline or self._stopping.wait(RECONNECT_S):
                     raise

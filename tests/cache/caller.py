@@ -25,6 +25,9 @@ class AllFinal:
     def final_number(self) -> int:
         return 1 << 62
 
+    def is_settled(self, _number: int, _block_hash: str, /) -> bool:
+        return True
+
     def is_orphaned(self, _block_hash: str, /) -> bool:
         return False
 

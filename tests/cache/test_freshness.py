@@ -24,12 +24,16 @@ ADDRESS = "0x" + "11" * 20
 
 
 class Chain:
-    def __init__(self, final: int | None = None, orphan: str = "") -> None:
+    def __init__(self, final: int | None = None, orphan: str = "", rival: str = "") -> None:
         self._final = final
+        self._rival = rival
         self._orphan = orphan
 
     def final_number(self) -> int | None:
         return self._final
+
+    def is_settled(self, number: int, block_hash: str, /) -> bool:
+        return self._final is not None and number <= self._final and block_hash != self._rival
 
     def is_orphaned(self, block_hash: str, /) -> bool:
         return block_hash == self._orphan
@@ -106,6 +110,17 @@ def test_only_what_is_final_outlives_its_freshness() -> None:
         found = life(*asked, finality=OPEN)
         assert found is not None
         assert found.stale_s == found.expires_s
+
+
+def test_a_final_number_with_another_block_is_not_final() -> None:
+    for asked, held in (
+        ((TX_SUBJECT, TX, RECEIPT), TX["blockHash"]),
+        ((NUMBER, BLOCK), BLOCK["hash"]),
+    ):
+        found = life(*asked, finality=Chain(16, rival=str(held).lower()))
+        assert found is not None
+        assert found.block_hash == str(held).lower()
+        assert found.stale_s <= 12.0
 
 
 def test_what_is_missing_is_marked_so() -> None:

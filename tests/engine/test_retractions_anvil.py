@@ -43,7 +43,7 @@ class Worker:
         assert claim is not None
         validating = self.engine.validate_many(claim.subjects, level=claim.level)
         outcomes = self.portal.run(validating, timeout_s=60)
-        assert self.ledger.settle(claim, outcomes, self.view.final_number())
+        assert self.ledger.settle(claim, outcomes, self.view.is_settled)
 
     def stop(self) -> None:
         self.portal.run(self.engine.client.aclose(), timeout_s=5)

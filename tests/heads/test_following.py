@@ -37,6 +37,19 @@ async def test_head_and_final_are_known_after_one_poll() -> None:
     assert (view.is_final(89), view.is_final(90)) == (True, False)
 
 
+async def test_another_block_at_a_final_number_is_not_settled() -> None:
+    chain = Chain(100)
+    node = ChainNode(chain, final=10)
+    view, _ = await following(node)
+    chain.mine(12)
+    assert await view.poll()
+    stands = chain.at(95)
+    assert view.final_number() is not None
+    assert view.is_settled(stands.number, stands.hash)
+    assert not view.is_settled(stands.number, "0x" + "66" * 32)
+    assert not view.is_settled(chain.head.number, chain.head.hash)
+
+
 async def test_before_the_first_poll_nothing_is_claimed() -> None:
     view = ChainView(ChainNode(Chain(3), final=1))
     assert (view.head, view.final, view.final_number(), view.age_s) == (None, None, None, None)

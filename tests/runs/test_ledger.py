@@ -7,7 +7,7 @@ import pytest
 
 from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
-from validation.ledger import MAX_ATTEMPTS, Claim, Ledger
+from validation.ledger import MAX_ATTEMPTS, Claim, IsSettled, Ledger
 from validation.models import Chunk, ChunkState, Result, Run, RunState
 from validation.validators import Outcome, Verdict
 
@@ -186,10 +186,10 @@ class DiesBeforeTheEnd(Ledger):
     """Killed between the commit that closes the last chunk and the statement that ends the run."""
 
     def settle(
-        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+        self, claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None = None
     ) -> bool:
         with patch("validation.ledger._FINISH", "SELECT %s"):
-            return super().settle(claim, outcomes, final_number)
+            return super().settle(claim, outcomes, is_settled)
 
 
 def test_a_run_whose_last_worker_died_at_the_end_is_ended_by_whoever_sweeps_next(

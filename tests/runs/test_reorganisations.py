@@ -19,6 +19,7 @@ from validation.ledger import Claim, Ledger
 from validation.models import Anchor, Chunk, Orphan, Result, Retraction, Run
 from validation.retractions import Sweeper
 from validation.validators import BlockRef, Outcome, Verdict
+from validation.validators.findings import Findings
 
 type Start = Callable[..., Run]
 type NewLedger = Callable[[str], Ledger]
@@ -53,8 +54,8 @@ class Process:
         """Claims a chunk and finds each item valid, in these blocks by turns."""
         claim = self.ledger.claim()
         assert claim is not None
-        final = self.view.final_number() if knows_final else None
-        assert self.ledger.settle(claim, tied(outcomes(claim), blocks), final)
+        is_settled = self.view.is_settled if knows_final else None
+        assert self.ledger.settle(claim, tied(outcomes(claim), blocks), is_settled)
         return claim
 
 
@@ -126,7 +127,7 @@ def test_what_a_node_contradicted_itself_in_is_no_matter_of_its_block(
     start(1)
     claim = worker.ledger.claim()
     assert claim is not None
-    assert worker.ledger.settle(claim, tied(outcomes(claim, verdict), [chain.head]), 0)
+    assert worker.ledger.settle(claim, tied(outcomes(claim, verdict), [chain.head]))
     assert not Anchor.objects.exists()
 
 
@@ -143,8 +144,22 @@ def test_source_and_age_are_kept(start: Start, worker: Process) -> None:
     claim = worker.ledger.claim()
     assert claim is not None
     found = [msgspec.structs.replace(o, source="l2", age_s=12.3456) for o in outcomes(claim)]
-    assert worker.ledger.settle(claim, found, 0)
+    assert worker.ledger.settle(claim, found)
     assert Result.objects.values_list("source", "age_s").get() == ("l2", 12.346)
+
+
+def test_a_block_beyond_what_the_table_holds_takes_no_chunk_with_it(
+    start: Start, worker: Process
+) -> None:
+    start(1)
+    claim = worker.ledger.claim()
+    assert claim is not None
+    findings = Findings()
+    findings.stands_in(hex(2**64 - 1), "0x" + "11" * 32)
+    assert findings.block is None
+    findings.stands_in(hex(2**63 - 1), "0x" + "11" * 32)
+    assert worker.ledger.settle(claim, tied(outcomes(claim), [findings.block]))
+    assert Anchor.objects.get().block_number == 2**63 - 1
 
 
 @pytest.mark.parametrize("depth", [1, 3, 60])

@@ -9,7 +9,7 @@ import pytest
 
 from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
-from validation.ledger import Claim, Ledger
+from validation.ledger import Claim, IsSettled, Ledger
 from validation.models import Chunk, Result, Run
 from validation.resilience import Breakers
 from validation.validators import Outcome
@@ -57,8 +57,8 @@ class InstantEngine:
     def begin(self) -> None:
         return
 
-    def final_number(self) -> int | None:
-        return None
+    def is_settled(self, number: int, block_hash: str) -> bool:
+        return False
 
     def tell(self, changed: Callable[[str], None]) -> None:
         return
@@ -119,9 +119,9 @@ class CommitUnheard(Ledger):
     lost = False
 
     def settle(
-        self, claim: Claim, outcomes: Sequence[Outcome], final_number: int | None = None
+        self, claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None = None
     ) -> bool:
-        done = super().settle(claim, outcomes, final_number)
+        done = super().settle(claim, outcomes, is_settled)
         if not self.lost:
             self.lost = True
             raise psycopg.OperationalError("server closed the connection unexpectedly")

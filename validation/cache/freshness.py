@@ -37,6 +37,9 @@ class Finality(Protocol):
     def final_number(self) -> int | None:
         """The newest final block; None while it is not known: nothing counts as final then."""
 
+    def is_settled(self, number: int, block_hash: str, /) -> bool:
+        """Whether the block is final, and the one that stands at its number."""
+
     def is_orphaned(self, block_hash: str, /) -> bool:
         """Whether the block is known to have been reorganised away."""
 
@@ -46,6 +49,9 @@ class Unknown:
 
     def final_number(self) -> int | None:
         return None
+
+    def is_settled(self, _number: int, _block_hash: str, /) -> bool:
+        return False
 
     def is_orphaned(self, _block_hash: str, /) -> bool:
         return False
@@ -174,8 +180,7 @@ def _of_block(
     if finality.is_orphaned(block_hash):
         return None
     tags = (*tags, f"block:{block_hash}")
-    final = finality.final_number()
-    if final is not None and isinstance(number, str) and _number(number) <= final:
+    if isinstance(number, str) and finality.is_settled(_number(number), block_hash):
         return Lifetime(FINAL_S, FINAL_S + FINAL_STALE_S, tags)
     if by_hash:
         return _brief(BLOCK_S, tags, block_hash=block_hash)

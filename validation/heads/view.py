@@ -97,6 +97,15 @@ class ChainView:
     def is_final(self, number: int) -> bool:
         return self._final_number is not None and number <= self._final_number
 
+    def is_settled(self, number: int, block_hash: str) -> bool:
+        """Final, and no other block stands at its number as far down as this view reaches: a node
+        on a fork of its own may name a number that is final, with a block that never was.
+        """
+        if not self.is_final(number) or block_hash in self._orphans:
+            return False
+        held = self._window.at(number)
+        return held is None or held.hash == block_hash
+
     def is_orphaned(self, block_hash: str) -> bool:
         return block_hash in self._orphans
 

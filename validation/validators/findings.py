@@ -7,6 +7,7 @@ from validation.validators.catalogue import CHECKS
 from validation.validators.outcome import BlockRef, Check, Status, Verdict
 
 _DETAIL_LIMIT = 400
+_HIGHEST = 2**63 - 1
 _PASSED = {name: Check(name, Status.PASS) for name in CHECKS}
 
 
@@ -44,9 +45,14 @@ class Findings:
         return self._failed
 
     def stands_in(self, number: object, block_hash: object) -> None:
-        """Tie the item to a block, where the node names both its number and its hash."""
+        """Tie the item to a block, where the node names both its number and its hash.
+
+        No chain gets as far as 2⁶³, and no table takes more: such a number ties to nothing.
+        """
         if isinstance(number, str) and isinstance(block_hash, str):
-            self.block = BlockRef(number=int(number, 16), hash=block_hash.lower())
+            height = int(number, 16)
+            if height <= _HIGHEST:
+                self.block = BlockRef(number=height, hash=block_hash.lower())
 
     def passed(self, name: str, detail: str = "") -> None:
         self._checks.append(Check(name, Status.PASS, detail) if detail else _PASSED[name])
