@@ -35,6 +35,11 @@ def actor_of(request: HttpRequest) -> Actor:
     return Actor.on_page(request.user)
 
 
+def sent(request: HttpRequest) -> QueryDict | None:
+    """What binds a form: also a POST of nothing, which is to be told what it lacks."""
+    return request.POST if request.method == "POST" else None
+
+
 def attempt(form: Form, act: Callable[[], int], *, current: Order | None = None) -> tuple[int, int]:
     """(status, revision): 200 once it is done; else the form says what stands in the way.
 
