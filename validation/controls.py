@@ -84,7 +84,8 @@ class Cache(Protocol):
 
 
 class Obedience:
-    """Applies what is wanted and remembers what stands, so that its ends come without Postgres.
+    """Applies what is wanted. Its ends come without Postgres: breakers end theirs themselves, and
+    those of L1 are remembered.
 
     Not for use by two threads at once: the caller serialises.
     """
@@ -152,12 +153,11 @@ class Obedience:
 
     def _enforce(self, standing: "_Standing") -> None:
         wanted = standing.wanted
-        mode, settings, for_s = standing.now(self._clock())
         if wanted.kind == "l1":
+            settings = standing.sizes(self._clock())
             self._cache.resize(settings, revision=wanted.revision)
         else:
-            override = Override(mode=mode, settings=settings, for_s=for_s, revision=wanted.revision)
-            self._breakers.apply(wanted.name, override)
+            self._breakers.apply(wanted.name, _override(wanted))
 
     def _forget_all_but(self, named: set[tuple[str, str]]) -> None:
         for key in self._standing.keys() - named:
@@ -170,29 +170,31 @@ class Obedience:
 
 
 class _Standing:
-    """What is wanted of one target, with its ends by this process's clock."""
+    """What is wanted of one target, with the end of L1's sizes by this process's clock."""
 
     def __init__(self, wanted: Desired, now: float) -> None:
         self.wanted = wanted
-        self.next_end = inf
-        self._mode_until = _end(wanted.for_s, now)
-        self._tuned_until = _end(wanted.tuned_for_s, now)
+        is_tuned = wanted.kind == "l1" and wanted.tuned_for_s is not None
+        self.next_end = now + (wanted.tuned_for_s or 0.0) if is_tuned else inf
 
-    def now(self, at: float) -> tuple[str, dict[str, float], float | None]:
-        """Mode, settings, and the seconds until the nearer end: what follows is told then."""
+    def sizes(self, at: float) -> dict[str, float]:
+        """Of L1, from now until `next_end`."""
         wanted = self.wanted
-        mode = wanted.mode if at < self._mode_until else ""
-        settings = dict(wanted.lasting)
-        if at < self._tuned_until:
-            settings |= wanted.settings
-        ends = (end for end in (self._mode_until, self._tuned_until) if at < end < inf)
-        self.next_end = min(ends, default=inf)
-        return mode, settings, None if self.next_end == inf else self.next_end - at
+        if at < self.next_end < inf:
+            return {**wanted.lasting, **wanted.settings}
+        self.next_end = inf
+        return dict(wanted.lasting)
 
 
-def _end(seconds: float | None, now: float) -> float:
-    """Without an end nothing that ends was wanted."""
-    return -inf if seconds is None else now + seconds
+def _override(wanted: Desired) -> Override:
+    return Override(
+        mode=wanted.mode,
+        mode_for_s=wanted.for_s,
+        settings=wanted.settings,
+        settings_for_s=wanted.tuned_for_s,
+        lasting=wanted.lasting,
+        revision=wanted.revision,
+    )
 
 
 def _desired(row: tuple[Any, ...]) -> Desired:

@@ -201,7 +201,7 @@ async def test_what_one_codec_wrote_every_other_reads(tiers: Tiers, writes: str)
 async def test_forced_open_nothing_goes_to_the_server(tiers: Tiers) -> None:
     cache, source = await tiers.make(), Source()
     breaker = tiers.breakers[0]
-    forced = Override(mode="forced_open", settings={}, for_s=60.0, revision=1)
+    forced = Override(mode="forced_open", settings={}, mode_for_s=60.0, revision=1)
     breaker.override(forced)
     hits = [await ask(cache, tiers.key("a"), source) for _ in range(2)]
     assert [hit.source for hit in hits] == ["node", "l1"]

@@ -146,6 +146,30 @@ def test_lasting_thresholds_outlive_what_lay_over_them(process: Process) -> None
     assert process.open_s == 33
 
 
+def test_forced_open_stays_so_when_thresholds_end_before_it(process: Process) -> None:
+    controls.tune_breaker(actor(), L2, {"open_s": 44}, reason=WHY, for_s=60)
+    force_open(for_s=900)
+    process.heed()
+    breaker = process.breakers.get(L2)
+    process.clock.now += 61  # and nobody has tended to anything since
+    with pytest.raises(Rejected) as rejected:
+        breaker.admit()
+    assert rejected.value.forced
+    assert breaker.report().forced_for_s == pytest.approx(839, abs=5)
+
+
+def test_lasting_thresholds_hold_from_the_moment_that_a_mode_ends(process: Process) -> None:
+    lasting = {"consecutive_failures": 1000, "min_calls": 1000}
+    controls.tune_breaker(actor("admin"), L2, lasting, reason=WHY, for_s=None)
+    controls.override_breaker(actor(), L2, "forced_closed", reason=WHY, for_s=60)
+    process.heed()
+    breaker = process.breakers.get(L2)
+    process.clock.now += 61
+    for _ in range(20):
+        breaker.settle(breaker.admit(), 0.001, ConnectionError())
+    assert breaker.state is State.CLOSED
+
+
 def test_auto_is_obeyed_at_once(process: Process) -> None:
     force_open()
     process.heed()

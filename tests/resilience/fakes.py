@@ -72,7 +72,7 @@ class Bench:
         return caught.value
 
     def force(self, mode: str, for_s: float | None = None, revision: int = 0) -> None:
-        self.breaker.override(Override(mode=mode, for_s=for_s, revision=revision))
+        self.breaker.override(Override(mode=mode, mode_for_s=for_s, revision=revision))
 
     def state(self) -> State:
         return self.breaker.state

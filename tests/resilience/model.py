@@ -36,8 +36,10 @@ class Model:
     probes: list[Token] = field(default_factory=list)
     came_back: list[bool] = field(default_factory=list)
     mode: str = ""
-    ends: float | None = None
-    is_held: bool = False
+    mode_ends: float | None = None
+    lent: dict[str, float] = field(default_factory=dict)
+    lent_ends: float | None = None
+    lasting: dict[str, float] = field(default_factory=dict)
     revision: int = 0
     rejected: int = 0
     trips: int = 0
@@ -48,8 +50,15 @@ class Model:
 
     def move(self) -> None:
         """Whatever is due by the clock, until nothing is."""
-        if self.is_held and self.ends is not None and self.now >= self.ends:
-            self.release()
+        # Nearer end first: with each, the window may be another.
+        due = {ends for ends in (self.mode_ends, self.lent_ends) if ends is not None}
+        for ends in sorted(due):
+            if self.now >= ends:
+                if self.mode_ends == ends:
+                    self.mode, self.mode_ends = "", None
+                if self.lent_ends == ends:
+                    self.lent, self.lent_ends = {}, None
+                self.follow()
         while True:
             if self.state == "open" and self.now >= self.until:
                 self.half_open()
@@ -88,10 +97,27 @@ class Model:
         self.spell += 1
 
     def release(self) -> None:
-        self.is_held, self.mode, self.ends = False, "", None
-        self.follow(self.base)
+        self.hold("", None, {}, None, {})
 
-    def follow(self, config: BreakerConfig) -> None:
+    def hold(
+        self,
+        mode: str,
+        mode_for_s: float | None,
+        lent: dict[str, float],
+        lent_for_s: float | None,
+        lasting: dict[str, float],
+    ) -> None:
+        self.mode, self.mode_ends = mode, None
+        if mode_for_s is not None:
+            self.mode, self.mode_ends = (mode, self.now + mode_for_s) if mode_for_s else ("", None)
+        self.lent, self.lent_ends = lent, None
+        if lent_for_s is not None:
+            self.lent, self.lent_ends = (lent, self.now + lent_for_s) if lent_for_s else ({}, None)
+        self.lasting = lasting
+        self.follow()
+
+    def follow(self) -> None:
+        config = self.base.tuned(self.lasting | self.lent)
         if config.window_s != self.config.window_s:
             self.calls, self.run = [], 0
             if self.state == "closed":
@@ -165,8 +191,7 @@ class Model:
 
     def retry_in_s(self) -> float | None:
         if self.mode == "forced_open":
-            return None if self.ends is None else self.ends - self.now
+            return None if self.mode_ends is None else self.mode_ends - self.now
         if self.mode or self.state != "open":
             return None
-        until = self.until if self.ends is None else min(self.until, self.ends)
-        return until - self.now
+        return self.until - self.now

@@ -108,25 +108,33 @@ class BreakerAndModel(RuleBasedStateMachine):
     @rule(
         mode=modes,
         settings=thresholds,
-        for_s=st.one_of(st.none(), seconds),
+        lasting=st.one_of(st.just({}), thresholds),
+        ends=st.tuples(st.one_of(st.none(), seconds), st.one_of(st.none(), seconds)),
         newer=st.integers(-1, 2),
     )
     def override(
-        self, mode: str, settings: dict[str, float], for_s: float | None, newer: int
+        self,
+        mode: str,
+        settings: dict[str, float],
+        lasting: dict[str, float],
+        ends: tuple[float | None, float | None],
+        newer: int,
     ) -> None:
         model, revision = self.model, max(0, self.model.revision + newer)
-        override = Override(mode=mode, settings=settings, for_s=for_s, revision=revision)
+        mode_for_s, settings_for_s = ends
+        override = Override(
+            mode=mode,
+            mode_for_s=mode_for_s,
+            settings=settings,
+            settings_for_s=settings_for_s,
+            lasting=lasting,
+            revision=revision,
+        )
         self.breaker.override(override)
         model.move()
-        if revision < model.revision:
-            return
-        model.revision = revision
-        if override.is_empty or for_s == 0:
-            model.release()
-            return
-        model.is_held, model.mode = True, mode
-        model.ends = None if for_s is None else model.now + for_s
-        model.follow(model.base.tuned(settings))
+        if revision >= model.revision:
+            model.revision = revision
+            model.hold(mode, mode_for_s, settings, settings_for_s, lasting)
 
     @rule()
     def clear(self) -> None:

@@ -134,7 +134,7 @@ def test_an_older_revision_does_not_undo_a_newer() -> None:
 
 def test_thresholds_hold_for_a_time_and_then_the_configured_ones() -> None:
     bench = Bench(consecutive_failures=5)
-    bench.breaker.override(Override(settings={"consecutive_failures": 2}, for_s=60))
+    bench.breaker.override(Override(settings={"consecutive_failures": 2}, settings_for_s=60))
     assert bench.breaker.report().settings["consecutive_failures"] == 2
     bench.clock.advance(60)
     bench.fail(2)
@@ -154,11 +154,69 @@ def test_a_threshold_counts_from_the_next_call() -> None:
 
 def test_a_lent_threshold_ends_also_where_every_call_is_good() -> None:
     bench = Bench(slow_s=1)
-    bench.breaker.override(Override(settings={"slow_s": 10}, for_s=60))
+    bench.breaker.override(Override(settings={"slow_s": 10}, settings_for_s=60))
     bench.succeed(5, took_s=5)
     bench.clock.advance(60)
     bench.succeed(took_s=5)
     assert bench.breaker.report().slow == 1
+
+
+def test_forced_open_lets_nobody_pass_when_a_shorter_tuning_ends() -> None:
+    bench = Bench(consecutive_failures=5)
+    bench.breaker.override(
+        Override(
+            mode="forced_open",
+            mode_for_s=3600,
+            settings={"consecutive_failures": 2},
+            settings_for_s=10,
+        )
+    )
+    bench.clock.advance(11)
+    assert bench.rejection().forced
+    report = bench.breaker.report()
+    assert (report.state, report.forced_for_s) == ("forced_open", 3589)
+    assert report.settings["consecutive_failures"] == 5
+    assert not bench.breaker.admits()
+    bench.clock.advance(3589)
+    bench.succeed()
+    assert bench.told() == [("closed", "forced_open"), ("forced_open", "closed")]
+
+
+def test_a_mode_ends_and_leaves_what_it_lay_over() -> None:
+    bench = Bench(consecutive_failures=5)
+    bench.breaker.override(
+        Override(
+            mode="forced_closed",
+            mode_for_s=10,
+            settings={"consecutive_failures": 4},
+            settings_for_s=20,
+            lasting={"consecutive_failures": 3, "window_s": 60},
+            revision=3,
+        )
+    )
+    bench.succeed()
+    bench.clock.advance(10)
+    report = bench.breaker.report()
+    assert (report.state, report.forced_for_s, report.revision) == ("closed", None, 3)
+    assert report.settings["consecutive_failures"] == 4
+    assert report.calls == 1  # the window that lasts was not begun anew
+    bench.clock.advance(10)
+    bench.fail(2)
+    assert bench.state() is State.CLOSED
+    bench.fail()
+    assert bench.state() is State.OPEN
+
+
+def test_layers_that_ended_unseen_end_each_at_its_time() -> None:
+    bench = Bench(min_calls=9)
+    bench.breaker.override(
+        Override(mode="forced_open", mode_for_s=10, settings={"min_calls": 2}, settings_for_s=20)
+    )
+    bench.clock.advance(100)
+    report = bench.breaker.report()
+    assert (report.state, report.settings["min_calls"]) == ("closed", 9)
+    begun, ended = report.transitions
+    assert begun.at - ended.at == pytest.approx(90, abs=1)  # of the wall's clock, which stood
 
 
 def test_another_window_starts_empty() -> None:
@@ -209,7 +267,9 @@ def test_another_configuration_may_come_while_it_lives() -> None:
     ("wrong", "told"),
     [
         ({"mode": "open"}, "mode: must be '' or one of forced_open"),
-        ({"for_s": float("nan")}, "for_s: must be finite, not nan"),
+        ({"mode_for_s": float("nan")}, "mode_for_s: must be finite, not nan"),
+        ({"settings_for_s": float("inf")}, "settings_for_s: must be finite, not inf"),
+        ({"lasting": {"speed": 1}}, "settings: 'speed' is not one of"),
         ({"settings": {"speed": 1}}, "settings: 'speed' is not one of"),
         ({"settings": {"failure_rate": 1.5}}, "failure_rate: must be from 0.01 to 1 of 1, not 1.5"),
         ({"settings": {"min_calls": 2.5}}, "min_calls: must be a whole number, not 2.5"),

@@ -15,7 +15,7 @@ def test_a_breaker_is_made_once_by_the_longest_prefix_that_fits() -> None:
 def test_an_override_is_obeyed_by_a_breaker_made_later_for_what_is_left_of_it() -> None:
     clock = Clock()
     breakers = Breakers(clock=clock)
-    breakers.apply("l2", Override(mode="forced_open", for_s=60, revision=4))
+    breakers.apply("l2", Override(mode="forced_open", mode_for_s=60, revision=4))
     clock.advance(20)
     report = breakers.get("l2").report()
     assert (report.state, report.forced_for_s, report.revision) == ("forced_open", 40, 4)
@@ -24,10 +24,27 @@ def test_an_override_is_obeyed_by_a_breaker_made_later_for_what_is_left_of_it() 
 def test_one_that_ended_meanwhile_is_only_acknowledged() -> None:
     clock = Clock()
     breakers = Breakers(clock=clock)
-    breakers.apply("l2", Override(mode="forced_open", for_s=60, revision=4))
+    breakers.apply("l2", Override(mode="forced_open", mode_for_s=60, revision=4))
     clock.advance(61)
     report = breakers.get("l2").report()
     assert (report.state, report.revision) == ("closed", 4)
+
+
+def test_of_two_layers_a_breaker_made_later_obeys_what_is_left() -> None:
+    clock = Clock()
+    breakers = Breakers(clock=clock)
+    layers = Override(
+        mode="forced_open",
+        mode_for_s=60,
+        settings={"min_calls": 2},
+        settings_for_s=10,
+        lasting={"min_calls": 3},
+    )
+    breakers.apply("l2", layers)
+    clock.advance(20)
+    report = breakers.get("l2").report()
+    assert (report.state, report.forced_for_s) == ("forced_open", 40)
+    assert report.settings["min_calls"] == 3
 
 
 def test_a_cleared_override_is_not_obeyed_later() -> None:

@@ -21,7 +21,7 @@ from validation.rpc import (
 
 QUIET = ProbeTurns(every_s=3600)
 """No background probe comes within a test: calls alone find out."""
-FORCED_OPEN = Override(mode="forced_open", for_s=900, revision=1)
+FORCED_OPEN = Override(mode="forced_open", mode_for_s=900, revision=1)
 
 
 def breakers_of(**config: Any) -> Breakers:
@@ -183,7 +183,7 @@ async def test_what_waited_for_a_forced_open_breaker_goes_on_when_it_ends(
 ) -> None:
     async with client_of(node, breakers=breakers, turns=QUIET) as client:
         name = breaker_name(node.node, "lookup")
-        breakers.apply(name, Override(mode="forced_open", for_s=0.15, revision=1))
+        breakers.apply(name, Override(mode="forced_open", mode_for_s=0.15, revision=1))
         replies = await asyncio.gather(*(client.fetch([echo(str(n))]) for n in range(20)))
     assert len(replies) == 20
     assert node.sizes == [20]

@@ -113,7 +113,9 @@ async def test_no_hedge_passes_a_breaker_that_is_forced_open(
     ) as client:
         await measure(client)
         before = len(other.asked)
-        breakers.apply(breaker_name(other.node, "lookup"), Override(mode="forced_open", for_s=9))
+        breakers.apply(
+            breaker_name(other.node, "lookup"), Override(mode="forced_open", mode_for_s=9)
+        )
         node.script = [never]
         found = await asyncio.gather(client.fetch([echo("x")]), return_exceptions=True)
         assert isinstance(found[0], BaseException)

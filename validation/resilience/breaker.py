@@ -137,8 +137,7 @@ class Breaker(Calls):
                 self._hold_to(None, now, "the override was cleared")
             elif override.revision >= record.revision:
                 record.revision = override.revision
-                ended = override.is_empty or (override.for_s is not None and override.for_s <= 0)
-                self._hold_to(None if ended else override, now, "an operator's override")
+                self._hold_to(override.after(0), now, "an operator's override")
         self._tell()
 
     def configure(self, config: BreakerConfig) -> None:
@@ -149,7 +148,7 @@ class Breaker(Calls):
             before = self._in_force
             if self._hold is not None:
                 self._hold.base = config
-                config = config.tuned(self._hold.override.settings)
+                config = self._hold.config()
             self._follow(config)
             self._changed(before, "another configuration", now, now)
             self._arrange(now)
@@ -179,7 +178,7 @@ class Breaker(Calls):
                 retry_in_s=left if 0 < left < FOREVER else None,
                 p50_ms=None,
                 p95_ms=None,
-                forced_for_s=hold.ends - now if hold and hold.ends is not None else None,
+                forced_for_s=hold.forced_for_s(now) if hold else None,
                 revision=record.revision if record else 0,
                 settings=config.thresholds(),
                 transitions=record.transitions if record else (),

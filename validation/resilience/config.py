@@ -129,22 +129,48 @@ class BreakerConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """What an operator wants of a breaker. `mode` "" leaves it to itself, perhaps with other
-    `settings`; `for_s` None lasts. Raises ValueError naming the field that cannot be.
+    """What an operator wants of a breaker: `mode`, or "" to leave it to itself, and `settings`
+    over `lasting` ones. The first two end each after its own seconds; None lasts. Raises
+    ValueError naming the field that cannot be.
     """
 
     mode: str = ""
+    mode_for_s: float | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
-    for_s: float | None = None
+    settings_for_s: float | None = None
+    lasting: Mapping[str, float] = field(default_factory=dict)
     revision: int = 0
 
     def __post_init__(self) -> None:
         if self.mode and self.mode not in FORCED:
             raise ValueError(f"mode: must be '' or one of {', '.join(FORCED)}, not {self.mode!r}")
-        if self.for_s is not None and not math.isfinite(self.for_s):
-            raise ValueError(f"for_s: must be finite, not {self.for_s}")
-        BreakerConfig().tuned(self.settings)
+        for name in ("mode_for_s", "settings_for_s"):
+            for_s = getattr(self, name)
+            if for_s is not None and not math.isfinite(for_s):
+                raise ValueError(f"{name}: must be finite, not {for_s}")
+        BreakerConfig().tuned({**self.lasting, **self.settings})
+        BreakerConfig().tuned(self.lasting)
 
     @property
     def is_empty(self) -> bool:
-        return not self.mode and not self.settings
+        return not (self.mode or self.settings or self.lasting)
+
+    def after(self, seconds: float) -> Self:
+        """What is left of it then."""
+        mode_for_s, is_forced = _less(self.mode_for_s, seconds)
+        settings_for_s, is_tuned = _less(self.settings_for_s, seconds)
+        return replace(
+            self,
+            mode=self.mode if is_forced else "",
+            mode_for_s=mode_for_s,
+            settings=self.settings if is_tuned else {},
+            settings_for_s=settings_for_s,
+        )
+
+
+def _less(for_s: float | None, seconds: float) -> tuple[float | None, bool]:
+    """What is left of a time, and whether anything is."""
+    if for_s is None:
+        return None, True
+    left = for_s - seconds
+    return (left, True) if left > 0 else (None, False)

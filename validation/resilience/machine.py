@@ -8,6 +8,7 @@ from random import Random, SystemRandom
 
 from validation.resilience.config import BreakerConfig, Override
 from validation.resilience.errors import Rejected, is_fault
+from validation.resilience.holds import Hold
 from validation.resilience.permits import BYSTANDER, FOREVER, NEVER, UNSEEN, Permit
 from validation.resilience.record import OTHER, Record, count_calls, count_transition
 from validation.resilience.states import (
@@ -60,17 +61,6 @@ class Surroundings:
         return name if self.named is None or name in self.named else OTHER
 
 
-class _Hold:
-    """An override in force, and what it replaces."""
-
-    __slots__ = ("base", "ends", "override")
-
-    def __init__(self, override: Override, base: BreakerConfig, ends: float | None) -> None:
-        self.override = override
-        self.base = base
-        self.ends = ends
-
-
 class _Shut:
     """Until when nobody passes, come what may."""
 
@@ -105,7 +95,7 @@ class Machine:
         self._config = config
         self._window: Window = WINDOWS[config.window](config)
         self._record: Record | None = None
-        self._hold: _Hold | None = None
+        self._hold: Hold | None = None
         self._state: Closed | Open | HalfOpen = _FRESH
         # Derived by `_arrange` whenever what they rest on changes:
         # handed to whoever asks while the breaker is closed and no override forces it or ends;
@@ -206,7 +196,7 @@ class Machine:
     def _mode(self) -> str:
         """What is asked of the breaker, "" for nothing but its job."""
         hold = self._hold
-        return (hold.override.mode if hold is not None else "") or _BY_USE[self._config.use]
+        return (hold.mode if hold is not None else "") or _BY_USE[self._config.use]
 
     @property
     def _in_force(self) -> State:
@@ -243,10 +233,9 @@ class Machine:
         count_calls(label, Outcome.SUCCESS.value, old.take_good())
 
     def _advance(self, now: float) -> None:
-        """Does what was due by now: the end of an override, and what time does to the state."""
-        hold = self._hold
-        if hold is not None and hold.ends is not None and now >= hold.ends:
-            self._hold_to(None, now, "the override ended", at=hold.ends)
+        """Does what was due by now: the ends of an override, and what time does to the state."""
+        while (hold := self._hold) is not None and now >= hold.ends:
+            self._end_due(hold, now)
         while step := self._state.move(now, self._config, self._around.random):
             self._go(step, now)
 
@@ -260,19 +249,25 @@ class Machine:
         self._changed(before, step.cause, now, step.at)
         self._arrange(now)
 
-    def _hold_to(
-        self, override: Override | None, now: float, cause: str, at: float | None = None
-    ) -> None:
+    def _hold_to(self, override: Override | None, now: float, cause: str) -> None:
         before = self._in_force
         base = self._hold.base if self._hold is not None else self._config
-        if override is None:
+        if override is None or override.is_empty:
             self._hold = None
             self._follow(base)
         else:
-            ends = None if override.for_s is None else now + override.for_s
-            self._hold = _Hold(override, base, ends)
-            self._follow(base.tuned(override.settings))
-        self._changed(before, cause, now, now if at is None else at)
+            self._hold = Hold(override, base, now)
+            self._follow(self._hold.config())
+        self._changed(before, cause, now, now)
+        self._arrange(now)
+
+    def _end_due(self, hold: Hold, now: float) -> None:
+        before, at = self._in_force, hold.ends
+        hold.end_due()
+        if hold.is_empty:
+            self._hold = None
+        self._follow(hold.config())
+        self._changed(before, "the override ended", now, at)
         self._arrange(now)
 
     def _follow(self, config: BreakerConfig) -> None:
@@ -292,15 +287,16 @@ class Machine:
     def _arrange(self, now: float) -> None:
         """Derives what the path of a call looks at."""
         mode, state, window = self._mode, self._state, self._window
-        ends = FOREVER if self._hold is None or self._hold.ends is None else self._hold.ends
+        hold = self._hold
         if mode == State.FORCED_OPEN:
-            self._shut_to(ends, is_forced=True)
+            # Settings that end before it let nobody pass: that is done whenever somebody looks.
+            self._shut_to(hold.mode_until if hold else FOREVER, is_forced=True)
         elif not mode and isinstance(state, Open):
-            self._shut_to(min(state.until, ends), is_forced=False)
+            self._shut_to(state.until, is_forced=False)
         else:
             self._shut_to(NEVER, is_forced=False)
         # Under an override that ends, whoever asks must look at the clock.
-        is_free = not mode and isinstance(state, Closed) and ends == FOREVER
+        is_free = not mode and isinstance(state, Closed) and (hold is None or hold.ends == FOREVER)
         self._pass = window if is_free else None
         window.slow_s = self._config.slow_s
         self._open_window(window.counts(now))

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from random import Random
 
 from validation.resilience.breaker import Breaker
@@ -31,8 +30,8 @@ class Breakers:
             clock=clock, wall=wall, random=random, listen=listen, named=named
         )
         self._breakers: dict[str, Breaker] = {}
-        # What to obey, also by breakers made later, and until when.
-        self._overrides: dict[str, tuple[Override, float | None]] = {}
+        # What to obey, also by breakers made later, and since when.
+        self._overrides: dict[str, tuple[Override, float]] = {}
 
     def get(self, name: str) -> Breaker:
         breaker = self._breakers.get(name)
@@ -58,7 +57,7 @@ class Breakers:
             if override is None:
                 self._overrides.pop(name, None)
             elif known is None or override.revision >= known[0].revision:
-                self._overrides[name] = (override, self._end_of(override))
+                self._overrides[name] = (override, self._around.clock())
             breaker = self._breakers.get(name)
         if breaker is not None:
             breaker.override(override)
@@ -97,14 +96,10 @@ class Breakers:
             made = self._breakers.setdefault(name, breaker)
             known = self._overrides.get(name) if made is breaker else None
         if known is not None:
-            override, ends = known
-            left = None if ends is None else ends - self._around.clock()
-            made.override(replace(override, for_s=left))
+            override, since = known
+            made.override(override.after(self._around.clock() - since))
         return made
 
     def _config_of(self, name: str) -> BreakerConfig:
         fitting = [prefix for prefix in self._configs if name.startswith(prefix)]
         return self._configs[max(fitting, key=len)] if fitting else BreakerConfig()
-
-    def _end_of(self, override: Override) -> float | None:
-        return None if override.for_s is None else self._around.clock() + override.for_s
