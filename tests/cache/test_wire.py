@@ -19,7 +19,7 @@ from validation.cache.valkey import (
     command,
     dial,
 )
-from validation.resilience import Rejected
+from validation.resilience import Rejected, State
 
 type Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -29,6 +29,10 @@ class Gate:
         self.admitted = 0
         self.settled: list[BaseException | None] = []
         self.is_shut = False
+        self.state = State.CLOSED
+
+    def admits(self) -> bool:
+        return not self.is_shut
 
     def admit(self) -> object:
         if self.is_shut:
@@ -182,6 +186,23 @@ async def test_a_shut_gate_lets_only_probes_pass(server: Server) -> None:
         wire.ask(command("GET", "a"))
     assert await wire.probe(command("GET", "a")) == b"1"
     assert gate.settled == []
+    wire.close("done")
+
+
+async def test_what_was_admitted_before_it_was_forced_open_does_not_leave(server: Server) -> None:
+    gate = Gate()
+    wire = await connected(server, gate)
+    asked, probed = wire.ask(command("GET", "a")), wire.probe(command("GET", "b"))
+    wire.tell(command("GET", "c"))
+    gate.is_shut, gate.state = True, State.FORCED_OPEN  # in the same tick
+    found = await asyncio.gather(asked, probed, return_exceptions=True)
+    assert [type(error) for error in found] == [ValkeyShut] * 2
+    assert [type(error) for error in gate.settled] == [ValkeyShut]
+    assert not ValkeyShut.trips_breaker
+    gate.is_shut, gate.state = False, State.CLOSED
+    server.answers = [b"+1\r\n"]
+    assert await wire.ask(command("GET", "d")) == b"1"  # and no answer goes to the wrong one
+    assert [b"d" in heard for heard in server.heard] == [True]
     wire.close("done")
 
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import hiredis
 
 from validation.cache.errors import CacheError
-from validation.resilience import Rejected
+from validation.resilience import Rejected, State
 
 _MAX_REPLY_BYTES: Final = 64 << 20
 _MAX_UNSENT_BYTES: Final = 16 << 20
@@ -48,6 +48,11 @@ class ValkeyRefused(CacheError):
 
 class Gate(Protocol):
     """What of a breaker is used here: once for all commands of a tick."""
+
+    @property
+    def state(self) -> State: ...
+
+    def admits(self) -> bool: ...
 
     def admit(self) -> Any: ...
 
@@ -107,6 +112,11 @@ class Address:
         if self.db:
             commands.append(command("SELECT", self.db))
         return commands
+
+
+def is_forced(gate: Gate) -> bool:
+    """Whether an operator holds it open: then nothing leaves, not even a probe."""
+    return not gate.admits() and gate.state is State.FORCED_OPEN
 
 
 def command(*words: str | bytes | float) -> bytes:
@@ -233,6 +243,9 @@ class Wire(asyncio.Protocol):
     def _flush(self) -> None:
         out, permit = self._out, self._permit
         self._out, self._permit = [], None
+        if out and is_forced(self._gate):  # since they were admitted, within this very tick
+            self._take_back(len(out), permit)
+            return
         now = self._loop.time()
         if out and self.is_open and self._transport is not None:
             self._batches.append(Batch(len(out), now, permit))
@@ -241,6 +254,17 @@ class Wire(asyncio.Protocol):
                 self._watch = self._loop.call_later(self._timeout_s, self._look, 0.0)
         elif permit is not None:
             self._gate.settle(permit, error=ValkeyGone("closed"), duration_s=0.0)
+
+    def _take_back(self, count: int, permit: Any) -> None:
+        """The commands that came last do not leave after all."""
+        shut = ValkeyShut("an operator holds the breaker open")
+        if permit is not None:
+            self._gate.settle(permit, error=shut, duration_s=0.0)
+        # None are left where the connection was closed meanwhile.
+        taken = [self._waiting.pop() for _ in range(min(count, len(self._waiting)))]
+        for future in taken:
+            if future is not None and not future.done():
+                future.set_exception(ValkeyShut(*shut.args))
 
     def _settle(self, answered: int) -> None:
         batches = self._batches
