@@ -77,7 +77,7 @@ class Bench:
 
     async def cache(self, **config: Any) -> TieredCache:
         cache = TieredCache(
-            CacheConfig(url=self.url, key=KEY, reply_s=5.0, **config),
+            CacheConfig(url=self.url, key=KEY, reply_s=5.0, blind_s=1e9, **config),
             breaker=Breaker("l2"),
         )
         await cache.tick()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import uuid
 from collections.abc import Callable
 
 import pytest
@@ -9,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cache.conftest import OwnValkey
-from tests.cache.tiers import Source, Tiers, ask, until
+from tests.cache.tiers import Clock, Source, Tiers, ask, until
 from validation.cache import Lifetime, TieredCache
 from validation.cache.backplane import TABLE
+from validation.cache.scripts import raise_purges, tidy_purges
 from validation.cache.tags import ALL, EPOCH, KEEP_MS, REV, TagTable, field_of
-from validation.cache.valkey import command
+from validation.cache.valkey import Address, command, dial
+from validation.resilience import Breaker
 
 A = Lifetime(3600.0, 3600.0, ("tx", "block:0xa"))
 B = Lifetime(3600.0, 3600.0, ("tx", "block:0xb"))
@@ -148,16 +151,79 @@ async def test_a_purge_without_a_server_is_written_when_it_is_back(
 async def test_an_operators_purge_is_written_by_one_process(tiers: Tiers) -> None:
     one, other = await tiers.make(), await tiers.make()
     await one.tick()
-    revision = one.table.revision + 1
-    one.purge("block:0xfeed", age_s=0.1, revision=revision)
+    tag = f"block:0x{uuid.uuid4().hex}"
+    one.purge(tag)
     await one.tick()
-    other.purge("block:0xfeed", age_s=0.2, revision=revision)
+    other.purge(tag, age_s=5.0)
     await other.tick()
     written = other.table.rev
-    other.purge("block:0xfeed", age_s=0.2, revision=revision)
+    other.purge(tag, age_s=5.0)
     await other.tick()
     await one.tick()
-    assert (one.table.rev, one.table.revision) == (written, revision)
+    assert one.table.rev == written
+    other.purge(tag)
+    await other.tick()
+    await one.tick()
+    assert one.table.rev == written + 1
+
+
+async def test_a_purge_told_late_does_not_take_a_later_one_back(
+    own_valkey: OwnValkey, tiers_on: Callable[[str], Tiers]
+) -> None:
+    tiers = tiers_on(own_valkey.url)
+    clock = Clock()
+    one, other = await tiers.make(clock=clock), await tiers.make(clock=clock)
+    other.purge("block:0xa")  # and is held up before it can tell
+    clock.ahead_s = 60.0
+    await one.tick()
+    created_ms = one.table.now_ms() - 30_000
+    one.purge("block:0xa")
+    await one.tick()
+    await other.tick()
+    newcomer = await tiers.make(clock=clock)
+    assert not one.table.is_valid(created_ms, ("block:0xa",))
+    assert not newcomer.table.is_valid(created_ms, ("block:0xa",))
+
+
+async def test_tidying_leaves_what_was_purged_again(own_valkey: OwnValkey) -> None:
+    wire = await dial(Address.parse(own_valkey.url), Breaker("l2"), timeout_s=2.0, connect_s=5.0)
+    now = 1_700_000_000_000
+    old, again = field_of("old"), field_of("again")
+    assert await wire.probe(raise_purges(TABLE, [(old, now), (again, now)])) == 1
+    assert await wire.probe(raise_purges(TABLE, [(again, now + 2)])) == 1
+    await wire.probe(tidy_purges(TABLE, [old, again], before_ms=now + 1))
+    assert await wire.probe(command("HMGET", TABLE, old, again)) == [None, b"%d" % (now + 2)]
+    wire.close("done")
+
+
+async def test_a_purge_of_the_future_keeps_no_later_one_out(
+    own_valkey: OwnValkey, tiers_on: Callable[[str], Tiers]
+) -> None:
+    tiers = tiers_on(own_valkey.url)
+    one, other = await tiers.make(), await tiers.make()
+    assert one.wire is not None
+    await one.wire.probe(command("HSET", TABLE, field_of("tx"), 1 << 52))
+    rev = other.table.rev
+    one.purge("tx")
+    await one.tick()
+    await other.tick()
+    assert other.table.rev == rev + 1
+
+
+async def test_a_server_that_was_restored_begins_a_new_epoch(
+    own_valkey: OwnValkey, tiers_on: Callable[[str], Tiers]
+) -> None:
+    """An older table lacks purges: only the process that told them still knows."""
+    tiers = tiers_on(own_valkey.url)
+    one = await tiers.make()
+    a, _ = await filled(one, tiers)
+    one.purge("block:0xa")
+    for _ in range(2):
+        await one.tick()
+    assert one.wire is not None
+    await one.wire.probe(command("HDEL", TABLE, REV, field_of("block:0xa")))
+    await one.tick()
+    assert await source_of(await tiers.make(), tiers.key("a"), a) == "node"
 
 
 async def test_an_emptied_server_begins_a_new_epoch(
@@ -198,6 +264,9 @@ async def test_a_table_that_is_gone_brings_nothing_purged_back(
         command("HSET", TABLE, field_of("tx"), "no number"),
         command("HSET", TABLE, REV, "\udcff".encode("utf-8", "surrogateescape")),
         command("HSET", TABLE, EPOCH, b"\xff\xfe", REV, 77),
+        command("HSET", TABLE, REV, (1 << 63) - 1),
+        command("HSET", TABLE, REV, -1),
+        command("HSET", TABLE, EPOCH, "e" * 100, REV, 77),
         command("EVAL", f"for i=1,20100 do redis.call('HSET','{TABLE.decode()}','t:'..i,1) end", 0),
     ],
 )
@@ -212,6 +281,9 @@ async def test_a_spoiled_table_is_made_anew(
     newcomer = await tiers.make()
     assert await source_of(newcomer, tiers.key("a"), a) == "node"
     assert await source_of(await tiers.make(), tiers.key("a"), a) == "l2"
+    newcomer.purge("block:0xa")
+    await newcomer.tick()
+    assert await source_of(await tiers.make(), tiers.key("a"), a) == "node"
 
 
 class TestTable:

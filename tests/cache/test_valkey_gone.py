@@ -209,7 +209,7 @@ async def test_forced_open_nothing_goes_to_the_server(tiers: Tiers) -> None:
     for override in (forced, None):
         breaker.override(override)
         await cache.tick()
-        shared.append(cache.is_shared)
+        shared.append(cache.wire is not None)
     assert shared == [False, True]
     assert await stored(cache, tiers.key("a")) is None
 

@@ -16,13 +16,15 @@ import structlog
 
 from validation.cache.config import CacheConfig
 from validation.cache.errors import CacheError
-from validation.cache.tags import ALL, EPOCH, MAX_TAGS, REV, REVISION, TagTable, field_of
-from validation.cache.valkey import Address, Gate, ValkeyRefused, Wire, command, dial
+from validation.cache.scripts import raise_purges, tidy_purges
+from validation.cache.tags import ALL, EPOCH, KEEP_MS, MAX_TAGS, REV, TagTable, field_of
+from validation.cache.valkey import Address, Gate, ValkeyRefused, Wire, command, dial, is_forced
 from validation.resilience import Rejected
 
 TABLE: Final = b"switchyard:cache:tags"
 _PURGES_KEPT: Final = 1000
 _TIDY_ABOVE: Final = 1000
+_NEVER: Final = float("-inf")
 
 _log = structlog.get_logger(__name__)
 _ASK_TIME: Final = command("TIME")
@@ -40,12 +42,11 @@ class Breaker(Gate, Protocol):
 
 
 class Purge(NamedTuple):
-    """A purge that the table does not have yet; `revision` 0: no operator's."""
+    """A purge that the table does not have yet."""
 
     tag: str
     age_s: float
     wanted_at: float
-    revision: int
 
 
 class Backplane:
@@ -67,29 +68,36 @@ class Backplane:
         self._purged = purged
         self._clock = clock
         self._wire: Wire | None = None
-        self._is_ready = False
+        self._read_at = _NEVER
         self._told: deque[Purge] = deque()
         self._said = ""
 
     @property
     def wire(self) -> Wire | None:
-        """What commands may go out on now: its server's table was read since it was connected."""
+        """What commands may go out on now: its server's table was read since it was connected,
+        and not so long ago that purges may have been missed.
+        """
         wire = self._wire
-        return wire if wire is not None and wire.is_open and self._is_ready else None
+        if wire is None or not wire.is_open:
+            return None
+        return wire if self._clock() - self._read_at < self._config.blind_s else None
 
     def tell(self, purge: Purge) -> None:
         """To be written into the table at the next tick, or whenever the server is back."""
         if len(self._told) >= _PURGES_KEPT:
             self._told.clear()
-            purge = Purge(ALL, 0.0, purge.wanted_at, 0)
+            purge = Purge(ALL, 0.0, purge.wanted_at)
         self._told.append(purge)
 
     async def tick(self) -> None:
         """One look at the server. Never raises for what the server does."""
         try:
             await self._look()
-        except (OSError, TimeoutError, CacheError, ValueError) as error:
-            self._drop(error)
+        except Exception as error:  # noqa: BLE001 - a server answers in any shape; we look again
+            if is_forced(self._breaker):  # since the look began
+                self.close()
+            else:
+                self._drop(error)
         else:
             self._said = ""
 
@@ -104,7 +112,7 @@ class Backplane:
     def close(self) -> None:
         if self._wire is not None:
             self._wire.close("the cache is closed")
-        self._wire, self._is_ready = None, False
+        self._wire, self._read_at = None, _NEVER
 
     async def _look(self) -> None:
         started = self._clock()
@@ -119,7 +127,7 @@ class Backplane:
             return
         try:
             await self._follow()
-        except (OSError, TimeoutError, CacheError, ValueError) as error:
+        except Exception as error:
             blamed = error if isinstance(error, CacheError) else _Unreachable(str(error))
             self._breaker.settle(permit, error=blamed, duration_s=self._clock() - started)
             raise
@@ -131,15 +139,16 @@ class Backplane:
     async def _follow(self) -> None:
         wire = self._wire
         if wire is None or not wire.is_open:
-            self._is_ready = False
+            self._read_at = _NEVER
             config = self._config
             wire = self._wire = await dial(
                 self._address, self._breaker, timeout_s=config.reply_s, connect_s=config.connect_s
             )
+        asked_at = self._clock()
         await self._catch_up(wire)
         if self._told:
             await self._write(wire)
-        self._is_ready = True
+        self._read_at = asked_at
 
     async def _catch_up(self, wire: Wire) -> None:
         table, asked_at = self._table, self._clock()
@@ -157,14 +166,17 @@ class Backplane:
         (seconds, micros), (epoch, rev) = clock, head
         server_ms = int(seconds) * 1000 + int(micros) / 1000
         table.heard_clock(server_ms, asked_at=asked_at, heard_at=self._clock())
-        if (epoch or b"").decode("ascii", "replace") == table.epoch and _int(rev) == table.rev:
+        is_same = (epoch or b"").decode("ascii", "replace") == table.epoch
+        if is_same and _int(rev) == table.rev:
             return
-        self._take(await self._read(wire))
+        self._take(await self._read(wire, least=table.rev if is_same else 0))
 
-    async def _read(self, wire: Wire) -> dict[bytes, bytes]:
-        """The whole table; a new one where there is none, or something else in its place."""
+    async def _read(self, wire: Wire, *, least: int) -> dict[bytes, bytes]:
+        """The whole table; a new one where there is none, something else in its place, or an older
+        one than was seen before: the server was restored, and purges may be missing.
+        """
         try:
-            fields = await self._fields(wire)
+            fields = await self._fields(wire, least)
         except (ValkeyRefused, ValueError) as exc:
             if isinstance(exc, ValkeyRefused) and not _is_wrong_type(exc):
                 raise
@@ -176,13 +188,16 @@ class Backplane:
             fields = _paired(await wire.probe(_ASK_TABLE))
         return fields
 
-    async def _fields(self, wire: Wire) -> dict[bytes, bytes]:
+    async def _fields(self, wire: Wire, least: int) -> dict[bytes, bytes]:
         """ValueError where it is no table of purges, or one that nobody could have made."""
         size = await wire.probe(_ASK_SIZE)
         if size > MAX_TAGS:
             raise ValueError(f"the table of purges holds {size} tags")
         fields = _paired(await wire.probe(_ASK_TABLE))
-        TagTable().replace(fields)
+        found = TagTable()
+        found.replace(fields)
+        if fields and found.rev < least:
+            raise ValueError(f"the table of purges is at {found.rev} and was at {least}")
         return fields
 
     def _take(self, fields: dict[bytes, bytes]) -> None:
@@ -195,22 +210,19 @@ class Backplane:
             _log.warning("cache.new_epoch", server=self._address.label)
 
     async def _write(self, wire: Wire) -> None:
-        """Puts what was purged here into the table, where no other process has done so."""
-        table, told = self._table, list(self._told)
-        words: list[Any] = []
-        revision = table.revision
-        for purge in told:
-            if purge.revision and purge.revision <= table.revision:
-                continue
-            age_ms = (purge.age_s + self._clock() - purge.wanted_at) * 1000
-            words += (field_of(purge.tag), max(0, table.latest_ms() - int(age_ms)))
-            revision = max(revision, purge.revision)
-        if words:
-            commands = [command("HSET", TABLE, *words, REVISION, revision)]
-            commands.append(command("HINCRBY", TABLE, REV, 1))
-            if len(table) > _TIDY_ABOVE and (old := table.outlived()):
-                commands.append(command("HDEL", TABLE, *map(field_of, old)))
-            await asyncio.gather(*map(wire.probe, commands))
+        """Puts what was purged here into the table, where it holds no later purge. Another process
+        may have done the same: that changes nothing.
+        """
+        table, told, now = self._table, list(self._told), self._clock()
+        latest = table.latest_ms()
+        purges = [
+            (field_of(tag), max(0, latest - int((age_s + now - wanted_at) * 1000)))
+            for tag, age_s, wanted_at in told
+        ]
+        await wire.probe(raise_purges(TABLE, purges))
+        if len(table) > _TIDY_ABOVE and (old := table.outlived()):
+            fields = map(field_of, old)
+            await wire.probe(tidy_purges(TABLE, fields, before_ms=latest - KEEP_MS))
         for purge in told:
             if self._told and self._told[0] is purge:
                 self._told.popleft()

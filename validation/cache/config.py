@@ -11,6 +11,7 @@ _POSITIVE = (
     "reply_s",
     "connect_s",
     "poll_s",
+    "blind_s",
     "claim_s",
     "hard_s",
     "max_refreshes",
@@ -37,6 +38,8 @@ class CacheConfig:
     connect_s: float = 0.5
     poll_s: float = 0.25
     """How often the table of purges is looked at."""
+    blind_s: float = 1.5
+    """Without a look at it for so long L2 is left alone."""
 
     claim_s: float = 5.0
     """How long a process that asks a node keeps the others from asking the same."""

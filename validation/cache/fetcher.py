@@ -14,7 +14,7 @@ from validation.cache.hits import Hit, Made
 from validation.cache.keys import Kind, key_of, learn_namespace
 from validation.cache.tiered import TieredCache
 from validation.cache.warming import remember, warm
-from validation.rpc import Call, DeadlineExceeded, Reply, RpcError
+from validation.rpc import Call, DeadlineExceeded, Reply
 
 _LEARN_AGAIN_S: Final = 60.0
 _LEARN_SOON_S: Final = 2.0
@@ -126,11 +126,15 @@ class CachedFetcher:
         poll_s = self.cache.config.poll_s
         next_report = self._clock() + _REMEMBER_S
         while True:
-            await self.cache.tick()
-            self._has_looked.set()
-            if self._clock() >= next_report:
-                next_report = self._clock() + _REMEMBER_S
-                await self._remember()
+            try:
+                await self.cache.tick()
+                self._has_looked.set()
+                if self._clock() >= next_report:
+                    next_report = self._clock() + _REMEMBER_S
+                    await self._remember()
+            except Exception:  # noqa: BLE001 - it is logged, and the next turn is due all the same
+                # A cache that nobody ticks goes on giving out what was purged long ago.
+                _log.exception("cache.turn_failed")
             await asyncio.sleep(poll_s)
 
     async def _learn(self) -> None:
@@ -138,8 +142,8 @@ class CachedFetcher:
         while True:
             try:
                 self.namespace = await learn_namespace(self._fetcher)
-            except (RpcError, ValueError) as error:
-                _log.debug("cache.chain_unknown", error=str(error))
+            except Exception as error:  # noqa: BLE001 - a node answers in any shape; it is asked again
+                _log.debug("cache.chain_unknown", error=type(error).__name__, said=str(error))
                 await asyncio.sleep(_LEARN_SOON_S if not self.namespace else _LEARN_AGAIN_S)
                 continue
             if not self.is_warm.is_set():

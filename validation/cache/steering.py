@@ -27,8 +27,12 @@ class Steering:
         self._wants_bytes = False
 
     def purge(self, tag: str, *, age_s: float, revision: int) -> None:
-        """Drops what bears `tag` ("all": everything) and is older than `age_s`."""
-        self._in_loop(lambda: self._cache.purge(tag, age_s=age_s, revision=revision))
+        """Drops what bears `tag` ("all": everything) and is older than `age_s`. Every process does
+        so, and Valkey keeps the latest: `revision` is not asked, which a restored database may have
+        turned back.
+        """
+        del revision
+        self._in_loop(lambda: self._cache.purge(tag, age_s=age_s))
 
     def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
         """L1's bounds by name; those not named are as configured."""

@@ -17,8 +17,9 @@ KEEP_MS: Final = 60 * 3_600_000
 
 EPOCH: Final = b"_epoch"
 REV: Final = b"_rev"
-REVISION: Final = b"_revision"
 _TAG: Final = b"t:"
+_MAX_REV: Final = 1 << 53
+_MAX_EPOCH: Final = 64
 
 
 def field_of(tag: str) -> bytes:
@@ -39,8 +40,6 @@ class TagTable:
         self.epoch = ""
         """"" until a table was read: nothing that is stored counts."""
         self.rev = -1
-        self.revision = 0
-        """The newest operator's purge that the table holds."""
         self._purged: dict[str, int] = {}
         # Until the server was asked, this machine's clock has to do.
         self._earliest = self._latest = (wall() - clock()) * 1000
@@ -91,7 +90,9 @@ class TagTable:
         Purges that only this process knows of stay. ValueError where it is not such a table.
         """
         epoch = fields.get(EPOCH, b"").decode("ascii")
-        rev, revision = int(fields.get(REV, b"0")), int(fields.get(REVISION, b"0"))
+        rev = int(fields.get(REV, b"0"))
+        if not 0 <= rev < _MAX_REV or len(epoch) > _MAX_EPOCH:
+            raise ValueError("nobody has counted so far, or named an epoch so")
         latest = self.latest_ms()
         theirs = {
             # A purge of the future is a clock that was wrong: it must not hold for ever.
@@ -102,7 +103,7 @@ class TagTable:
         found = [tag for tag, at in theirs.items() if self.purge(tag, at)]
         if epoch != self.epoch:
             found = [ALL]
-        self.epoch, self.rev, self.revision = epoch, rev, revision
+        self.epoch, self.rev = epoch, rev
         return found
 
     def outlived(self) -> list[str]:

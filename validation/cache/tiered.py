@@ -74,11 +74,6 @@ class TieredCache:
         """The connection to Valkey; None where it cannot be asked now."""
         return self._backplane.wire if self._backplane is not None else None
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether L2 can be asked now."""
-        return self.wire is not None
-
     def peek(self, key: bytes, kind: str) -> Hit | None:
         """What L1 has, where nothing is to be done about it."""
         found = self._look(key, kind)
@@ -128,16 +123,15 @@ class TieredCache:
         if self.l2 is not None:
             self.l2.drop(key)
 
-    def purge(self, *tags: str, age_s: float = 0.0, revision: int = 0) -> None:
+    def purge(self, *tags: str, age_s: float = 0.0) -> None:
         """Drops what bears one of the tags and is older than `age_s`: here at once, in every other
-        process as soon as it looks, and in Valkey as soon as it is there. `revision` 0: nobody
-        else does the same.
+        process as soon as it looks, and in Valkey as soon as it is there.
         """
         at_ms = self.table.latest_ms() - int(age_s * 1000)
         for tag in tags:
             self.table.purge(tag, at_ms)
             if self._backplane is not None:
-                self._backplane.tell(Purge(tag, age_s, self._clock(), revision))
+                self._backplane.tell(Purge(tag, age_s, self._clock()))
         self._drop_tags(list(tags))
 
     async def tick(self) -> None:
