@@ -73,9 +73,10 @@ def tune_breaker(
     for_s: float | None = bounds.DEFAULT_S,
     based_on: int | None = None,
 ) -> Order:
-    """Puts `settings` in place of those tuned before; without any, what was tuned ends.
+    """Puts `settings` in place of those tuned for a time before; without any, those end.
 
-    `for_s` None: they last, which an admin alone may want.
+    `for_s` None: they last, in place of those that lasted, and those of the same names that were
+    tuned for a time end; an admin alone may want it.
     """
     _known(name)
     found = bounds.thresholds_of(settings)
@@ -128,9 +129,11 @@ def _tune(asked: _Tuning, kind: str, name: str, settings: dict[str, float]) -> O
     )
 
     def tuned(layers: Layers, now: datetime) -> Layers:
-        if ends is None:
-            return replace(layers, lasting=settings)
-        return replace(layers, settings=settings, tuned_until=now + ends if settings else None)
+        if ends is not None:
+            return layers.tuned(settings, now + ends)
+        # What was tuned for a time would hide what is now to last, until it ended.
+        rest = {key: value for key, value in layers.settings.items() if key not in settings}
+        return replace(layers.tuned(rest, layers.tuned_until), lasting=settings)
 
     return change(act, kind, name, tuned)
 

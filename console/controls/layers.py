@@ -1,7 +1,7 @@
 """The three layers of what is wanted of one target, each with an end of its own or none."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -30,6 +30,9 @@ class Layers:
             tuned_until=row.tuned_until if tuned else None,
             lasting=row.lasting,
         )
+
+    def tuned(self, settings: Mapping[str, float], until: datetime | None) -> Self:
+        return replace(self, settings=settings, tuned_until=until if settings else None)
 
     @classmethod
     def from_json(cls, told: Mapping[str, Any], now: datetime) -> Self:

@@ -24,7 +24,8 @@ class Order:
     mode: str = ""
     # In force now: what ends over what lasts.
     settings: dict[str, float] = field(default_factory=dict)
-    # Those of them that hold after the end.
+    # The two of which that is made: those that end, over those that hold after the end.
+    tuned: dict[str, float] = field(default_factory=dict)
     lasting: dict[str, float] = field(default_factory=dict)
     revision: int = 0
     reset_revision: int = 0
@@ -63,6 +64,7 @@ def order_of(row: Control, now: datetime) -> Order:
         name=row.name,
         mode=layers.mode,
         settings={**layers.lasting, **layers.settings},
+        tuned=dict(layers.settings),
         lasting=dict(layers.lasting),
         revision=row.revision,
         reset_revision=row.reset_revision,

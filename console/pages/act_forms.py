@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 
 from console.access.roles import Role
-from console.controls import bounds
+from console.controls import Order, bounds
 from validation.resilience import THRESHOLDS
 
 ENDS = (
@@ -58,7 +59,10 @@ class PurgeForm(ActForm):
 
 
 class _NumbersForm(ActForm):
-    """Some numbers that stand in place of what is configured; an empty one leaves it as it is."""
+    """Some numbers over what is configured, of one layer: those that end, or those that last.
+
+    Each layer is replaced whole, so only its own values stand in the fields.
+    """
 
     for_s = forms.TypedChoiceField(
         choices=ENDS, coerce=float, empty_value=None, required=False, initial=str(bounds.DEFAULT_S)
@@ -66,15 +70,25 @@ class _NumbersForm(ActForm):
     names: tuple[str, ...] = ()
 
     def __init__(
-        self, *args: Any, role: Role, in_force: Mapping[str, float], **kwargs: Any
+        self,
+        data: QueryDict | None,
+        *,
+        role: Role,
+        lasts: bool,
+        wanted: Order,
+        in_force: Mapping[str, float],
     ) -> None:
-        super().__init__(*args, **kwargs)
+        self.lasts = lasts and role.covers(Role.ADMIN)
+        layer = wanted.lasting if self.lasts else wanted.tuned
+        super().__init__(data, initial={"revision": wanted.revision, **layer})
+        self.may_last = role.covers(Role.ADMIN)
+        self.wanted = wanted
         self.in_force = in_force
         for name in self.names:
             self.fields[name] = forms.FloatField(required=False)
-        if role.covers(Role.ADMIN):
+        if self.lasts:
             ends: Any = self.fields["for_s"]
-            ends.choices = [*ENDS, LASTING]
+            ends.choices, ends.initial = [LASTING], LASTING[0]
 
     def clean_for_s(self) -> float | None:
         """Nothing chosen means "until changed" only where that was on offer and sent."""
@@ -91,9 +105,25 @@ class _NumbersForm(ActForm):
     def rows(self) -> list[dict[str, Any]]:
         """Each number: its field, its bounds in words, and what is in force now."""
         return [
-            {"name": name, "field": self[name], "now": self.in_force.get(name), **self.said(name)}
+            {
+                "name": name,
+                "field": self[name],
+                "now": self.in_force.get(name),
+                "empty": self._empty(name),
+                **self.said(name),
+            }
             for name in self.names
         ]
+
+    def _empty(self, name: str) -> str:
+        """What is in force where the field is left empty."""
+        wanted = self.wanted
+        if self.lasts and name in wanted.tuned:
+            until = f", until {wanted.tuned_until:%H:%M:%S}" if wanted.tuned_until else ""
+            return f"{wanted.tuned[name]:.12g}{until}"
+        if not self.lasts and name in wanted.lasting:
+            return f"{wanted.lasting[name]:.12g}, lasting"
+        return "as configured"
 
     def said(self, name: str) -> dict[str, Any]:
         raise NotImplementedError

@@ -40,6 +40,12 @@ def sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
+def wants_lasting(request: HttpRequest) -> bool:
+    """An end that is named and empty: until changed."""
+    given = request.POST if request.method == "POST" else request.GET
+    return given.get("for_s") == ""
+
+
 def attempt(form: Form, act: Callable[[], int], *, current: Order | None = None) -> tuple[int, int]:
     """(status, revision): 200 once it is done; else the form says what stands in the way.
 

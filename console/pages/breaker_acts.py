@@ -135,7 +135,8 @@ ACTS: dict[str, Act] = {
     "tune": Act(
         title="Tune {name}?",
         button="Tune",
-        effect="These stand in place of all that was tuned before; an empty one is as configured.",
+        effect="These stand in place of what was tuned for a time before; an empty one is as it "
+        "lasts, else as configured.",
         said="{name} goes by its new thresholds.",
         form=TuneForm,
         do=_tune,
@@ -165,12 +166,15 @@ def act(request: HttpRequest, name: str, what: str) -> HttpResponse:
 
 
 def _form(asked: Act, request: HttpRequest, found: FleetBreaker, role: Role) -> Any:
-    more: dict[str, Any] = {}
-    initial: dict[str, Any] = {"revision": found.desired.revision}
     if asked.form is TuneForm:
-        more = {"role": role, "in_force": in_force(found)}
-        initial |= found.desired.settings
-    return asked.form(asking.sent(request), initial=initial, **more)
+        return TuneForm(
+            asking.sent(request),
+            role=role,
+            lasts=asking.wants_lasting(request),
+            wanted=found.desired,
+            in_force=in_force(found),
+        )
+    return asked.form(asking.sent(request), initial={"revision": found.desired.revision})
 
 
 def in_force(found: FleetBreaker) -> dict[str, float]:
@@ -193,15 +197,7 @@ def _context(what: str, found: FleetBreaker) -> dict[str, Any]:
         "button": f"{asked.button}{on}",
         "before": counted(found.by_state),
         "wanted": wanted,
-        "wanted_words": history.words(
-            {
-                "mode": wanted.mode,
-                "expires_at": wanted.expires_at and wanted.expires_at.isoformat(),
-                "settings": {k: v for k, v in wanted.settings.items() if k not in wanted.lasting},
-                "tuned_until": wanted.tuned_until and wanted.tuned_until.isoformat(),
-                "lasting": wanted.lasting,
-            }
-        ),
+        "wanted_words": history.wanted_words(wanted),
         "calls_a_minute": breaker.calls_a_minute(found),
         "back": reverse("breaker", args=[found.name]),
         "confirm": found.name if asked.form is ConfirmedForm else "",

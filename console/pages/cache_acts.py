@@ -9,7 +9,7 @@ from console import controls, fleetview
 from console.access.roles import Role, requires
 from console.controls import bounds
 from console.fleetview import FleetCache
-from console.pages import asking, figures
+from console.pages import asking, figures, history
 from console.pages.act_forms import PurgeForm, ResizeForm
 from console.pages.breaker_acts import ask_or_do
 
@@ -68,9 +68,14 @@ def _resize_form(request: HttpRequest, found: FleetCache, role: Role) -> ResizeF
         name: max(getattr(report, name) for report in reports) if reports else None
         for name in ResizeForm.names
     }
-    initial = {"revision": found.desired.revision, **found.desired.settings}
     known = {name: float(value) for name, value in in_force.items() if value is not None}
-    return ResizeForm(asking.sent(request), initial=initial, role=role, in_force=known)
+    return ResizeForm(
+        asking.sent(request),
+        role=role,
+        lasts=asking.wants_lasting(request),
+        wanted=found.desired,
+        in_force=known,
+    )
 
 
 def _purge_context() -> dict[str, Any]:
@@ -96,6 +101,7 @@ def _resize_context(found: FleetCache) -> dict[str, Any]:
         "button": f"Resize{_on(found)}",
         "found": found,
         "wanted": found.desired,
+        "wanted_words": history.wanted_words(found.desired),
         "revision": found.desired.revision,
         "back": reverse("caches"),
     }

@@ -7,8 +7,9 @@ from typing import Any
 
 from django.urls import reverse
 
+from console import sse
 from console.access.models import AuditEntry
-from console.controls import is_reversible
+from console.controls import Order, is_reversible
 from console.pages import states
 from validation.models import ControlKind
 
@@ -31,9 +32,10 @@ class Entry:
 
     @property
     def href(self) -> str:
-        """The page of what was changed."""
+        """The page of what was changed; of a breaker whose name no address can hold, the list."""
         if self.row.kind == ControlKind.BREAKER:
-            return reverse("breaker", args=[self.row.target])
+            has_page = sse.NAME.fullmatch(self.row.target)
+            return reverse("breaker", args=[self.row.target]) if has_page else reverse("breakers")
         return reverse("caches")
 
     @property
@@ -84,6 +86,19 @@ def words(layers: Mapping[str, Any]) -> str:
     if lasting := layers.get("lasting"):
         said.append(f"{_settings(lasting)} lasting")
     return "; ".join(said) or "auto"
+
+
+def wanted_words(wanted: Order) -> str:
+    """What is wanted now, in the words of an entry."""
+    return words(
+        {
+            "mode": wanted.mode,
+            "expires_at": wanted.expires_at and wanted.expires_at.isoformat(),
+            "settings": wanted.tuned,
+            "tuned_until": wanted.tuned_until and wanted.tuned_until.isoformat(),
+            "lasting": wanted.lasting,
+        }
+    )
 
 
 def _settings(settings: Mapping[str, float]) -> str:

@@ -307,3 +307,12 @@ def test_a_cache_server_that_is_down_loses_nothing(no_valkey: None) -> None:
     assert controls.desired("breaker", L2).mode == "forced_open"
     assert [row.revision for row in Control.objects.order_by("revision")] == [1, 2]
     assert AuditEntry.objects.count() == 2
+
+
+def test_what_is_to_last_is_not_hidden_by_what_was_tuned_for_a_time() -> None:
+    controls.tune_breaker(actor(), L2, {"open_s": 3, "min_calls": 5}, reason=WHY, for_s=600)
+    order = controls.tune_breaker(actor("admin"), L2, {"open_s": 9}, reason=WHY, for_s=None)
+    assert (order.tuned, order.lasting) == ({"min_calls": 5}, {"open_s": 9})
+    assert order.settings == {"open_s": 9, "min_calls": 5}
+    order = controls.tune_breaker(actor("admin"), L2, {"min_calls": 7}, reason=WHY, for_s=None)
+    assert (order.tuned, order.tuned_until, order.lasting) == ({}, None, {"min_calls": 7})

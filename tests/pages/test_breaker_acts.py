@@ -146,6 +146,56 @@ def test_only_an_admin_makes_thresholds_last(operator: Client, admin: Client, se
     assert _wanted().lasting == {"min_calls": 20}
 
 
+def _fields(page: Page) -> dict[str | None, tuple[str | None, str | None]]:
+    return {a.get("name"): (a.get("value"), a.get("placeholder")) for a in page.all("input")}
+
+
+def test_a_form_shows_the_layer_that_it_writes(
+    operator: Client, admin: Client, people: dict[str, User], see: See
+) -> None:
+    boss = Actor.on_page(people["admin"])
+    controls.tune_breaker(
+        boss, LOOKUP, {"min_calls": 20, "failure_rate": 0.4}, reason=REASON, for_s=None
+    )
+    controls.tune_breaker(boss, LOOKUP, {"failure_rate": 0.25, "open_s": 3}, reason=REASON)
+    # An operator may make nothing last, and so is never shown that layer to be written.
+    for_a_time = _fields(see(operator, f"{ADDRESS}tune/?for_s="))
+    assert for_a_time["min_calls"] == ("", "20, lasting")
+    assert for_a_time["failure_rate"] == ("0.25", "0.4, lasting")
+    assert for_a_time["slow_rate"] == ("", "as configured")
+    assert f"{ADDRESS}tune/?for_s=" in see(admin, f"{ADDRESS}tune/").hrefs()
+    lasting = _fields(see(admin, f"{ADDRESS}tune/?for_s="))
+    assert lasting["min_calls"] == ("20", "as configured")
+    assert lasting["failure_rate"][0] == "0.4"
+    value, placeholder = lasting["open_s"]
+    assert (value, (placeholder or "")[:9]) == ("", "3, until ")
+    assert lasting["for_s"][0] == ""
+
+
+def test_what_ends_never_comes_to_last_by_a_form_that_was_left_as_it_was(
+    operator: Client, people: dict[str, User], see: See
+) -> None:
+    boss = Actor.on_page(people["admin"])
+    controls.tune_breaker(boss, LOOKUP, {"min_calls": 20}, reason=REASON, for_s=None)
+    shown = _fields(see(operator, f"{ADDRESS}tune/"))
+    given = {name: shown[name][0] for name in ("min_calls", "failure_rate", "revision")}
+    _post(operator, "tune", 200, **given, reason=REASON, for_s="900")
+    assert (_wanted().tuned, _wanted().lasting) == ({}, {"min_calls": 20})
+
+
+def test_only_a_value_that_lasts_is_said_to_last(
+    operator: Client, people: dict[str, User], see: See
+) -> None:
+    boss = Actor.on_page(people["admin"])
+    controls.tune_breaker(boss, LOOKUP, {"min_calls": 20}, reason=REASON, for_s=None)
+    assert "tuned to 20, lasting" in see(operator, ADDRESS).text.replace(" ,", ",")
+    controls.tune_breaker(boss, LOOKUP, {"min_calls": 30}, reason=REASON)
+    page = see(operator, ADDRESS).text
+    assert "tuned to 30" in page
+    assert "tuned to 30, lasting" not in page
+    assert "min_calls 30 until" in see(operator, f"{ADDRESS}open/").text
+
+
 def test_a_form_without_an_end_makes_nothing_last(admin: Client) -> None:
     _post(admin, "tune", 200, min_calls="20", reason=REASON, revision="0")
     assert _wanted().lasting == {}
