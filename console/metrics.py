@@ -60,6 +60,10 @@ class Metrics:
         except _Refused as exc:
             text = str(exc).encode()
             await _respond(scope, send, exc.status, text, "text/plain; charset=utf-8")
+        except Exception:
+            log.exception("metrics.failed")
+            text = b"The figures cannot be told: the console's log says why.\n"
+            await _respond(scope, send, 500, text, "text/plain; charset=utf-8")
         else:
             await _respond(scope, send, 200, body, kind)
 

@@ -27,7 +27,10 @@ def render(
     reading: Reading, workers: list[WorkerSnapshot] | None, *, accept: str = ""
 ) -> tuple[bytes, str]:
     """(text, content type) for what a scraper accepts. `workers` None: nobody could be asked."""
-    encode, content_type = choose_encoder(accept)
+    try:
+        encode, content_type = choose_encoder(accept)
+    except (TypeError, ValueError, IndexError):  # a version that is none: whoever asks so reads text
+        encode, content_type = choose_encoder("")
     return encode(_Collected([*_counted(reading), *_measured(reading, workers)])), content_type
 
 

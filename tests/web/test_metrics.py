@@ -294,3 +294,34 @@ async def test_requests_are_timed_by_the_name_of_their_route(
 def test_instruments_hold_no_name_twice() -> None:
     counted = {family.name for family in instruments.REGISTRY.collect()}
     assert counted.isdisjoint(instruments.GAUGES)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text;version=x",
+        "application/openmetrics-text;version=",
+        "application/openmetrics-text; version=1.0.0.0.0; escaping=%",
+        ";;;,=,version=\xff",
+    ],
+)
+async def test_an_accept_that_means_nothing_is_answered_with_text(
+    serve: Callable[..., Metrics], accept: str
+) -> None:
+    call = await ask(serve(networks=NEAR), {"Accept": accept})
+    assert call.status == 200
+    assert "switchyard_build_info{" in call.text
+
+
+async def test_what_nobody_expected_is_told_as_such(
+    serve: Callable[..., Metrics], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a secret of the inside")
+
+    monkeypatch.setattr(metrics_module.exposition, "render", fail)
+    call = await ask(serve(networks=NEAR))
+    assert call.status == 500
+    assert call.answered["content-type"].startswith("text/plain")
+    assert "log says why" in call.text
+    assert "secret" not in call.text
