@@ -58,24 +58,26 @@ class OnWorker(Schema):
 class Breaker(Schema):
     """Over all workers. `state` and `computed` are the worst of those up; null: none reports.
 
-    `acknowledged` of `workers` obey what is desired. Counts are summed over the windows of the
-    workers up, the oldest word of which is `age_s` old.
+    `acknowledged` of `workers` obey what is desired; null, and `reachable` false: nobody could be
+    asked. Counts are summed over the windows of the workers up, the oldest word of which is `age_s`
+    old. Rates are null while no worker has had enough calls to say.
     """
 
     name: str
+    reachable: bool
     state: str | None
     computed: str | None
     spread: str
     by_state: dict[str, int]
     by_computed: dict[str, int]
     desired: Desired
-    acknowledged: int
-    workers: int
-    calls: int
-    failures: int
-    slow: int
-    rejected: int
-    trips: int
+    acknowledged: int | None
+    workers: int | None
+    calls: int | None
+    failures: int | None
+    slow: int | None
+    rejected: int | None
+    trips: int | None
     failure_rate: float | None
     slow_rate: float | None
     p95_ms: float | None
@@ -134,7 +136,8 @@ _BODY = body(
 @router.get("/breakers", auth=viewer, response=BreakerList, summary="List breakers")
 def list_breakers(request: HttpRequest) -> dict[str, Any]:
     """Every breaker that is configured, reported or was ever changed; 503 when nobody reports."""
-    return {"breakers": [_row(found) for found in fleetview.breakers(heard_fleet())]}
+    fleet = heard_fleet()
+    return {"breakers": [_row(found, fleet) for found in fleetview.breakers(fleet)]}
 
 
 @router.get("/breakers/{name}", auth=viewer, response=BreakerInFull, summary="Read a breaker")
@@ -199,15 +202,20 @@ def _in_full(name: str, fleet: Fleet) -> dict[str, Any]:
     changes = [
         {"worker": worker, **msgspec.structs.asdict(change)} for worker, change in found.transitions
     ]
-    return _row(found) | {
+    return _row(found, fleet) | {
         "on_workers": [_on_worker(row) for row in found.rows],
         "transitions": changes,
     }
 
 
-def _row(found: FleetBreaker) -> dict[str, Any]:
-    fields = {name: getattr(found, name) for name in Breaker.model_fields}
-    return fields | {"desired": desired_of(found.desired)}
+def _row(found: FleetBreaker, fleet: Fleet) -> dict[str, Any]:
+    own = set(Breaker.model_fields) - {"desired", "reachable", "acknowledged", "workers"}
+    return {name: getattr(found, name) for name in own} | {
+        "desired": desired_of(found.desired),
+        "reachable": fleet.reachable,
+        "acknowledged": found.acknowledged if fleet.reachable else None,
+        "workers": found.workers if fleet.reachable else None,
+    }
 
 
 def _on_worker(row: WorkerBreaker) -> dict[str, Any]:

@@ -32,7 +32,9 @@ class Kind(Schema):
     hit_rate: float | None
 
 
-class Figures(Schema):
+class CacheOnWorker(Schema):
+    """The cache of one process; counts are since its start."""
+
     entries: int
     bytes: int
     max_entries: int
@@ -47,11 +49,6 @@ class Figures(Schema):
     invalidated: int
     curve: list[tuple[int, float]]
     sampled: int
-
-
-class CacheOnWorker(Figures):
-    """The cache of one process; counts are since its start."""
-
     worker: str
     worker_state: Literal["up", "stale", "gone"]
     age_s: float
@@ -60,31 +57,52 @@ class CacheOnWorker(Figures):
     l2_reachable: bool | None
 
 
-class Caches(Figures):
-    """Sums over the `workers` that are up; 0: no data. `acknowledged` of `heard` workers obey what
-    is desired of L1. `curve`: share of look-ups that an L1 of so many entries would have answered.
+class Caches(Schema):
+    """Sums over the `workers` that are up and report a cache, null where none does. `acknowledged`
+    of `heard` workers obey what is desired of L1; null, and `reachable` false: nobody could be
+    asked. `curve`: share of look-ups that an L1 of so many entries would have answered.
     """
 
+    entries: int | None
+    bytes: int | None
+    max_entries: int | None
+    max_bytes: int | None
+    evicted: int | None
+    expired: int | None
+    codecs: dict[str, int]
+    bytes_raw: int | None
+    bytes_stored: int | None
+    corrupt: int | None
+    coalesced: int | None
+    invalidated: int | None
+    curve: list[tuple[int, float]]
+    sampled: int | None
     desired: Desired
-    acknowledged: int
-    heard: int
-    workers: int
+    reachable: bool
+    acknowledged: int | None
+    heard: int | None
+    workers: int | None
     policies: list[str]
-    l2_reachable: int
-    l2_unreachable: int
+    l2_reachable: int | None
+    l2_unreachable: int | None
+    l2_not_asked: int | None
     kinds: list[Kind]
-    total: Kind
+    total: Kind | None
     age_s: float | None
     on_workers: list[CacheOnWorker]
 
 
 class Purged(Schema):
-    """Accepted: each worker that acknowledges `revision` or a later one has dropped the tag."""
+    """Accepted: each worker that acknowledges `revision` or a later one has dropped the tag.
+
+    `acknowledged` and `workers` null, and `reachable` false: nobody could be asked.
+    """
 
     tag: str
     revision: int
-    acknowledged: int
-    workers: int
+    reachable: bool
+    acknowledged: int | None
+    workers: int | None
 
 
 _PURGE = body(
@@ -139,8 +157,13 @@ def purge(request: HttpRequest) -> Status[dict[str, Any]]:
         _actor(request), tag, reason=asked.text("reason", ""), confirm=asked.text("confirm", "")
     )
     fleet = fleetview.look()
-    acknowledged = fleet.acknowledged(revision)
-    said = {"tag": tag, "revision": revision, "acknowledged": acknowledged, "workers": fleet.heard}
+    said = {
+        "tag": tag,
+        "revision": revision,
+        "reachable": fleet.reachable,
+        "acknowledged": fleet.acknowledged(revision) if fleet.reachable else None,
+        "workers": fleet.heard if fleet.reachable else None,
+    }
     return Status(202, said)
 
 
@@ -171,7 +194,9 @@ def _actor(request: HttpRequest) -> Actor:
 
 def _figures(fleet: Fleet) -> dict[str, Any]:
     found = fleetview.caches(fleet)
-    known = set(Caches.model_fields) - {"desired", "kinds", "total", "on_workers"}
+    asked = ("acknowledged", "heard", "workers")
+    other = {"desired", "reachable", "kinds", "total", "on_workers", *asked}
+    known = set(Caches.model_fields) - other
     on_workers = [
         msgspec.structs.asdict(row.report)
         | {
@@ -183,9 +208,11 @@ def _figures(fleet: Fleet) -> dict[str, Any]:
         for row in found.rows
     ]
     return {name: getattr(found, name) for name in known} | {
+        **{name: getattr(found, name) if fleet.reachable else None for name in asked},
         "desired": desired_of(found.desired),
+        "reachable": fleet.reachable,
         "kinds": [_kind(kind) for kind in found.kinds],
-        "total": _kind(found.total),
+        "total": _kind(found.total) if found.total else None,
         "on_workers": on_workers,
     }
 

@@ -15,12 +15,23 @@ from console.fleetview import FleetPool
 router = Router(tags=["Pools"])
 
 
-class Figures(Schema):
-    """Sockets used, idle and at most; calls in flight, waiting, and their limit. Counts are since
-    the processes started; times and scores are null where nothing was measured.
-    """
+class Times(Schema):
+    """Of the last minute; null where nothing was measured."""
 
     pool: str
+    wait_p50_ms: float | None
+    wait_p95_ms: float | None
+    rtt_p50_ms: float | None
+    rtt_p95_ms: float | None
+    rate_limit: float | None
+    failures: dict[str, int]
+
+
+class PoolOnWorker(Times):
+    """Sockets used, idle and at most; calls in flight, waiting, and their limit. Counts are since
+    the process started.
+    """
+
     used: int
     idle: int
     max: int
@@ -28,18 +39,9 @@ class Figures(Schema):
     waiting: int
     limit: int
     limit_max: int
-    wait_p50_ms: float | None
-    wait_p95_ms: float | None
-    rtt_p50_ms: float | None
-    rtt_p95_ms: float | None
-    rate_limit: float | None
     dialled: int
     requests: int
     calls: int
-    failures: dict[str, int]
-
-
-class PoolOnWorker(Figures):
     worker: str
     worker_state: Literal["up", "stale", "gone"]
     age_s: float
@@ -47,9 +49,21 @@ class PoolOnWorker(Figures):
     score: float | None
 
 
-class Pool(Figures):
-    """Sums over the `workers` that are up; times are the slowest worker's. 0 workers: no data."""
+class Pool(Times):
+    """Sums over the `workers` that are up, null where there are none; times are the slowest
+    worker's.
+    """
 
+    used: int | None
+    idle: int | None
+    max: int | None
+    in_flight: int | None
+    waiting: int | None
+    limit: int | None
+    limit_max: int | None
+    dialled: int | None
+    requests: int | None
+    calls: int | None
     workers: int
     limiters: list[str]
     age_s: float | None

@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from console import sse
 from console.controls.names import configured
-from console.controls.orders import Order, orders
+from console.controls.orders import Order, desired, orders
 from console.fleetview.fleet import Fleet, look
+from console.fleetview.rows import Row, most, oldest, summed
 from monitoring.snapshots import BreakerReport, Transition, WorkerSnapshot
 from validation.models import ControlKind
 
@@ -20,29 +22,18 @@ _TRANSITIONS_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerBreaker:
+class WorkerBreaker(Row[BreakerReport]):
     """One breaker in one worker process, by its own report of `age_s` ago."""
 
-    worker: WorkerSnapshot
-    report: BreakerReport
     # Whether this process has read what operators want of this breaker.
     acknowledged: bool
-
-    @property
-    def age_s(self) -> float:
-        return self.worker.age_s
-
-    @property
-    def is_current(self) -> bool:
-        """Only the word of a worker that is up says what is so now."""
-        return self.worker.state == "up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetBreaker:
     """One breaker over all workers. Counts and rates are sums over workers that are up.
 
-    `state` and `computed` are the worst of them; None, like every rate: no data.
+    `state` and `computed` are the worst of them. None, of these, of a count and of a rate: no data.
     """
 
     name: str
@@ -56,11 +47,12 @@ class FleetBreaker:
     state: str | None
     computed: str | None
     rows: tuple[WorkerBreaker, ...]
-    calls: int
-    failures: int
-    slow: int
-    rejected: int
-    trips: int
+    calls: int | None
+    failures: int | None
+    slow: int | None
+    rejected: int | None
+    trips: int | None
+    # None also while no worker has had enough calls to say.
     failure_rate: float | None
     slow_rate: float | None
     # The slowest worker's; the next to probe.
@@ -72,9 +64,9 @@ class FleetBreaker:
     age_s: float | None
 
     @property
-    def reporting(self) -> int:
-        """Workers up that have this breaker."""
-        return sum(self.by_state.values())
+    def has_page(self) -> bool:
+        """Whether an address can hold its name: what a process reports may be anything."""
+        return sse.NAME.fullmatch(self.name) is not None
 
     @property
     def spread(self) -> str:
@@ -94,21 +86,39 @@ def breakers(fleet: Fleet | None = None) -> list[FleetBreaker]:
     """Every breaker that is configured, reported or was ever touched, the worst first."""
     fleet = fleet or look()
     wanted = orders(ControlKind.BREAKER)
-    names = {report.name for worker in fleet.workers for report in worker.breakers}
-    names |= configured()
+    told: dict[str, list[_Said]] = {name: [] for name in configured() | set(wanted)}
+    for worker in fleet.workers:
+        for report in worker.breakers:
+            told.setdefault(report.name, []).append((worker, report))
     found = [
-        _gathered(name, wanted.get(name) or Order(kind=ControlKind.BREAKER, name=name), fleet)
-        for name in names | set(wanted)
+        _gathered(wanted.get(name) or Order(kind=ControlKind.BREAKER, name=name), said, fleet)
+        for name, said in told.items()
     ]
     return sorted(found, key=_badness)
 
 
 def breaker(name: str, fleet: Fleet | None = None) -> FleetBreaker | None:
     """None where there is none of that name."""
-    return next((found for found in breakers(fleet) if found.name == name), None)
+    fleet = fleet or look()
+    # Postgres can neither store nor look for such a name.
+    is_storable = "\x00" not in name
+    wanted = Order(kind=ControlKind.BREAKER, name=name)
+    if is_storable:
+        wanted = desired(ControlKind.BREAKER, name)
+    said = [
+        (worker, report)
+        for worker in fleet.workers
+        for report in worker.breakers
+        if report.name == name
+    ]
+    is_known = said or wanted.revision or name in configured()
+    return _gathered(wanted, said, fleet) if is_known else None
 
 
-def _gathered(name: str, wanted: Order, fleet: Fleet) -> FleetBreaker:
+type _Said = tuple[WorkerSnapshot, BreakerReport]
+
+
+def _gathered(wanted: Order, said: Sequence[_Said], fleet: Fleet) -> FleetBreaker:
     rows = sorted(
         (
             WorkerBreaker(
@@ -116,19 +126,14 @@ def _gathered(name: str, wanted: Order, fleet: Fleet) -> FleetBreaker:
                 report=report,
                 acknowledged=(worker.acknowledged or 0) >= wanted.revision,
             )
-            for worker in fleet.workers
-            for report in worker.breakers
-            if report.name == name
+            for worker, report in said
         ),
         key=lambda row: (not row.is_current, _rank(row.report.state), row.worker.id),
     )
     now = [row for row in rows if row.is_current]
     reports = [row.report for row in now]
-    calls = sum(report.calls for report in reports)
-    failures = sum(report.failures for report in reports)
-    slow = sum(report.slow for report in reports)
     return FleetBreaker(
-        name=name,
+        name=wanted.name,
         desired=wanted,
         acknowledged=fleet.acknowledged(wanted.revision),
         workers=fleet.heard,
@@ -137,18 +142,27 @@ def _gathered(name: str, wanted: Order, fleet: Fleet) -> FleetBreaker:
         state=_worst([report.state for report in reports]),
         computed=_worst([report.computed for report in reports]),
         rows=tuple(rows),
-        calls=calls,
-        failures=failures,
-        slow=slow,
-        rejected=sum(report.rejected for report in reports),
-        trips=sum(report.trips for report in reports),
-        failure_rate=failures / calls if calls else None,
-        slow_rate=slow / calls if calls else None,
-        p95_ms=max((r.p95_ms for r in reports if r.p95_ms is not None), default=None),
+        **{field: summed(reports, field) for field in _SUMMED},
+        failure_rate=_rate(reports, "failures", "failure_rate"),
+        slow_rate=_rate(reports, "slow", "slow_rate"),
+        p95_ms=most(reports, "p95_ms"),
         retry_in_s=min((r.retry_in_s for r in reports if r.retry_in_s is not None), default=None),
         transitions=_transitions(rows),
-        age_s=max((row.age_s for row in now), default=None),
+        age_s=oldest(now),
     )
+
+
+_SUMMED = ("calls", "failures", "slow", "rejected", "trips")
+
+
+def _rate(reports: Sequence[BreakerReport], field: str, rate: str) -> float | None:
+    """Of all calls, once one worker at least has had enough of them to say: from one call on its
+    own nothing follows.
+    """
+    calls, counted = summed(reports, "calls"), summed(reports, field)
+    if not calls or counted is None or most(reports, rate) is None:
+        return None
+    return counted / calls
 
 
 def _transitions(rows: Sequence[WorkerBreaker]) -> tuple[tuple[str, Transition], ...]:

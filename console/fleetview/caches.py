@@ -6,25 +6,16 @@ from dataclasses import dataclass
 
 from console.controls.orders import Order, desired
 from console.fleetview.fleet import Fleet, look
-from monitoring.snapshots import CacheReport, WorkerSnapshot
+from console.fleetview.rows import Row, oldest, summed
+from monitoring.snapshots import CacheReport
 from validation.models import ControlKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerCache:
+class WorkerCache(Row[CacheReport]):
     """The cache of one worker process, by its own report of `age_s` ago."""
 
-    worker: WorkerSnapshot
-    report: CacheReport
     acknowledged: bool
-
-    @property
-    def age_s(self) -> float:
-        return self.worker.age_s
-
-    @property
-    def is_current(self) -> bool:
-        return self.worker.state == "up"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +45,7 @@ class KindCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetCache:
-    """Sums over the workers that are up and report a cache; `workers` 0: there is no data."""
+    """Sums over the workers that are up and report a cache; None where there is no such worker."""
 
     desired: Order
     # Of the `heard` workers (up or stale), how many obey what is desired.
@@ -63,32 +54,35 @@ class FleetCache:
     workers: int
     rows: tuple[WorkerCache, ...]
     policies: tuple[str, ...]
-    entries: int
-    bytes: int
-    max_entries: int
-    max_bytes: int
-    evicted: int
-    expired: int
+    entries: int | None
+    bytes: int | None
+    max_entries: int | None
+    max_bytes: int | None
+    evicted: int | None
+    expired: int | None
     kinds: tuple[KindCounts, ...]
-    total: KindCounts
-    # Workers that reach L2, and that do not; who never asked is in neither.
-    l2_reachable: int
-    l2_unreachable: int
+    total: KindCounts | None
+    # Workers that reach L2, that do not, and that never asked.
+    l2_reachable: int | None
+    l2_unreachable: int | None
+    l2_not_asked: int | None
     codecs: dict[str, int]
-    bytes_raw: int
-    bytes_stored: int
-    corrupt: int
-    coalesced: int
-    invalidated: int
+    bytes_raw: int | None
+    bytes_stored: int | None
+    corrupt: int | None
+    coalesced: int | None
+    invalidated: int | None
     # [(entries in each worker's L1, share it would have answered)], weighted by look-ups.
     curve: tuple[tuple[int, float], ...]
-    sampled: int
+    sampled: int | None
     age_s: float | None
 
     @property
     def compression(self) -> float | None:
         """Bytes before for each byte stored; None: nothing was stored."""
-        return self.bytes_raw / self.bytes_stored if self.bytes_stored else None
+        if not self.bytes_raw or not self.bytes_stored:
+            return None
+        return self.bytes_raw / self.bytes_stored
 
 
 def caches(fleet: Fleet | None = None) -> FleetCache:
@@ -113,14 +107,13 @@ def caches(fleet: Fleet | None = None) -> FleetCache:
         workers=len(now),
         rows=tuple(rows),
         policies=tuple(sorted({report.policy for report in reports})),
-        **{field: sum(getattr(report, field) for report in reports) for field in _SUMMED},
+        **{field: summed(reports, field) for field in _SUMMED},
+        **{field: _reach(reports, said) for field, said in _REACH.items()},
         kinds=kinds,
-        total=_added("all", kinds),
-        l2_reachable=sum(report.l2_reachable is True for report in reports),
-        l2_unreachable=sum(report.l2_reachable is False for report in reports),
+        total=_added("all", kinds) if reports else None,
         codecs=dict(sum((Counter(report.codecs) for report in reports), Counter())),
         curve=_curve(reports),
-        age_s=max((row.age_s for row in now), default=None),
+        age_s=oldest(now),
     )
 
 
@@ -128,7 +121,12 @@ _SUMMED = (
     *("entries", "bytes", "max_entries", "max_bytes", "evicted", "expired", "bytes_raw"),
     *("bytes_stored", "corrupt", "coalesced", "invalidated", "sampled"),
 )
+_REACH = {"l2_reachable": True, "l2_unreachable": False, "l2_not_asked": None}
 _ANSWERS = ("l1", "l2", "stale", "negative", "miss")
+
+
+def _reach(reports: Sequence[CacheReport], said: bool | None) -> int | None:
+    return sum(report.l2_reachable is said for report in reports) if reports else None
 
 
 def _kinds(reports: Sequence[CacheReport]) -> tuple[KindCounts, ...]:

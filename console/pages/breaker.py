@@ -10,14 +10,13 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from console import fleetview
-from console.controls import Order, names
 from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import Fleet, FleetBreaker, WorkerBreaker
 from console.http import render_page
 from console.pages import history, ribbon, states
 from console.pages.act_forms import unit_of
 from console.pages.breakers import counted, row_of
-from console.pages.fleet import process_name, unreachable
+from console.pages.fleet import cells, process_name, unreachable
 from console.pages.ribbon import DEFAULT_RANGE, RANGES, TICKS, Lane, Record
 from console.pages.states import State
 from monitoring.snapshots import WorkerSnapshot
@@ -84,11 +83,9 @@ def show(request: HttpRequest, name: str) -> HttpResponseBase:
 def find(name: str, fleet: Fleet) -> FleetBreaker:
     """Of a configured node also before any worker made it; any other name nobody knows is none."""
     found = fleetview.breaker(name, fleet)
-    if found is not None:
-        return found
-    if name in names.configured():
-        return _unheard(name, fleet)
-    raise Http404(f"No worker reports a breaker {name}, and no operator touched one.")
+    if found is None:
+        raise Http404(f"No worker reports a breaker {name}, and no operator touched one.")
+    return found
 
 
 def standing(found: FleetBreaker, fleet: Fleet) -> dict[str, Any]:
@@ -116,7 +113,7 @@ def past(found: FleetBreaker, fleet: Fleet, wanted: str) -> dict[str, Any]:
     chosen = wanted if wanted in RANGES else DEFAULT_RANGE
     until = fleet.read_at.timestamp()
     since = until - RANGES[chosen]
-    processes = {row.worker.id: process_name(row.worker) for row in found.rows}
+    processes = {row.worker.id: row.process for row in found.rows}
     return {
         "range": chosen,
         "ranges": list(RANGES),
@@ -148,32 +145,6 @@ def calls_a_minute(found: FleetBreaker) -> float | None:
     return sum(calls * _MINUTE_S / window for calls, window in windows)
 
 
-def _unheard(name: str, fleet: Fleet) -> FleetBreaker:
-    """A breaker that no worker reports and no operator touched."""
-    return FleetBreaker(
-        name=name,
-        desired=Order(kind=ControlKind.BREAKER, name=name),
-        acknowledged=fleet.heard,
-        workers=fleet.heard,
-        by_state={},
-        by_computed={},
-        state=None,
-        computed=None,
-        rows=(),
-        calls=0,
-        failures=0,
-        slow=0,
-        rejected=0,
-        trips=0,
-        failure_rate=None,
-        slow_rate=None,
-        p95_ms=None,
-        retry_in_s=None,
-        transitions=(),
-        age_s=None,
-    )
-
-
 def _lagging(found: FleetBreaker, fleet: Fleet) -> list[WorkerSnapshot]:
     """Workers that may be at work and have not read what is wanted."""
     return [
@@ -194,7 +165,7 @@ def _worker(row: WorkerBreaker) -> WorkerRow:
         row=row,
         state=states.of_breaker(row.report.state),
         computed=states.of_breaker(row.report.computed),
-        process=process_name(row.worker),
+        process=row.process,
     )
 
 
@@ -213,7 +184,7 @@ def settings_of(found: FleetBreaker) -> list[Setting]:
             text=THRESHOLDS[name].text if name in THRESHOLDS else "",
             values=tuple(values[name].most_common()),
             wanted=wanted.get(name),
-            lasting=name in found.desired.lasting,
+            lasting=name in wanted and found.desired.lasting.get(name) == wanted[name],
         )
         for name in [*values, *(name for name in wanted if name not in values)]
     ]
@@ -222,7 +193,7 @@ def settings_of(found: FleetBreaker) -> list[Setting]:
 def _lanes(found: FleetBreaker, until: float, span_s: float) -> tuple[Lane, ...]:
     records = [
         Record(
-            process=process_name(row.worker),
+            process=row.process,
             title=row.worker.id,
             state=row.report.state,
             started_at=row.worker.started_at,
@@ -235,11 +206,12 @@ def _lanes(found: FleetBreaker, until: float, span_s: float) -> tuple[Lane, ...]
 
 
 def _flat(row: WorkerBreaker) -> dict[str, object]:
-    report = row.report
-    own = [name for name in COLUMNS if hasattr(report, name)]
-    return {name: getattr(report, name) for name in own} | {
-        "worker": row.worker.id,
-        "worker_state": row.worker.state,
-        "acknowledged": row.worker.acknowledged,
-        "age_s": row.age_s,
-    }
+    worker = row.worker
+    return cells(
+        row.report,
+        COLUMNS,
+        worker=worker.id,
+        worker_state=worker.state,
+        acknowledged=worker.acknowledged,
+        age_s=row.age_s,
+    )

@@ -12,9 +12,10 @@ from console import fleetview
 from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import Fleet, FleetBreaker
 from console.fleetview.breakers import WORST
+from console.fleetview.rows import most
 from console.http import render_page
 from console.pages import states
-from console.pages.fleet import unreachable
+from console.pages.fleet import cells, unreachable
 from console.pages.states import State
 
 TEMPLATE = "console/breakers.html"
@@ -155,12 +156,11 @@ def rows_of(fleet: Fleet) -> list[Row]:
 
 
 def row_of(found: FleetBreaker) -> Row:
-    known = [row.report.p50_ms for row in found.rows if row.is_current]
     return Row(
         found=found,
         state=states.of_breaker(found.state) if found.state else None,
         desired=states.of_breaker(found.desired.mode) if found.desired.mode else None,
-        p50_ms=max((p50 for p50 in known if p50 is not None), default=None),
+        p50_ms=most([row.report for row in found.rows if row.is_current], "p50_ms"),
         spread=tuple(counted(found.by_state)),
     )
 
@@ -173,16 +173,16 @@ def counted(by_state: dict[str, int]) -> list[tuple[State, int]]:
 
 
 def figures(rows: Sequence[Row], fleet: Fleet) -> dict[str, Any]:
-    """`names`: those that block on one worker at least; `lagging`: wishes not all obey yet."""
+    """`first`: of those that block on one worker at least; `lagging`: wishes not all obey yet."""
     ordered = [row.found for row in rows if row.found.desired.revision]
     blocking = [row.name for row in rows if _BLOCKING & row.found.by_state.keys()]
     return {
-        "names": blocking,
+        "first": next((row for row in rows if _BLOCKING & row.found.by_state.keys()), None),
         "open": len(blocking),
         "said": f"Blocking: {', '.join(blocking)}" if blocking else "No breaker is blocking",
         "reported": sum(row.found.state is not None for row in rows),
         "forced": sum(not row.found.desired.is_auto for row in rows),
-        "rejected": sum(row.found.rejected for row in rows),
+        "rejected": sum(row.found.rejected or 0 for row in rows),
         "ordered": len(ordered),
         "lagging": sum(not found.is_acknowledged for found in ordered),
         "workers": fleet.heard,
@@ -208,21 +208,16 @@ def _pulse(rows: Sequence[Row]) -> str:
 
 def _flat(row: Row) -> dict[str, object]:
     found, wanted = row.found, row.found.desired
-    own = COLUMNS[COLUMNS.index("failure_rate") : COLUMNS.index("desired_mode")]
     tuned = " ".join(f"{name}={value:g}" for name, value in sorted(wanted.settings.items()))
-    return {name: getattr(found, name) for name in own if name != "p50_ms"} | {
-        "p50_ms": row.p50_ms,
-        "name": found.name,
-        "state": found.state,
-        "computed": found.computed,
-        "on_workers": found.by_state.get(found.state or "", 0),
-        "workers": found.workers,
-        "desired_mode": wanted.mode or "auto",
-        "desired_settings": tuned,
-        "desired_ends_in_s": wanted.for_s,
-        "revision": wanted.revision,
-        "acknowledged": found.acknowledged,
-        "reason": wanted.reason,
-        "actor": wanted.actor,
-        "age_s": found.age_s,
-    }
+    return cells(
+        found,
+        COLUMNS,
+        p50_ms=row.p50_ms,
+        on_workers=found.by_state[found.state] if found.state else None,
+        desired_mode=wanted.mode or "auto",
+        desired_settings=tuned,
+        desired_ends_in_s=wanted.for_s,
+        revision=wanted.revision,
+        reason=wanted.reason,
+        actor=wanted.actor,
+    )

@@ -11,7 +11,7 @@ from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import FleetCache, KindCounts, WorkerCache
 from console.http import render_page
 from console.pages import curve, history
-from console.pages.fleet import process_name, unreachable
+from console.pages.fleet import cells, unreachable
 from validation.models import ControlKind
 
 TEMPLATE = "console/caches.html"
@@ -41,14 +41,6 @@ class Kind:
     shares: list[float | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """The cache of one process."""
-
-    row: WorkerCache
-    process: str
-
-
 @require_safe
 def show(request: HttpRequest) -> HttpResponseBase:
     if (form := request.GET.get("format", "")) in TABLE_FORMS:
@@ -63,18 +55,16 @@ def show(request: HttpRequest) -> HttpResponseBase:
 def load() -> dict[str, Any]:
     fleet = fleetview.look()
     found = fleetview.caches(fleet)
-    present = size_in_force(found)
+    sizes = sizes_in_force(found)
     return {
         "section": "caches",
         "fleet": fleet,
         "found": found,
-        "total": _kind(found.total),
+        "total": _kind(found.total) if found.total else None,
         "kinds": [_kind(counts) for counts in found.kinds],
         "answers": [(name, shade) for _, name, shade in ANSWERS],
-        "chart": curve.chart(found.curve, present),
-        "present": present,
+        "chart": curve.chart(found.curve, sizes),
         "codecs": sorted(found.codecs.items(), key=lambda pair: -pair[1]),
-        "members": [Member(row=row, process=process_name(row.worker)) for row in found.rows],
         "wanted": found.desired,
         "history": _history(),
     }
@@ -86,8 +76,10 @@ def _history() -> list[history.Entry]:
     return history.of_kinds(kinds)
 
 
-def size_in_force(found: FleetCache) -> int:
-    """Entries that the L1 of one process holds at most now: as many as it may, or fit its bytes."""
+def sizes_in_force(found: FleetCache) -> tuple[int, int] | None:
+    """The least and the most entries that the L1 of a process holds at most now: as many as it
+    may, or fit its bytes. None where none reports.
+    """
     sizes = [
         report.entries
         if report.max_bytes and report.bytes >= _ALMOST_FULL * report.max_bytes
@@ -96,7 +88,7 @@ def size_in_force(found: FleetCache) -> int:
         if row.is_current
         for report in (row.report,)
     ]
-    return round(sum(sizes) / len(sizes)) if sizes else 0
+    return (min(sizes), max(sizes)) if sizes else None
 
 
 def _kind(counts: KindCounts) -> Kind:
@@ -108,16 +100,14 @@ def _kind(counts: KindCounts) -> Kind:
 
 
 def _flat(row: WorkerCache) -> dict[str, object]:
-    report = row.report
-    own = [name for name in COLUMNS if hasattr(report, name)]
+    kinds = row.report.kinds.values()
     answers = ("l1", "l2", "stale", "negative", "miss")
-    return (
-        {name: getattr(report, name) for name in own}
-        | {name: sum(kind.get(name, 0) for kind in report.kinds.values()) for name in answers}
-        | {
-            "worker": row.worker.id,
-            "worker_state": row.worker.state,
-            "acknowledged": row.worker.acknowledged,
-            "age_s": row.age_s,
-        }
+    return cells(
+        row.report,
+        COLUMNS,
+        **{name: sum(kind.get(name, 0) for kind in kinds) for name in answers},
+        worker=row.worker.id,
+        worker_state=row.worker.state,
+        acknowledged=row.worker.acknowledged,
+        age_s=row.age_s,
     )

@@ -48,13 +48,16 @@ def share_at(points: Sequence[tuple[int, float]], entries: float) -> float:
     return before_share
 
 
-def chart(curve: Sequence[tuple[int, float]], present: int) -> Chart | None:
-    """None where there is nothing to draw: fewer than two points, or no size."""
+def chart(curve: Sequence[tuple[int, float]], sizes: tuple[int, int] | None) -> Chart | None:
+    """`sizes`: the least and the most that processes have now. None where there is nothing to draw:
+    fewer than two points, or no size.
+    """
     points = [(entries, share) for entries, share in curve if entries > 0]
-    if len(points) < 2 or present <= 0:  # noqa: PLR2004 - a line has two ends
+    if len(points) < 2 or sizes is None or sizes[0] <= 0:  # noqa: PLR2004 - a line has two ends
         return None
-    ahead = present * AHEAD
-    low = floor(log10(max(min(points[0][0], present), 1)))
+    least, most = sizes
+    ahead = most * AHEAD
+    low = floor(log10(max(min(points[0][0], least), 1)))
     high = max(ceil(log10(max(points[-1][0], ahead))), low + 1)
     top = _top(max(share for _, share in points))
 
@@ -75,7 +78,7 @@ def chart(curve: Sequence[tuple[int, float]], present: int) -> Chart | None:
             ends=x(size) > 70,  # noqa: PLR2004 - percent, by eye
             name=name,
         )
-        for size, name in ((present, "now"), (ahead, f"×{AHEAD}"))
+        for size, name in _named(least, most)
     )
     steps = range(5)
     return Chart(
@@ -90,8 +93,22 @@ def chart(curve: Sequence[tuple[int, float]], present: int) -> Chart | None:
     )
 
 
+def _named(least: int, most: int) -> tuple[tuple[int, str], ...]:
+    if least == most:
+        return (most, "now"), (most * AHEAD, f"×{AHEAD}")
+    return (least, "least now"), (most, "most now"), (most * AHEAD, f"most ×{AHEAD}")
+
+
 def _said(marks: tuple[Mark, ...]) -> str:
-    now, ahead = marks
+    *_, now, ahead = marks
+    if len(marks) > 2:  # noqa: PLR2004 - now and ahead
+        least = marks[0]
+        return (
+            f"The sizes of the processes differ. With {count(least.entries)} entries, the least "
+            f"that one has now, L1 would answer {percent(least.share)} of look-ups, with "
+            f"{count(now.entries)}, the most, {percent(now.share)}, and with "
+            f"{count(ahead.entries)} {percent(ahead.share)}."
+        )
     return (
         f"With {count(now.entries)} entries in each process L1 would answer {percent(now.share)} "
         f"of look-ups, with {count(ahead.entries)} {percent(ahead.share)}."

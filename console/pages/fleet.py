@@ -1,5 +1,6 @@
 """What worker processes say of themselves, counted for a page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -57,6 +58,11 @@ def counted(seen: fleetview.Fleet) -> Fleet:
         rate=sum(row.worker.rate for row in rows if row.worker.state == "up"),
         read_at=now,
     )
+
+
+def cells(report: object, columns: Iterable[str], **own: object) -> dict[str, object]:
+    """A row of a table that is downloaded: what is not given is of the report, and must be."""
+    return {name: own[name] if name in own else getattr(report, name) for name in columns}
 
 
 def process_name(worker: WorkerSnapshot) -> str:

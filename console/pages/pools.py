@@ -10,7 +10,7 @@ from console import fleetview
 from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import Fleet, FleetPool, WorkerPool
 from console.http import render_page
-from console.pages.fleet import process_name, unreachable
+from console.pages.fleet import cells, unreachable
 
 TEMPLATE = "console/pools.html"
 REGIONS = ("figures", "list")
@@ -22,19 +22,10 @@ COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """A pool in one process."""
-
-    row: WorkerPool
-    process: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
     """A pool of the fleet: its sum, its processes, and the failures that it met most."""
 
     found: FleetPool
-    members: tuple[Member, ...]
     failures: tuple[tuple[str, int], ...]
 
     @property
@@ -74,7 +65,6 @@ def pools_of(fleet: Fleet) -> list[Pool]:
     return [
         Pool(
             found=found,
-            members=tuple(Member(row=row, process=process_name(row.worker)) for row in found.rows),
             failures=tuple(sorted(found.failures.items(), key=lambda pair: -pair[1])),
         )
         for found in fleetview.pools(fleet)
@@ -82,12 +72,12 @@ def pools_of(fleet: Fleet) -> list[Pool]:
 
 
 def _flat(row: WorkerPool) -> dict[str, object]:
-    report = row.report
-    failures = " ".join(f"{reason}={n}" for reason, n in sorted(report.failures.items()))
-    own = [name for name in COLUMNS if hasattr(report, name)]
-    return {name: getattr(report, name) for name in own} | {
-        "worker": row.worker.id,
-        "worker_state": row.worker.state,
-        "failures": failures,
-        "age_s": row.age_s,
-    }
+    failures = sorted(row.report.failures.items())
+    return cells(
+        row.report,
+        COLUMNS,
+        worker=row.worker.id,
+        worker_state=row.worker.state,
+        failures=" ".join(f"{reason}={n}" for reason, n in failures),
+        age_s=row.age_s,
+    )

@@ -209,5 +209,6 @@ def test_the_cache_server_down_shows_nothing_and_loses_nothing(
     response = post(operator, OVERRIDE, FORCE)
     assert response.status_code == 200
     found = response.json()
-    assert (found["state"], found["workers"], found["on_workers"]) == (None, 0, [])
+    assert (found["state"], found["workers"], found["on_workers"]) == (None, None, [])
+    assert (found["reachable"], found["acknowledged"], found["calls"]) == (False, None, None)
     assert desired("breaker", "l2").mode == "forced_open"

@@ -42,14 +42,17 @@ def test_caches_of_the_fleet(operator: Client, publish: Publish) -> None:
 
 def test_no_worker_is_no_hit_rate(operator: Client) -> None:
     found = operator.get("/api/v1/caches").json()
-    assert (found["workers"], found["total"]["hit_rate"], found["age_s"]) == (0, None, None)
+    assert (found["workers"], found["total"], found["age_s"]) == (0, None, None)
+    assert {found["entries"], found["bytes"], found["evicted"], found["l2_reachable"]} == {None}
 
 
 def test_a_purge_is_accepted_and_tells_who_has_done_it(operator: Client, publish: Publish) -> None:
     publish(worker(1, acknowledged=1), worker(2, acknowledged=0))
     response = post(operator, PURGE, {"tag": "head", "confirm": "head", "reason": WHY})
     assert response.status_code == 202
-    assert response.json() == {"tag": "head", "revision": 1, "acknowledged": 1, "workers": 2}
+    assert response.json() == {
+        "tag": "head", "revision": 1, "reachable": True, "acknowledged": 1, "workers": 2,
+    }  # fmt: skip
     assert AuditEntry.objects.get().target == "head"
 
 

@@ -51,17 +51,52 @@ def test_a_state_is_told_by_how_many_workers_and_never_averaged(publish: Publish
 def test_a_worker_without_the_breaker_is_counted_and_in_no_state(publish: Publish) -> None:
     publish(worker(1, breakers=(report(),)), worker(2))
     found = l2()
-    assert (found.spread, found.reporting) == ("closed on 1 of 2 workers", 1)
+    assert (found.spread, found.by_state) == ("closed on 1 of 2 workers", {"closed": 1})
 
 
 def test_rates_are_shares_of_all_calls(publish: Publish) -> None:
     publish(
-        worker(1, breakers=(report(calls=90, failures=0, slow=9, p95_ms=5.0, failure_rate=0.0),)),
+        worker(
+            1, breakers=(report(calls=90, slow=9, p95_ms=5.0, failure_rate=0.0, slow_rate=0.1),)
+        ),
         worker(2, breakers=(report(calls=10, failures=10, p95_ms=80.0, failure_rate=1.0),)),
     )
     found = l2()
     assert (found.calls, found.failure_rate, found.slow_rate) == (100, 0.1, 0.09)
     assert found.p95_ms == 80.0
+
+
+def test_too_few_calls_on_every_worker_are_no_rate(publish: Publish) -> None:
+    publish(*(worker(n, breakers=(report(calls=1, failures=1, slow=1),)) for n in (1, 2)))
+    assert (l2().failure_rate, l2().slow_rate, l2().calls, l2().failures) == (None, None, 2, 2)
+
+
+def test_what_nobody_up_reports_is_not_zero(publish: Publish) -> None:
+    publish(worker(1, breakers=(report(calls=5),), pools=(pool(),), cache=cache()))
+    silent_for(1, 20)
+    found = l2()
+    assert {found.calls, found.failures, found.slow, found.rejected, found.trips} == {None}
+    [held] = fleetview.pools()
+    assert {held.used, held.in_flight, held.waiting, held.limit, held.calls} == {None}
+    kept = fleetview.caches()
+    assert {kept.entries, kept.bytes, kept.evicted, kept.l2_reachable, kept.total} == {None}
+    assert kept.compression is None
+
+
+def test_one_breaker_is_the_same_alone_and_among_all(publish: Publish) -> None:
+    told = tuple(report(name) for name in ("a", L2, LOOKUP))
+    publish(worker(1, breakers=told, acknowledged=1), worker(2, breakers=told[:2]))
+    controls.override_breaker(actor(), L2, "disabled", reason=WHY)
+    fleet = fleetview.look()
+    for found in fleetview.breakers(fleet):
+        alone = fleetview.breaker(found.name, fleet)
+        assert alone is not None
+        assert (alone.rows, alone.by_state, alone.acknowledged, alone.desired.revision) == (
+            found.rows,
+            found.by_state,
+            found.acknowledged,
+            found.desired.revision,
+        )
 
 
 def test_no_call_is_no_rate(publish: Publish) -> None:
@@ -177,13 +212,15 @@ def test_hits_are_counted_by_kind_and_level(publish: Publish) -> None:
     assert (found.workers, found.heard, found.entries, found.max_entries) == (2, 3, 10, 200)
     tx, head = found.kinds
     assert (tx.kind, tx.total, tx.hit_rate, tx.share("l1")) == ("tx", 40, 0.5, 0.3)
+    assert found.total is not None
     assert (head.hit_rate, found.total.total) == (0.0, 44)
-    assert (found.l2_reachable, found.l2_unreachable) == (1, 1)
+    assert (found.l2_reachable, found.l2_unreachable, found.l2_not_asked) == (1, 1, 0)
 
 
 def test_nothing_looked_up_is_no_hit_rate(publish: Publish) -> None:
     publish(worker(1, cache=cache()))
     found = fleetview.caches()
+    assert found.total is not None
     assert (found.total.hit_rate, found.total.share("l1"), found.compression) == (None, None, None)
     assert found.curve == ()
 

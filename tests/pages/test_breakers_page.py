@@ -9,10 +9,19 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from console import controls
+from console.access.models import AuditEntry
 from console.controls import Actor
 from monitoring import valkey
 from tests import made_up_fleet
-from tests.made_up_fleet import BLOCK, LOOKUP, a_breaker, a_troubled_fleet, a_worker, publish
+from tests.made_up_fleet import (
+    BLOCK,
+    LOOKUP,
+    a_breaker,
+    a_troubled_fleet,
+    a_worker,
+    an_open_breaker,
+    publish,
+)
 from tests.pages.conftest import Page
 
 See = Callable[..., Page]
@@ -132,7 +141,7 @@ def test_valkey_away_is_said_and_what_is_wanted_still_stands(
     with patch("monitoring.snapshots.workers", return_value=None):
         page = see(viewer, "/breakers/")
         assert "Valkey unreachable" in page.text
-        assert "Disabled 0 of 0" in page.text
+        assert "Disabled no data" in page.text
         response = viewer.get("/breakers/?format=csv")
     assert (response.status_code, response["Retry-After"]) == (503, "2")
 
@@ -141,3 +150,34 @@ def test_acts_are_offered_to_those_who_may(viewer: Client, operator: Client, see
     made_up_fleet.publish(a_worker())
     assert "/breakers/l2/open/" in see(operator, "/breakers/").hrefs()
     assert not [href for href in see(viewer, "/breakers/").hrefs() if href.endswith("/open/")]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "node:a b:1:lookup", "node:[fe80::1%eth0]:1:lookup", f"node:{'x' * 160}:1:block"]
+)
+def test_a_name_that_no_address_can_hold_is_shown_without_a_link(
+    operator: Client, see: See, name: str
+) -> None:
+    AuditEntry.objects.create(
+        kind="breaker", target=name[:160], action="reset", reason="it was stuck"
+    )
+    publish(a_worker(breakers=(an_open_breaker(name), a_breaker("l2"))))
+    page = see(operator, "/breakers/")
+    assert f"{name}: a name that no address can hold" in {a.get("title") for a in page.all("span")}
+    assert "/breakers/l2/" in page.hrefs()
+    assert "a name that no address can hold" in see(operator, "/").html
+
+
+def test_too_few_calls_are_counts_and_no_rate(viewer: Client, see: See) -> None:
+    publish(a_worker(breakers=(a_breaker(failure_rate=None, slow_rate=None, calls=1, failures=1),)))
+    assert "no data 1 of 1 call failed" in see(viewer, f"/breakers/{LOOKUP}/").text
+    assert "– 1 of 1" in see(viewer, "/breakers/").text
+
+
+def test_who_fell_silent_leaves_no_zero_behind(viewer: Client) -> None:
+    publish(a_worker(breakers=(a_breaker(),)))
+    valkey.client().pexpire("switchyard:worker:rack-4:4701", 580_000)
+    rows = json.loads(b"".join(viewer.get("/breakers/?format=json")))
+    for row in rows:
+        told = [row[name] for name in ("calls", "failures", "rejected", "trips", "on_workers")]
+        assert told == [None] * 5

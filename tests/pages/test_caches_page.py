@@ -136,3 +136,20 @@ def test_a_size_out_of_bounds_is_refused(operator: Client) -> None:
 def test_a_viewer_may_not(viewer: Client, address: str) -> None:
     assert viewer.get(address).status_code == 403
     assert viewer.post(address, {}).status_code == 403
+
+
+def test_sizes_that_differ_are_told_apart_and_never_averaged(viewer: Client, see: See) -> None:
+    publish(a_worker(1), a_worker(2, cache=a_cache(max_entries=30_000)))
+    text = see(viewer, "/caches/").text
+    assert "20 000" not in text.partition("Predicted")[2].partition("As a table")[0]
+    assert (
+        "With 10 000 entries, the least that one has now, L1 would answer 71.0 % of look-ups, with "
+        "30 000, the most, 79.0 %, and with 300 000 90.0 %." in text
+    )
+
+
+def test_who_never_asked_l2_is_not_among_those_that_do_not_reach_it(
+    viewer: Client, see: See
+) -> None:
+    publish(a_worker(1), a_worker(2, cache=a_cache(l2_reachable=None)))
+    assert "L2 reachable 1 of 1 process, 1 not asked" in see(viewer, "/caches/").text

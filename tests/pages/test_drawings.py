@@ -91,7 +91,7 @@ CURVE = [(100, 0.1), (1_000, 0.4), (10_000, 0.7)]
 
 
 def test_marks_lie_on_the_line() -> None:
-    chart = curve.chart(CURVE, 1_000)
+    chart = curve.chart(CURVE, (1_000, 1_000))
     assert chart
     now, ahead = chart.marks
     assert (now.share, ahead.share) == (0.4, 0.7)
@@ -101,7 +101,7 @@ def test_marks_lie_on_the_line() -> None:
 
 
 def test_beyond_what_was_sampled_it_is_at_least_the_last() -> None:
-    chart = curve.chart(CURVE, 50_000)
+    chart = curve.chart(CURVE, (50_000, 50_000))
     assert chart
     assert [mark.share for mark in chart.marks] == [0.7, 0.7]
     assert chart.line.endswith(f"{chart.marks[1].x:.2f},{chart.marks[1].y:.2f}")
@@ -112,7 +112,7 @@ def test_beyond_what_was_sampled_it_is_at_least_the_last() -> None:
     [([], 10), ([(10, 0.5)], 10), (CURVE, 0), ([(0, 0.0), (10, 0.5)], 10)],
 )
 def test_there_may_be_nothing_to_draw(points: list[tuple[int, float]], present: int) -> None:
-    assert curve.chart(points, present) is None
+    assert curve.chart(points, (present, present)) is None
 
 
 @given(
@@ -124,7 +124,7 @@ def test_any_curve_stays_within_its_chart(
     sizes: set[int], shares: list[float], present: int
 ) -> None:
     points = list(zip(sorted(sizes), sorted(shares), strict=False))
-    chart = curve.chart(points, present)
+    chart = curve.chart(points, (present, present))
     assert chart
     for point in chart.line.split():
         x, y = map(float, point.split(","))
