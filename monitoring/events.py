@@ -41,6 +41,6 @@ def follow(stopped: Callable[[], bool]) -> Generator[set[str]]:
             entries = answer[0][1] if answer else []
             if entries:
                 last = entries[-1][0]
-            yield {fields["topic"] for _, fields in entries}
+            yield {fields["topic"] for _, fields in entries if "topic" in fields}
     finally:
         client.close()

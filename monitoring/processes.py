@@ -50,10 +50,8 @@ def incarnation(pid: int, started_at: float) -> str:
 
 def publish(snapshot: ProcessSnapshot) -> None:
     """Raises redis.RedisError when the cache server is gone."""
-    pipe = valkey.client().pipeline(transaction=False)
-    pipe.set(_key(snapshot.incarnation), msgspec.json.encode(snapshot), ex=LIFE_S)
-    pipe.sadd(_INDEX, snapshot.incarnation)
-    pipe.execute()
+    name, body = snapshot.incarnation, msgspec.json.encode(snapshot)
+    valkey.announce(_INDEX, name, _key(name), body, life_s=LIFE_S)
 
 
 def forget(incarnations: Iterable[str]) -> None:
@@ -72,10 +70,10 @@ def told() -> list[ProcessSnapshot]:
     pipe = client.pipeline(transaction=False)
     for name in names:
         pipe.get(_key(name)).pttl(_key(name))
-    answers = pipe.execute()
+    answers = pipe.execute(raise_on_error=False)
     found = []
     for name, body, ttl_ms in zip(names, answers[::2], answers[1::2], strict=True):
-        if body is None:
+        if not isinstance(body, str):  # none, or something else in its place
             # Between our two questions it may have come back: it adds itself again next second.
             client.srem(_INDEX, name)
         elif snapshot := _decoded(name, body, age_s=LIFE_S - ttl_ms / 1000):

@@ -159,10 +159,8 @@ def worker_id() -> str:
 
 def publish(snapshot: WorkerSnapshot) -> None:
     """Raises redis.RedisError when the cache server is gone."""
-    pipe = valkey.client().pipeline(transaction=False)
-    pipe.set(_key(snapshot.id), msgspec.json.encode(snapshot), ex=_LIFE_S)
-    pipe.sadd(_INDEX, snapshot.id)
-    pipe.execute()
+    body = msgspec.json.encode(snapshot)
+    valkey.announce(_INDEX, snapshot.id, _key(snapshot.id), body, life_s=_LIFE_S)
 
 
 def retire(worker: str) -> None:
@@ -183,10 +181,10 @@ def workers() -> list[WorkerSnapshot] | None:
         pipe = client.pipeline(transaction=False)
         for worker in ids:
             pipe.get(_key(worker)).pttl(_key(worker))
-        answers = pipe.execute()
+        answers = pipe.execute(raise_on_error=False)
         found = []
         for worker, body, ttl_ms in zip(ids, answers[::2], answers[1::2], strict=True):
-            if body is None:
+            if not isinstance(body, str):  # none, or something else in its place
                 client.srem(_INDEX, worker)
             elif (snapshot := _decoded(worker, body)) is not None:
                 found.append(msgspec.structs.replace(snapshot, age_s=_age_s(ttl_ms)))

@@ -3,8 +3,9 @@ from typing import Any
 import msgspec
 import pytest
 import redis
+from django.conf import settings
 
-from monitoring import events, snapshots, valkey
+from monitoring import events, processes, snapshots, valkey
 
 
 def snapshot(worker: str = "host:1", **changed: Any) -> snapshots.WorkerSnapshot:
@@ -60,6 +61,28 @@ def test_nobody_to_ask_is_not_an_empty_list(no_valkey: None) -> None:
     assert snapshots.live_count() is None
     with pytest.raises(redis.RedisError):
         snapshots.publish(snapshot())
+
+
+@pytest.mark.parametrize("index", ["switchyard:workers", "switchyard:processes"])
+def test_rubbish_in_the_place_of_what_is_told_is_nobodys_word_and_is_replaced(index: str) -> None:
+    raw = redis.Redis.from_url(settings.REDIS_URL)
+    told = processes.ProcessSnapshot(incarnation="host:1:1", kind="web", sequence=1)
+    snapshots.publish(snapshot())
+    processes.publish(told)
+    raw.sadd(index, b"\xff\xfe\x00", "host:listed")
+    raw.rpush("switchyard:worker:host:listed", "a list")
+    raw.rpush("switchyard:process:host:listed", "a list")
+    raw.set("switchyard:worker:host:2", b"\x8f\xff" * 50, ex=60)
+    raw.sadd("switchyard:workers", "host:2")
+    assert [worker.id for worker in listed()] == ["host:1"]
+    assert [process.incarnation for process in processes.told()] == ["host:1:1"]
+    raw.delete(index)
+    raw.zadd(index, {"host:1": 1.0})
+    snapshots.publish(snapshot())
+    processes.publish(told)
+    assert [worker.id for worker in listed()] == ["host:1"]
+    assert [process.incarnation for process in processes.told()] == ["host:1:1"]
+    raw.close()
 
 
 def test_a_follower_hears_each_nudge_after_it_began_once() -> None:
