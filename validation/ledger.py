@@ -112,6 +112,10 @@ class Ledger:
         """Gives an untouched chunk back at once; the attempt does not count."""
         return self._ours(_RELEASE, (claim.chunk, claim.fence))
 
+    def postpone(self, claim: Claim) -> bool:
+        """Gives a chunk back behind all others: nobody can be asked about it now."""
+        return self._ours(_POSTPONE, (claim.chunk, claim.fence))
+
     def settle(
         self, claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None = None
     ) -> bool:
@@ -243,6 +247,15 @@ WHERE id = %s AND fence = %s AND state = 'leased'
 _RELEASE = f"""
 UPDATE validation_chunk c
 SET state = 'ready', attempts = attempts - 1, lease_until = NULL, turn = {_TURN_NOW}
+WHERE id = %s AND fence = %s AND state = 'leased'
+"""
+
+_POSTPONE = """
+UPDATE validation_chunk c
+SET state = 'ready', attempts = attempts - 1, lease_until = NULL, turn = greatest(turn, coalesce(
+    (SELECT max(turn) FROM validation_chunk n WHERE n.state = 'ready' AND n.priority = c.priority),
+    turn
+)) + 1
 WHERE id = %s AND fence = %s AND state = 'leased'
 """
 

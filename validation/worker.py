@@ -29,6 +29,10 @@ LOOK_EVERY_S = 2.0
 # How soon an operator's word is heard, whether work is at hand or not.
 HEED_EVERY_S = 0.4
 RECONNECT_S = 0.25
+# A chunk is held back so long where its nodes are shut, before its items are given up as errors.
+HOLD_S = 3_600.0
+_HELD_KEPT = 10_000
+_SHUT = frozenset({"breaker_open", "rate_limited"})
 # Every fetch has a deadline far below this: a chunk that takes longer is stuck for ever.
 STUCK_S = 120.0
 # The database is away or restarting; any other error of its is a defect and said as one.
@@ -89,6 +93,7 @@ class Worker:
         self._has_begun = False
         self._started_at = time.time()
         self._run: int | None = None
+        self._held: dict[int, float] = {}
         self._items = 0
         self._chunks = 0
         self._rate = _Rate(clock)
@@ -159,6 +164,8 @@ class Worker:
             if outcomes is None:
                 log.info("chunk.lost", run=claim.run, first=claim.first, fence=claim.fence)
                 return
+            if self._holds(claim, outcomes):
+                return
             if self._settled(claim, outcomes):
                 tally.count(outcomes)
                 self._items += len(outcomes)
@@ -167,6 +174,26 @@ class Worker:
         finally:
             self._run = None
             self._reporter.changed(f"run:{claim.run}")
+
+    def _holds(self, claim: Claim, outcomes: list[Outcome]) -> bool:
+        """Gives a chunk back where its nodes let nobody ask, so that an outage or an operator's
+        hand costs time and no items: what was found is cached, and asked for again at no cost.
+        """
+        if not any(outcome.reason in _SHUT for outcome in outcomes):
+            self._held.pop(claim.chunk, None)
+            return False
+        now = self._clock()
+        since = self._held.setdefault(claim.chunk, now)
+        if now - since >= HOLD_S:
+            return False
+        while len(self._held) > _HELD_KEPT:
+            del self._held[next(iter(self._held))]
+        try:
+            self._ledger.postpone(claim)
+        except DATABASE_AWAY:
+            log.warning("database.unreachable", run=claim.run)  # its lease runs out
+        log.info("chunk.held", run=claim.run, first=claim.first, for_s=round(now - since))
+        return True
 
     def _outcomes(self, claim: Claim) -> list[Outcome] | None:
         """What the engine found; None where the chunk was lost or given back meanwhile."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -12,8 +13,8 @@ from validation import services
 from validation.ledger import Claim, IsSettled, Ledger
 from validation.models import Chunk, Result, Run
 from validation.resilience import Breakers
-from validation.validators import Outcome
-from validation.worker import Worker
+from validation.validators import Outcome, Verdict
+from validation.worker import HOLD_S, Worker
 
 type Start = Callable[..., Run]
 
@@ -211,3 +212,50 @@ def test_leases_are_taken_back_between_the_chunks_of_a_busy_worker(
     lapse_leases()
     Worker(new_ledger("alive"), InstantEngine()).drain()
     assert services.progress([run.pk])[run.pk].done == 1_000
+
+
+class ShutEngine(InstantEngine):
+    """Nodes whose breakers are open as long as `shut`."""
+
+    shut = True
+
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        reason = "breaker_open" if self.shut else "ok"
+        verdict = Verdict.ERROR if self.shut else Verdict.VALID
+        future.set_result([
+            msgspec.structs.replace(outcome, reason=reason, verdict=verdict) for outcome in found
+        ])  # fmt: skip
+
+
+def test_while_its_nodes_are_shut_a_chunk_waits_behind_the_others_and_loses_nothing(
+    start: Start, ledger: Ledger
+) -> None:
+    run = start(1_000)
+    engine = ShutEngine()
+    now = [0.0]
+
+    def tick() -> None:
+        now[0] += 1.0
+
+    engine.before = tick
+    worker = Worker(ledger, engine, clock=lambda: now[0])
+    assert worker.drain(budget_s=5) is True
+    assert not Result.objects.exists()
+    assert set(Chunk.objects.values_list("state", "attempts")) == {("ready", 0)}
+    engine.shut = False
+    assert worker.drain(budget_s=60) is False
+    assert services.progress([run.pk])[run.pk].valid == 1_000
+
+
+def test_a_chunk_is_given_up_after_an_hour_of_shut_nodes(start: Start, ledger: Ledger) -> None:
+    start(1)
+    engine = ShutEngine()
+    now = [0.0]
+    worker = Worker(ledger, engine, clock=lambda: now[0])
+
+    def jump() -> None:
+        now[0] += HOLD_S / 2
+
+    engine.before = jump
+    assert worker.drain(budget_s=HOLD_S * 3) is False
+    assert Result.objects.get().reason == "breaker_open"
