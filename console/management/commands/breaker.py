@@ -1,61 +1,50 @@
-"""`manage.py breaker`: shows breakers as every worker has them, or overrides one."""
+"""`manage.py breaker`: shows breakers as every worker has them, or acts on one."""
 
-import getpass
-import socket
-import sys
-import time
 from argparse import ArgumentParser
-from collections.abc import Callable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.core.management.base import CommandError
 
 from console import controls, fleetview
-from console.access.audit import Actor
-from console.controls import ControlError, Order, Refused
+from console.controls import ControlError, Order
 from console.fleetview import FleetBreaker, WorkerBreaker
+from console.management.acting import (
+    DONE,
+    NOT_HEARD,
+    REFUSED,
+    ActingCommand,
+    actor,
+    reason_of,
+    refuse_span,
+    settings_of,
+    span_of,
+)
 from console.pages import figures
-from console.spans import Unreadable, seconds_of
 
-DONE, NOT_HEARD, REFUSED = 0, 1, 2
-# Workers read what is wanted twice a second and tell of it once a second.
-WAIT_S = 5.0
-_POLL_S = 0.1
 _MODES = {"open": "forced_open", "close": "forced_closed"}
-_OPTIONS = {"for_s": "--for", "reason": "--reason"}
-_REASON = "Overridden at a terminal"
+_ACTS = (*_MODES, "auto", "reset", "tune")
 
 
-class Command(BaseCommand):
+class Command(ActingCommand):
     help = "Shows or overrides a breaker: breaker node:10.0.0.7:8545:lookup open --for 15m"
-    requires_system_checks = ()
-    # A test waits less.
-    clock: Callable[[], float] = staticmethod(time.monotonic)
-    wait: Callable[[float], None] = staticmethod(time.sleep)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", metavar="NAME", help="without one: lists them all")
-        parser.add_argument("act", nargs="?", choices=(*_MODES, "auto"), metavar="open|close|auto")
-        parser.add_argument("--for", dest="span", metavar="15m", help="5s to 24h; default 15m")
-        parser.add_argument("--reason", help=f"10 to 500 characters; default: {_REASON!r}")
+        parser.add_argument("act", nargs="?", choices=_ACTS, metavar="|".join(_ACTS))
+        parser.add_argument(
+            "settings",
+            nargs="*",
+            metavar="failure_rate=0.3",
+            help="to tune, in place of what was tuned before; none: what was tuned ends",
+        )
+        super().add_arguments(parser)
 
-    def handle(self, *, name: str | None, act: str | None, **options: Any) -> None:
-        try:
-            if act is None:
-                status = self._show(name)
-            else:
-                status = self._act(name or "", act, options["span"], options["reason"])
-        except Refused as exc:
-            text = f"{_OPTIONS.get(exc.field, exc.field)} {exc.value!r} is not {exc.expected}."
-            raise CommandError(text, returncode=REFUSED) from exc
-        except (ControlError, Unreadable) as exc:
-            raise CommandError(str(exc), returncode=REFUSED) from exc
-        except DatabaseError as exc:
-            first = str(exc).partition("\n")[0]
-            text = f"The database does not answer; nothing was changed: {first}"
-            raise CommandError(text, returncode=REFUSED) from exc
-        sys.exit(status)
+    def run(self, **options: Any) -> int:
+        if options["act"] is None:
+            return self._show(options["name"])
+        order = _acted(options)
+        self.stdout.write(f"{order.name}: {_wanted(order)} (revision {order.revision})")
+        return self.heard(order.revision)
 
     def _show(self, name: str | None) -> int:
         fleet = fleetview.look()
@@ -81,44 +70,24 @@ class Command(BaseCommand):
             self.stdout.write(f"  desired: {wanted}; {heard}")
             self.stdout.write(f"  {breaker.desired.actor}: {breaker.desired.reason}")
 
-    def _act(self, name: str, act: str, span: str | None, reason: str | None) -> int:
-        actor = Actor.at_terminal(f"{getpass.getuser()}@{socket.gethostname()}")
-        why = _REASON if reason is None else reason
-        if act == "auto":
-            if span is not None:
-                raise ControlError("--for is for open and close: auto has no end.")
-            order = controls.release_breaker(actor, name, reason=why)
-        else:
-            for_s = seconds_of(span or "15m")
-            mode = _MODES[act]
-            # The name is typed here as it is: that is what the dialog of the page asks for.
-            order = controls.override_breaker(
-                actor, name, mode, reason=why, for_s=for_s, confirm=name
-            )
-        self.stdout.write(f"{name}: {_wanted(order)} (revision {order.revision})")
-        return self._heard(order)
 
-    def _heard(self, order: Order) -> int:
-        """Waits for the workers, for a few seconds at most."""
-        deadline = self.clock() + WAIT_S
-        while True:
-            fleet = fleetview.look()
-            heard, workers = fleet.acknowledged(order.revision), fleet.heard
-            if (fleet.reachable and heard == workers) or self.clock() >= deadline:
-                break
-            self.wait(_POLL_S)
-        if not fleet.reachable:
-            self.stderr.write(
-                "No worker reports: the cache server does not answer. It is written, and each "
-                "worker obeys as soon as it reads it."
-            )
-            return NOT_HEARD
-        if not workers:
-            self.stdout.write("no worker is up: those that start obey")
-            return DONE
-        noun = "worker" if workers == 1 else "workers"
-        self.stdout.write(f"acknowledged by {heard} of {workers} {noun}")
-        return DONE if heard == workers else NOT_HEARD
+def _acted(options: dict[str, Any]) -> Order:
+    name, act, why = options["name"], options["act"], reason_of(options)
+    given = settings_of(options["settings"])
+    if given and act != "tune":
+        raise ControlError(f"Only tune takes thresholds; {act} takes none.")
+    if act == "tune":
+        return controls.tune_breaker(actor(), name, given, reason=why, for_s=span_of(options))
+    if act in {"auto", "reset"}:
+        refuse_span(options, act)
+        do = controls.release_breaker if act == "auto" else controls.reset_breaker
+        return do(actor(), name, reason=why)
+    if (for_s := span_of(options)) is None:
+        raise ControlError("What is forced ends by itself: give --for, not --lasting.")
+    # The name is typed here as it is: that is what the dialog of the page asks for.
+    return controls.override_breaker(
+        actor(), name, _MODES[act], reason=why, for_s=for_s, confirm=name
+    )
 
 
 def _unknown(name: str) -> str:
