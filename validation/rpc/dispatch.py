@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from validation.resilience import Permit, RetryBudget
 from validation.resilience.states import Probe
@@ -186,14 +187,18 @@ class Dispatcher:
         METRICS.sent(lane.node.label, len(batch.fragments), waited_s)
         task = batch.task = self._loop.create_task(self._run(batch, flight))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(partial(self._ended, batch, flight))
+
+    def _ended(self, batch: Batch, flight: Flight, task: asyncio.Task[None]) -> None:
+        """Here and not in the task, which may have been cancelled before its first step."""
+        self._tasks.discard(task)
+        flight.end()
+        if task.cancelled():  # unwanted by all, or the client closes
+            self._abort(batch, ClientClosed("the client was closed"))
 
     async def _run(self, batch: Batch, flight: Flight) -> None:
         try:
             await self._carry(batch, flight)
-        except asyncio.CancelledError:  # unwanted by all, or the client closes
-            self._abort(batch, ClientClosed("the client was closed"))
-            raise
         except Exception as exc:  # noqa: BLE001 - else those who wait for it would wait in vain
             label = flight.lane.node.label
             _log.exception("a batch to %s ended with a defect of this client", label)

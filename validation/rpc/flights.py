@@ -19,10 +19,11 @@ _CANCELLED = "cancelled"
 
 
 class Flight:
-    """The lane's limits count it already; `carry` ends that."""
+    """The lane's limits count it already; `carry` ends that, or `end` where it never ran."""
 
     __slots__ = (
         "_in_flight",
+        "_is_ended",
         "_is_sent",
         "_launched_at",
         "_loop",
@@ -53,6 +54,7 @@ class Flight:
         self._launched_at = self._sent_at = loop.time()
         self._in_flight = lane.limits.in_flight
         self._is_sent = False
+        self._is_ended = False
 
     async def carry(self, exchange: Exchange) -> list[Answer]:
         """The answers, or the RpcError that ended it; by then everything is settled."""
@@ -79,7 +81,19 @@ class Flight:
             self._answered(answers)
             return answers
         finally:
-            self.lane.release(len(self.batch.fragments) + self.asks_chain)
+            self._release()
+
+    def end(self, _task: object = None) -> None:
+        """To be called when the task that was to carry it is done: one that is cancelled before
+        its first step has not run at all.
+        """
+        if not self._is_ended:
+            self._permit.cancel()
+            self._release()
+
+    def _release(self) -> None:
+        self._is_ended = True
+        self.lane.release(len(self.batch.fragments) + self.asks_chain)
 
     def _gate(self) -> None:
         """Called at the last moment before bytes go out, each time that they do."""

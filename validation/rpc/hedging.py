@@ -18,12 +18,19 @@ async def race(
     last of them met where both failed.
     """
     loop = asyncio.get_running_loop()
-    flights = {loop.create_task(first.carry(exchange)): first}
+    flights: dict[asyncio.Task[list[Answer]], Flight] = {}
+
+    def begin(flight: Flight) -> None:
+        task = loop.create_task(flight.carry(exchange))
+        task.add_done_callback(flight.end)
+        flights[task] = flight
+
+    begin(first)
     try:
         done, _ = await asyncio.wait(flights, timeout=delay_s)
         second = None if done else second_of()
         if second is not None:
-            flights[loop.create_task(second.carry(exchange))] = second
+            begin(second)
         return await _first_of(flights)
     finally:
         for task in flights:
