@@ -29,7 +29,7 @@ def render(
     """(text, content type) for what a scraper accepts. `workers` None: nobody could be asked."""
     try:
         encode, content_type = choose_encoder(accept)
-    except (TypeError, ValueError, IndexError):  # a version that is none: whoever asks so reads text
+    except (TypeError, ValueError, IndexError):  # a version that is none
         encode, content_type = choose_encoder("")
     return encode(_Collected([*_counted(reading), *_measured(reading, workers)])), content_type
 

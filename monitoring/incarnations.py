@@ -55,6 +55,11 @@ _STORED = """
     SELECT id, kind, sequence, silent_since IS NOT NULL, compacted, counters::text
     FROM monitoring_incarnation WHERE NOT compacted OR id = ANY (%s)
 """
+_UNSAID = """
+    SELECT id, kind, sequence, silent_since IS NOT NULL, compacted,
+           CASE WHEN id = %s THEN counters::text ELSE '[]' END
+    FROM monitoring_incarnation WHERE NOT compacted AND (silent_since IS NOT NULL OR id = %s)
+"""
 _COUNTERS = msgspec.json.Decoder(tuple[Sample, ...])
 
 
@@ -149,8 +154,30 @@ def _write_sum(counters: tuple[Sample, ...], added: list[str]) -> None:
 
 def stored(incarnations: Iterable[str]) -> list[Stored]:
     """Every row that counts, and those of `incarnations` that do no more: of one moment."""
+    return _rows(_STORED, [list(incarnations)])
+
+
+def lost() -> dict[str, int]:
+    """Processes by kind that ended without a last word. Raises one of AWAY."""
+    return lost_of(_rows(_UNSAID, [SUM, SUM]))
+
+
+def lost_of(rows: Iterable[Stored]) -> dict[str, int]:
+    """As `lost`, of rows that were read: those that are silent, and those added up."""
+    found: Counter[str] = Counter()
+    for row in rows:
+        if row.silent and not row.compacted:
+            found[row.kind] += 1
+        if row.id == SUM:
+            for sample in row.counters:
+                if sample.name == LOST:
+                    found[sample.labels["process"]] += int(sample.value)
+    return dict(found)
+
+
+def _rows(query: str, values: Sequence[str | list[str]]) -> list[Stored]:
     with connection.cursor() as cursor:
-        cursor.execute(_STORED, [list(incarnations)])
+        cursor.execute(query, values)
         rows = cursor.fetchall()
     return [
         Stored(

@@ -7,7 +7,6 @@ falls is one that began again, and all of it would be counted twice.
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import redis
 import structlog
 
 from monitoring import incarnations, processes
-from monitoring.incarnations import AWAY, LOST, SUM, Stored
+from monitoring.incarnations import AWAY, Stored
 from monitoring.processes import ProcessSnapshot
 from monitoring.samples import Sample, total
 
@@ -61,7 +60,7 @@ class Totals:
             return Reading(
                 counters=total(word.counters for word in self._known.values()) if whole else None,
                 live=None if told is None else tuple(s for s in told if s.live),
-                lost=None if rows is None else _lost(rows),
+                lost=None if rows is None else incarnations.lost_of(rows),
                 sources=sources,
             )
 
@@ -98,13 +97,3 @@ class Totals:
         known = self._known.get(name)
         if known is None or sequence > known.sequence:
             self._known[name] = _Word(sequence, counters)
-
-
-def _lost(rows: list[Stored]) -> dict[str, int]:
-    lost = Counter(row.kind for row in rows if row.silent and not row.compacted)
-    for row in rows:
-        if row.id == SUM:
-            for sample in row.counters:
-                if sample.name == LOST:
-                    lost[sample.labels["process"]] += int(sample.value)
-    return dict(lost)

@@ -9,6 +9,7 @@ from console.exports import TABLE_FORMS, stream_table
 from console.http import render_page
 from console.pages import fleet, throughput
 from console.pages.fleet import WorkerRow
+from monitoring import incarnations
 
 TEMPLATE = "console/workers.html"
 REGIONS = ("fleet", "queue")
@@ -29,15 +30,16 @@ def show(request: HttpRequest) -> HttpResponseBase:
 
 
 def load() -> dict[str, Any]:
-    return {"fleet": fleet.load(), "queue": throughput.queue()}
+    lost = sum(incarnations.lost().values())
+    return {"fleet": fleet.load(), "queue": throughput.queue(), "lost": lost}
 
 
 def _flat(row: WorkerRow) -> dict[str, object]:
-    worker = row.worker
-    own = COLUMNS[: COLUMNS.index("in_flight")]
-    return {name: getattr(worker, name) for name in own} | {
-        "in_flight": row.in_flight,
-        "requests": row.requests,
-        "started_at": row.started_at,
-        "seen_at": row.seen_at,
-    }
+    return fleet.cells(
+        row.worker,
+        COLUMNS,
+        in_flight=row.in_flight,
+        requests=row.requests,
+        started_at=row.started_at,
+        seen_at=row.seen_at,
+    )

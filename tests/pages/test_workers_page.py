@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from monitoring import snapshots, valkey
+from monitoring.incarnations import SUM
+from monitoring.models import Incarnation
 from tests.pages.conftest import Page
 
 See = Callable[..., Page]
@@ -61,3 +64,17 @@ def test_a_worker_that_asked_no_node_yet(
     worker_reports(node={})
     row = see(operator, "/workers/").text.partition("84 MB")[2]
     assert row.startswith(" – – ")
+
+
+def test_what_the_killed_did_not_tell_is_said(operator: Client, see: See) -> None:
+    assert "0 processes ended without a last word" in see(operator, "/workers/").text
+    unsaid = [["switchyard_incarnations_lost", {"process": "worker"}, 2]]
+    now = timezone.now()
+    Incarnation.objects.create(id=SUM, kind="", sequence=1, ended=True, counters=unsaid)
+    Incarnation.objects.create(id="host:1:1", kind="web", sequence=1, silent_since=now)
+    Incarnation.objects.create(id="host:2:1", kind="worker", sequence=1)
+    Incarnation.objects.create(
+        id="host:3:1", kind="worker", sequence=1, silent_since=now, compacted=True
+    )
+    said = "3 processes ended without a last word at most a second of counting each is lost"
+    assert said in see(operator, "/workers/").text
