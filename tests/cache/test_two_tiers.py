@@ -1,12 +1,14 @@
 """Get or set: which tier answers, what it says of itself, and who asks where nobody knows."""
 
 import asyncio
+import uuid
 from itertools import pairwise
 
 import pytest
 
 from tests.cache.tiers import Clock, Source, Tiers, ask, decode, past_purges, stored, until
 from validation.cache import Lifetime, Want
+from validation.cache.valkey import command
 from validation.rpc import NodeUnreachable
 
 TAGS = ("tx", "node:n")
@@ -144,6 +146,75 @@ class TestOneQuestion:
         await one.l2.claim(key)  # and never comes back
         assert (await ask(other, key, source)).source == "node"
         assert (await ask(await tiers.make(), key, source)).source == "l2"
+
+    async def test_nor_longer_than_its_mark_lives(self, tiers: Tiers) -> None:
+        one, other = await tiers.make(claim_s=0.1), await tiers.make()
+        source, key = Source(), tiers.key("a")
+        assert one.l2 is not None
+        await one.l2.claim(key)
+        hit = await asyncio.wait_for(ask(other, key, source), 5)
+        assert (hit.source, source.asked) == ("node", 1)
+
+    async def test_however_long_the_node_takes_one_process_asks(self, tiers: Tiers) -> None:
+        caches = [await tiers.make(claim_s=0.3, poll_s=0.02) for _ in range(4)]
+        for cache in caches:
+            tiers.keep_ticking(cache)
+        source, key = Source(), tiers.key("a")
+        source.gate = asyncio.Event()
+        asyncio.get_running_loop().call_later(1.5, source.gate.set)
+        hits = await asyncio.gather(*[ask(cache, key, source) for cache in caches for _ in (1, 2)])
+        assert source.asked == 1
+        assert sorted(hit.source for hit in hits) == ["l2"] * 6 + ["node"] * 2
+
+    @pytest.mark.parametrize(
+        "unkept", [Lifetime(0.0, 0.0, TAGS), Lifetime(60.0, 60.0, ("x" * 300_000,))]
+    )
+    async def test_what_cannot_be_stored_leaves_no_mark(
+        self, tiers: Tiers, unkept: Lifetime
+    ) -> None:
+        cache, source = await tiers.make(), Source(unkept)
+        await ask(cache, tiers.key("a"), source)
+        assert await stored(cache, tiers.key("a")) is None
+
+    async def test_who_leaves_takes_no_answer_away(self, tiers: Tiers) -> None:
+        one, other = await tiers.make(), await tiers.make()
+        source, key = Source(), tiers.key("a")
+        await ask(one, key, source)
+        leaver = asyncio.create_task(ask(other, key, source))
+        await asyncio.sleep(0)  # its claim is on the way
+        leaver.cancel()
+        await asyncio.gather(leaver, return_exceptions=True)
+        assert (await ask(other, key, source)).source == "l2"
+
+    async def test_nor_another_process_mark(self, tiers: Tiers) -> None:
+        one, other = await tiers.make(), await tiers.make()
+        source, key = Source(), tiers.key("a")
+        source.gate = asyncio.Event()
+        late = asyncio.create_task(ask(one, key, source))
+        await until(lambda: source.asked == 1, what="the first asks")
+        assert one.wire is not None
+        await one.wire.probe(command("DEL", key))  # it was held up, and its mark ended
+        then = asyncio.create_task(ask(other, key, source))
+        await until(lambda: source.asked == 2, what="the next one asks")
+        held = await stored(one, key)
+        late.cancel()
+        await asyncio.gather(late, return_exceptions=True)
+        assert held is not None
+        assert await stored(one, key) == held
+        source.gate.set()
+        await then
+
+    async def test_a_purge_lets_other_processes_ask_at_once(self, tiers: Tiers) -> None:
+        one, other = await tiers.make(), await tiers.make()
+        source, key = Source(), tiers.key("a")
+        source.gate = asyncio.Event()
+        early = asyncio.create_task(ask(one, key, source))
+        await until(lambda: source.asked == 1, what="the first asks")
+        late = asyncio.create_task(ask(other, key, source))
+        one.purge(f"block:0x{uuid.uuid4().hex}")
+        await until(lambda: source.asked == 2, what="the other asks meanwhile")
+        source.gate.set()
+        assert [(await early).values, (await late).values] == [1, 2]
 
     async def test_a_caller_who_leaves_takes_nobody_along(self, tiers: Tiers) -> None:
         cache, source = await tiers.make(), Source()

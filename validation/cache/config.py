@@ -41,10 +41,10 @@ class CacheConfig:
     blind_s: float = 1.5
     """Without a look at it for so long L2 is left alone."""
 
-    claim_s: float = 5.0
-    """How long a process that asks a node keeps the others from asking the same."""
-    wait_s: float = 1.0
-    """And how long the others wait for it before they ask themselves."""
+    claim_s: float = 2.0
+    """How long the mark of a process that asks a node outlives it; alive, it renews the mark."""
+    wait_s: float = 15.0
+    """How long the others wait at most while the mark is there, before they ask themselves."""
     soft_s: float = 0.0
     """How long somebody who could be given a stale answer waits for a fresh one."""
     hard_s: float = 30.0

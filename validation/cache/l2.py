@@ -6,6 +6,7 @@ Nothing here raises for what the server does or holds: it is a miss then.
 """
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable
 from enum import Enum
@@ -18,23 +19,18 @@ from validation.cache.codec import BY_TAG
 from validation.cache.envelope import Payload, open_, seal
 from validation.cache.errors import CacheError, ForeignPayload
 from validation.cache.keys import home_of
+from validation.cache.marks import TOKEN_BYTES, Mark, Marks, is_token
 from validation.cache.tags import TagTable
 from validation.cache.valkey import ValkeyRefused, Wire, command
 
-MARK: Final = b"?"
-"""What a key holds while a process asks for it. No envelope begins so."""
 _LOCK: Final = b"#"
 _CODEC_AT: Final = 3
 _SLACK_MS: Final = 1000
 
 
 class Slot(Enum):
-    """What a claim comes to where nothing is there."""
+    """What a claim comes to where neither an answer nor a mark of one's own is there."""
 
-    MINE = "mine"
-    """This process asks the node; the key bears its mark."""
-    LOCKED = "locked"
-    """As `MINE`; but the key holds something that does not count, so a lock beside it is held."""
     OTHERS = "others"
     """Another process is asking."""
     NONE = "none"
@@ -53,12 +49,15 @@ class L2:
         codec: str,
         claim_s: float,
         orphaned: Callable[[str], bool] = lambda _hash: False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._backplane = backplane
         self._table = table
         self._key = key
+        self._clock = clock
+        self._marks = Marks(claim_s=claim_s)
         self._claim_ms = round(claim_s * 1000)
-        self._claim_tail = b"$1\r\n?\r\n$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n$%d\r\n%d\r\n" % (
+        self._claim_tail = b"$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n$%d\r\n%d\r\n" % (
             len(str(self._claim_ms)),
             self._claim_ms,
         )
@@ -72,32 +71,34 @@ class L2:
     def is_ready(self) -> bool:
         return self._backplane.wire is not None
 
-    async def claim(self, key: bytes) -> Payload | Slot:
-        """What is there; where nothing is, who asks for it. One round trip, unless what lies there
-        does not count or is a pointer.
+    async def claim(self, key: bytes) -> Payload | Mark | Slot:
+        """What is there; where nothing is, the mark of who asks for it. One round trip, unless what
+        lies there does not count or is a pointer.
         """
         wire = self._backplane.wire
         if wire is None:
             self.skipped += 1
             return Slot.NONE
+        mark = self._marks.make(key)
         try:
             found = await wire.ask(
-                b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n%b" % (len(key), key, self._claim_tail)
+                b"*7\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n%b"
+                % (len(key), key, TOKEN_BYTES, mark.token, self._claim_tail)
             )
             if found is None:
-                return Slot.MINE
-            if found == MARK:
+                return self._marks.hold(mark, self._clock())
+            if is_token(found):
                 return Slot.OTHERS
             payload = await self._follow(wire, key, found)
-            return await self._lock(wire, key) if payload is None else payload
         except asyncio.CancelledError:
-            self.drop(key)  # the mark may be there by now, and nobody would take it away
+            self._take_away(mark)  # it may be there by now, and nobody would
             raise
         except ValkeyRefused:  # something is there that is no text
-            return await self._locked(wire, key)
+            payload = None
         except CacheError:
             self.errors += 1
             return Slot.NONE
+        return await self.lock(key) if payload is None else payload
 
     async def read(self, key: bytes) -> Payload | None:
         """What is there, without claiming it."""
@@ -127,36 +128,59 @@ class L2:
             return [None] * len(keys)
         return found
 
-    async def lock(self, key: bytes) -> Slot:
-        """Who renews what is there: `LOCKED` where it is this process."""
+    async def lock(self, key: bytes) -> Mark | Slot:
+        """Who renews what is there, or replaces what does not count: the mark lies beside it."""
         wire = self._backplane.wire
-        return Slot.NONE if wire is None else await self._locked(wire, key)
-
-    def store(self, key: bytes, payload: Payload, *, slot: Slot, home_ms: int = 0) -> None:
-        """Puts it there, in place of a mark; nobody waits for it. With `home_ms`, what it holds
-        goes home for so long, and a pointer there.
-        """
-        wire = self._backplane.wire
-        if wire is None or not self._table.epoch:
-            return
+        if wire is None:
+            return Slot.NONE
+        mark = self._marks.make(key + _LOCK)
         try:
-            if home_ms and payload.block_hash:
-                until = payload.created_ms + home_ms
-                data = replace(payload, stale_ms=until, expires_ms=until)
-                self._put(wire, home_of(key, payload.block_hash), data)
-                payload = replace(payload, raws=())
-            self._put(wire, key, payload)
-            if slot is Slot.LOCKED:
-                wire.tell(command("DEL", key + _LOCK))
+            taken = await wire.ask(
+                command("SET", mark.name, mark.token, "NX", "PX", self._claim_ms)
+            )
+        except asyncio.CancelledError:
+            self._take_away(mark)
+            raise
         except CacheError:
             self.errors += 1
+            return Slot.NONE
+        return Slot.OTHERS if taken is None else self._marks.hold(mark, self._clock())
 
-    def release(self, key: bytes, slot: Slot) -> None:
-        """Takes the mark or the lock away: whoever waits may ask."""
-        if slot is Slot.MINE:
-            self.drop(key)
-        elif slot is Slot.LOCKED:
-            self.drop(key + _LOCK)
+    def store(
+        self, key: bytes, payload: Payload, *, mark: Mark | None = None, home_ms: int = 0
+    ) -> None:
+        """Puts it there, in place of a mark; nobody waits for it. With `home_ms`, what it holds
+        goes home for so long, and a pointer there. Where it cannot be stored the mark goes.
+        """
+        is_stored = False
+        try:
+            is_stored = self._store(key, payload, home_ms)
+        except CacheError:
+            self.errors += 1
+        if mark is None:
+            return
+        if is_stored and mark.name == key:
+            self._marks.forget(mark)
+        else:
+            self.release(mark)
+
+    def release(self, mark: Mark | None) -> None:
+        """Takes the mark away: whoever waits may ask."""
+        if mark is not None and self._marks.forget(mark):
+            self._take_away(mark)
+
+    def part(self) -> None:
+        """Takes all marks away: nobody shall wait for what was asked before a purge."""
+        self._take_away(*self._marks.forget_all())
+
+    def tick(self) -> None:
+        """Renews the marks of what is still asked for."""
+        wire = self._backplane.wire
+        if wire is not None and self._marks:
+            try:
+                self._marks.renew(wire, self._clock())
+            except CacheError:
+                self.errors += 1
 
     def drop(self, *keys: bytes) -> None:
         wire = self._backplane.wire
@@ -166,15 +190,36 @@ class L2:
             except CacheError:
                 self.errors += 1
 
-    def _put(self, wire: Wire, name: bytes, payload: Payload) -> None:
+    def _take_away(self, *marks: Mark) -> None:
+        wire = self._backplane.wire
+        if wire is not None and marks:
+            try:
+                self._marks.take_away(wire, marks)
+            except CacheError:
+                self.errors += 1
+
+    def _store(self, key: bytes, payload: Payload, home_ms: int) -> bool:
+        wire = self._backplane.wire
+        if wire is None or not self._table.epoch:
+            return False
+        if home_ms and payload.block_hash:
+            until = payload.created_ms + home_ms
+            data = replace(payload, stale_ms=until, expires_ms=until)
+            if not self._put(wire, home_of(key, payload.block_hash), data):
+                return False
+            payload = replace(payload, raws=())
+        return self._put(wire, key, payload)
+
+    def _put(self, wire: Wire, name: bytes, payload: Payload) -> bool:
         left_ms = payload.expires_ms - self._table.now_ms()
         if left_ms <= 0:
-            return
+            return False
         sealed = seal(payload, key=self._key, codec=self.codec, name=name)
         wire.tell(command("SET", name, sealed, "PX", left_ms))
         self.codecs[BY_TAG[sealed[_CODEC_AT]].name] += 1
         self.bytes_raw += sum(map(len, payload.raws))
         self.bytes_stored += len(sealed)
+        return True
 
     async def _follow(self, wire: Wire, key: bytes, value: bytes) -> Payload | None:
         payload = self._open(key, value)
@@ -183,21 +228,9 @@ class L2:
         name = home_of(key, payload.block_hash)
         return _bounded(payload, self._open(name, await wire.ask(command("GET", name))))
 
-    async def _lock(self, wire: Wire, key: bytes) -> Slot:
-        lock = key + _LOCK
-        taken = await wire.ask(command("SET", lock, MARK, "NX", "PX", self._claim_ms))
-        return Slot.OTHERS if taken is None else Slot.LOCKED
-
-    async def _locked(self, wire: Wire, key: bytes) -> Slot:
-        try:
-            return await self._lock(wire, key)
-        except CacheError:
-            self.errors += 1
-            return Slot.NONE
-
     def _open(self, name: bytes, value: bytes | None) -> Payload | None:
         """What counts of what lies there, if anything does."""
-        if value is None or value == MARK:
+        if value is None or is_token(value):
             return None
         try:
             payload = open_(value, key=self._key, name=name)

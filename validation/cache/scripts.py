@@ -1,6 +1,6 @@
 """What the cache server does in one step, so that no process undoes what another just did."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from validation.cache.valkey import command
@@ -39,3 +39,34 @@ def raise_purges(table: bytes, purges: Iterable[tuple[bytes, int]]) -> bytes:
 def tidy_purges(table: bytes, fields: Iterable[bytes], *, before_ms: int) -> bytes:
     """Removes those fields whose time is still before `before_ms`."""
     return command("EVAL", _TIDY, 1, table, before_ms, *fields)
+
+
+# A mark is its owner's while the key holds the owner's token.
+_RELEASE: Final = """
+for i, name in ipairs(KEYS) do
+  if redis.pcall('GET', name) == ARGV[i] then redis.call('DEL', name) end
+end
+"""
+_RENEW: Final = """
+for i, name in ipairs(KEYS) do
+  if redis.pcall('GET', name) == ARGV[i] then redis.call('PEXPIRE', name, ARGV[#KEYS + 1]) end
+end
+"""
+
+
+def release_marks(marks: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Removes each of the keys that still holds its token, and nothing else."""
+    return command("EVAL", _RELEASE, len(marks), *_names(marks), *_tokens(marks))
+
+
+def renew_marks(marks: Sequence[tuple[bytes, bytes]], *, life_ms: int) -> bytes:
+    """Lets each of the keys that still holds its token live on for so long."""
+    return command("EVAL", _RENEW, len(marks), *_names(marks), *_tokens(marks), life_ms)
+
+
+def _names(marks: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    return [name for name, _ in marks]
+
+
+def _tokens(marks: Sequence[tuple[bytes, bytes]]) -> list[bytes]:
+    return [token for _, token in marks]

@@ -16,6 +16,7 @@ from validation.cache.hits import Decode, Factory, Hit, Made, Want
 from validation.cache.hot import HotKeys
 from validation.cache.l1 import L1
 from validation.cache.l2 import L2, Slot
+from validation.cache.marks import Mark
 from validation.cache.renewals import Renewals
 from validation.cache.tags import ALL, TagTable
 from validation.cache.valkey import Wire
@@ -67,6 +68,7 @@ class TieredCache:
                 codec=config.codec,
                 claim_s=config.claim_s,
                 orphaned=orphaned,
+                clock=clock,
             )
 
     @property
@@ -87,7 +89,7 @@ class TieredCache:
         """
         if fresh:
             self._kinds[kind].miss += 1
-            return await self._make(key, factory, Slot.NONE, fresh=True)
+            return await self._make(key, factory, None, fresh=True)
         known = self._look(key, kind)
         if type(known) is Hit:
             return known
@@ -137,6 +139,8 @@ class TieredCache:
     async def tick(self) -> None:
         if self._backplane is not None:
             await self._backplane.tick()
+        if self.l2 is not None:
+            self.l2.tick()
         self._flights.expire(self._clock())
         self.tell()
 
@@ -161,6 +165,8 @@ class TieredCache:
         else:
             self.counts.invalidated += sum(map(self.l1.drop_tag, tags))
         self._flights.part()
+        if self.l2 is not None:
+            self.l2.part()
 
     def _look(self, key: bytes, kind: str) -> Hit | Entry | None:
         """A hit; or an entry that is to be renewed, not counted yet. Nothing here is called twice:
@@ -212,16 +218,17 @@ class TieredCache:
         """What another process has renewed meanwhile, or else what the factory brings; None where
         another process is at it.
         """
-        slot, l2 = Slot.NONE, self.l2
+        mark, l2 = None, self.l2
         if l2 is not None and l2.is_ready:
             payload = await l2.read(want.key)
             if payload is not None and payload.created_ms > created:
                 return self._adopt(want, payload, counted=False)
-            slot = await l2.lock(want.key)
-            if slot is Slot.OTHERS:
+            found = await l2.lock(want.key)
+            if found is Slot.OTHERS:
                 return None
+            mark = found if isinstance(found, Mark) else None
         self.counts.renewed += 1
-        return await self._make(want.key, factory, slot)
+        return await self._make(want.key, factory, mark)
 
     def _shared(self, kind: str, found: Hit | Failed) -> Hit:
         """What somebody else got, to be counted as if one had got it oneself."""
@@ -260,23 +267,23 @@ class TieredCache:
 
     async def _find(self, want: Want, factory: Factory) -> Hit:
         """L2, or another process that asks already, or the factory."""
-        slot, l2 = Slot.NONE, self.l2
+        mark, l2 = None, self.l2
         if l2 is not None:
             found = await l2.claim(want.key)
             if found is Slot.OTHERS:
                 found = await self._wait(l2, want.key)
-            if isinstance(found, Slot):
-                slot = found
-            else:
+            if type(found) is Mark:
+                mark = found
+            elif type(found) is Payload:
                 hit = self._adopt(want, found)
                 if hit is not None:
                     if found.stale_ms <= self.table.now_ms():
                         self._renew(want, factory, found.created_ms)
                     return hit
         self._kinds[want.kind].miss += 1
-        return await self._make(want.key, factory, slot)
+        return await self._make(want.key, factory, mark)
 
-    async def _wait(self, l2: L2, key: bytes) -> Payload | Slot:
+    async def _wait(self, l2: L2, key: bytes) -> Payload | Mark | Slot:
         """Another process is asking: what it brings, or leave to ask oneself."""
         until, pause = self._clock() + self.config.wait_s, _FIRST_PAUSE_S
         while self._clock() < until:
@@ -288,15 +295,30 @@ class TieredCache:
                 return found
         return Slot.NONE
 
-    async def _make(self, key: bytes, factory: Factory, slot: Slot, *, fresh: bool = False) -> Hit:
+    async def _make(
+        self, key: bytes, factory: Factory, mark: Mark | None, *, fresh: bool = False
+    ) -> Hit:
         """Asks, and keeps what comes where it may be kept. Times count from before the question."""
         asked_at, created_ms, epoch = self._clock(), self.table.now_ms(), self.table.epoch
         try:
             made = await factory()
+            self._keep(key, made, mark, fresh=fresh, asked=(asked_at, created_ms, epoch))
         except BaseException:
             if self.l2 is not None:
-                self.l2.release(key, slot)
+                self.l2.release(mark)
             raise
+        return Hit(made.values, made.raws, made.node, "node", 0.0)
+
+    def _keep(
+        self,
+        key: bytes,
+        made: Made,
+        mark: Mark | None,
+        *,
+        fresh: bool,
+        asked: tuple[float, int, str],
+    ) -> None:
+        asked_at, created_ms, epoch = asked
         payload = _payload_of(made, created_ms, epoch)
         # What was purged while it was asked for is out of date already; and a table that began
         # anew meanwhile may have lost that purge.
@@ -304,12 +326,12 @@ class TieredCache:
             self._put(key, made.values, payload, asked_at)
             if self.l2 is not None and made.lifetime is not None:
                 home_ms = int(made.lifetime.home_s * 1000)
-                self.l2.store(key, payload, slot=slot, home_ms=home_ms)
-        elif fresh:
+                self.l2.store(key, payload, mark=mark, home_ms=home_ms)
+            return
+        if fresh:
             self.drop(key)
-        elif self.l2 is not None:
-            self.l2.release(key, slot)
-        return Hit(made.values, made.raws, made.node, "node", 0.0)
+        if self.l2 is not None:
+            self.l2.release(mark)
 
     def _adopt(self, want: Want, payload: Payload, *, counted: bool = True) -> Hit | None:
         """Takes over what L2 had; None where it cannot be read, or was purged meanwhile."""
