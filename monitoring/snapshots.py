@@ -59,6 +59,8 @@ class BreakerReport(msgspec.Struct, kw_only=True, frozen=True):
     settings: dict[str, float] = {}
     # The last twenty, newest last.
     transitions: tuple[Transition, ...] = ()
+    # When this process made it, by its wall clock (epoch seconds); None: one that does not tell.
+    made_at: float | None = None
 
 
 class PoolReport(msgspec.Struct, kw_only=True, frozen=True):

@@ -57,6 +57,7 @@ def a_breaker(name: str = LOOKUP, state: str = "closed", **more: Any) -> Breaker
         "p50_ms": 12.4,
         "p95_ms": 41.0,
         "settings": SETTINGS,
+        "made_at": time.time() - 3_000,
     }
     return BreakerReport(**(said | more))
 

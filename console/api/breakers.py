@@ -13,7 +13,8 @@ from console.access.tokens import Caller
 from console.api.asked import COMMON, FOR_S, Asked, body
 from console.api.auth import operator, viewer
 from console.api.problems import Problem, field_error
-from console.api.wanted import Desired, desired_of, heard_fleet
+from console.api.wanted import Desired, audit_id_of, desired_of, heard_fleet
+from console.controls import Order
 from console.controls.bounds import DEFAULT_S, MODES
 from console.fleetview import Fleet, FleetBreaker, WorkerBreaker
 from validation.resilience import THRESHOLDS
@@ -32,7 +33,10 @@ class Change(Schema):
 
 
 class OnWorker(Schema):
-    """The breaker in one process, by its word of `age_s` ago. Rates are null: too few calls."""
+    """The breaker in one process, by its word of `age_s` ago. Rates are null: too few calls.
+
+    `made_at`, in epoch seconds: before that there was none.
+    """
 
     worker: str
     worker_state: Literal["up", "stale", "gone"]
@@ -53,6 +57,7 @@ class OnWorker(Schema):
     forced_for_s: float | None
     revision: int
     settings: dict[str, float]
+    made_at: float | None
 
 
 class Breaker(Schema):
@@ -94,6 +99,12 @@ class BreakerList(Schema):
     """The worst first."""
 
     breakers: list[Breaker]
+
+
+class Overridden(BreakerInFull):
+    """`audit_id` is the entry of this act, by which it can be taken back."""
+
+    audit_id: int | None
 
 
 _BODY = body(
@@ -149,7 +160,7 @@ def get_breaker(request: HttpRequest, name: str) -> dict[str, Any]:
 @router.post(
     "/breakers/{name}/override",
     auth=operator,
-    response=BreakerInFull,
+    response=Overridden,
     openapi_extra=_BODY,
     summary="Override a breaker",
 )
@@ -158,18 +169,18 @@ def override(request: HttpRequest, name: str) -> dict[str, Any]:
     again to see it acknowledged. To force it open, `confirm` holds its name.
     """
     fields = ("mode", "reset", "settings", "for_s", "reason", "revision", "confirm")
-    _act(request, name, Asked(request, *fields))
-    return _in_full(name, fleetview.look())
+    order = _act(request, name, Asked(request, *fields))
+    return _in_full(name, fleetview.look()) | {"audit_id": audit_id_of(order.revision)}
 
 
-def _act(request: HttpRequest, name: str, asked: Asked) -> None:
+def _act(request: HttpRequest, name: str, asked: Asked) -> Order:
     caller: Caller = request.auth  # type: ignore[attr-defined]  # ninja puts there what auth gave
     actor = Actor.by_api(caller)
     if sum(act in asked for act in ("mode", "reset", "settings")) != 1:
         raise Problem(422, "Give exactly one of the fields mode, reset and settings.")
     reason, seen = asked.text("reason", ""), asked.revision()
     if "settings" in asked:
-        controls.tune_breaker(
+        return controls.tune_breaker(
             actor,
             name,
             asked.mapping("settings"),
@@ -177,22 +188,21 @@ def _act(request: HttpRequest, name: str, asked: Asked) -> None:
             for_s=asked.number_or_null("for_s", DEFAULT_S),
             based_on=seen,
         )
-    elif "reset" in asked:
+    if "reset" in asked:
         if not asked.flag("reset"):
             raise field_error("reset", False, "true")
-        controls.reset_breaker(actor, name, reason=reason, based_on=seen)
-    elif (mode := asked.text("mode")) == "auto":
-        controls.release_breaker(actor, name, reason=reason, based_on=seen)
-    else:
-        controls.override_breaker(
-            actor,
-            name,
-            mode,
-            reason=reason,
-            for_s=asked.number("for_s", DEFAULT_S),
-            based_on=seen,
-            confirm=asked.text("confirm", ""),
-        )
+        return controls.reset_breaker(actor, name, reason=reason, based_on=seen)
+    if (mode := asked.text("mode")) == "auto":
+        return controls.release_breaker(actor, name, reason=reason, based_on=seen)
+    return controls.override_breaker(
+        actor,
+        name,
+        mode,
+        reason=reason,
+        for_s=asked.number("for_s", DEFAULT_S),
+        based_on=seen,
+        confirm=asked.text("confirm", ""),
+    )
 
 
 def _in_full(name: str, fleet: Fleet) -> dict[str, Any]:

@@ -196,7 +196,7 @@ def _lanes(found: FleetBreaker, until: float, span_s: float) -> tuple[Lane, ...]
             process=row.process,
             title=row.worker.id,
             state=row.report.state,
-            started_at=row.worker.started_at,
+            made_at=row.report.made_at,
             seen_at=until - row.age_s if not row.is_current else until,
             transitions=row.report.transitions,
         )

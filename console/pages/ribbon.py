@@ -60,12 +60,15 @@ class Lane:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What one process says of its own past: when it started, what it is and what changed."""
+    """What one process says of the past of a breaker: when it was made, what it is, what changed.
+
+    `made_at` None: that process does not tell, and before its first change nothing is known.
+    """
 
     process: str
     title: str
     state: str
-    started_at: float
+    made_at: float | None
     seen_at: float
     transitions: Sequence[Transition]
 
@@ -97,13 +100,14 @@ def lanes(records: Iterable[Record], *, until: float, span_s: float) -> tuple[La
 
 def _states(record: Record) -> Iterator[tuple[float, float, str]]:
     """(from, to, state) in order of time, "" where the state is not known."""
-    at = record.started_at
     changes = sorted(record.transitions, key=lambda change: change.at)
     if not changes:
-        yield at, record.seen_at, record.state
+        if record.made_at is not None:
+            yield record.made_at, record.seen_at, record.state
         return
     first = changes[0]
-    yield at, first.at, "" if len(changes) >= KEPT else first.before
+    if record.made_at is not None:
+        yield record.made_at, first.at, "" if len(changes) >= KEPT else first.before
     for change, following in pairwise(changes):
         yield change.at, following.at, change.after
     yield changes[-1].at, record.seen_at, changes[-1].after

@@ -19,7 +19,7 @@ def _record(*changes: Transition, **more: object) -> Record:
         "process": "7@rack",
         "title": "rack:7",
         "state": "closed",
-        "started_at": NOW - 10_000,
+        "made_at": NOW - 10_000,
         "seen_at": NOW,
         "transitions": changes,
     }
@@ -48,8 +48,13 @@ def test_without_a_change_it_always_was_what_it_is() -> None:
     assert _spans(_record(state="open")) == [("Open", 0, 100)]
 
 
-def test_before_it_started_there_is_nothing() -> None:
-    assert _spans(_record(started_at=NOW - 250)) == [("Closed", 75, 25)]
+def test_before_it_was_made_there_is_nothing() -> None:
+    assert _spans(_record(made_at=NOW - 250)) == [("Closed", 75, 25)]
+
+
+def test_who_does_not_tell_when_it_was_made_tells_of_nothing_before_the_first_change() -> None:
+    assert _spans(_record(made_at=None)) == []
+    assert _spans(_record(_change(200, "closed", "open"), made_at=None)) == [("Open", 80, 20)]
 
 
 def test_after_its_last_word_nothing_is_known() -> None:

@@ -117,6 +117,16 @@ def test_breakers_that_are_not_named_are_counted_together() -> None:
     assert counted("other")["failure"] - before == 200
 
 
+def test_a_report_tells_since_when_there_is_a_breaker() -> None:
+    now = [1_000.0]
+    breakers = Breakers(wall=lambda: now[0])
+    assert breakers.get("l2").report().made_at == 1_000.0
+    now[0] = 2_000.0
+    assert breakers.get("l2").report().made_at == 1_000.0
+    breakers.discard("l2")
+    assert breakers.get("l2").report().made_at == 2_000.0
+
+
 def test_a_report_is_what_snapshots_carry(name: str) -> None:
     breaker = Breaker(name, BreakerConfig(consecutive_failures=1))
     breaker.settle(breaker.admit(), error=NodeFault(), duration_s=0.1)

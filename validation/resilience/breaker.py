@@ -166,6 +166,7 @@ class Breaker(Calls):
             left = self._shut_for - now
             half = Report(
                 name=self.name,
+                made_at=self._made_at,
                 state=self._in_force.value,
                 computed=self._state.state.value,
                 failure_rate=counts.failures / counts.calls if says_rate else None,

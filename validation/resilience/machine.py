@@ -80,6 +80,7 @@ class Machine:
         "_clock",
         "_config",
         "_hold",
+        "_made_at",
         "_pass",
         "_record",
         "_shut",
@@ -90,6 +91,7 @@ class Machine:
 
     def __init__(self, name: str, config: BreakerConfig, around: Surroundings) -> None:
         self.name = name
+        self._made_at = around.wall()
         self._around = around
         self._clock = around.clock
         self._config = config

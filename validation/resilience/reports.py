@@ -21,6 +21,8 @@ class Transition:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     name: str
+    # By the wall clock (epoch seconds).
+    made_at: float
     state: str
     computed: str
     failure_rate: float | None
