@@ -1,11 +1,13 @@
 """Identical calls in flight are asked once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
-from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo
-from validation.rpc import CallRefused
+from tests.rpc.scripted import Asked, ScriptedNode, answer, client_of, echo
+from validation.rpc import CallRefused, Reply
 
 
 async def test_four_thousand_callers_are_one_call(node: ScriptedNode) -> None:
@@ -101,3 +103,67 @@ async def test_those_who_share_a_failure_get_an_error_each(node: ScriptedNode) -
     assert len({id(error) for error in errors}) == 3
     with pytest.raises(CallRefused, match="-32602"):
         raise errors[0]  # type: ignore[misc]  # an exception, as asserted
+
+
+class Moving:
+    """A node whose state changes while its answers are on their way."""
+
+    def __init__(self, node: ScriptedNode) -> None:
+        self._node = node
+        self._gate = asyncio.Event()
+        self.state = "old"
+        node.default = self._slowly
+
+    async def _slowly(self, asked: Asked) -> None:
+        answers = [answer(call, self.state) for call in asked.calls]
+        await self._gate.wait()
+        asked.send_json(answers if asked.is_batch else answers[0])
+
+    async def ask_before_and(
+        self, *after: Callable[[], Awaitable[Reply]], before: Awaitable[Reply]
+    ) -> list[tuple[object, ...]]:
+        """The values of `before`, asked of the old state, and of those asked of the new."""
+        known = len(self._node.asked)
+        first = asyncio.ensure_future(before)
+        await self._node.was_asked(known + 1)
+        self.state = "new"
+        others = [asyncio.ensure_future(ask()) for ask in after]
+        await asyncio.sleep(0.05)
+        self._gate.set()
+        return [reply.values for reply in await asyncio.gather(first, *others)]
+
+
+async def test_a_fresh_fetch_shares_nothing_that_was_sent_before_it(node: ScriptedNode) -> None:
+    async with client_of(node) as client:
+        told = await Moving(node).ask_before_and(
+            partial(client.fetch, [echo("x")], fresh=True),
+            partial(client.fetch, [echo("x")], fresh=True),
+            partial(client.fetch, [echo("x")]),
+            before=client.fetch([echo("x")]),
+        )
+    assert told == [("old",), ("new",), ("new",), ("new",)]
+    assert node.sizes == [1, 1]  # what had not been sent was shared
+
+
+async def test_what_is_asked_after_a_parting_shares_nothing_of_before(
+    node: ScriptedNode,
+) -> None:
+    async with client_of(node) as client:
+
+        async def parted() -> Reply:
+            await asyncio.to_thread(client.part)
+            return await client.fetch([echo("x")])
+
+        told = await Moving(node).ask_before_and(parted, before=client.fetch([echo("x")]))
+    assert told == [("old",), ("new",)]
+
+
+async def test_after_a_parting_calls_are_shared_as_ever(node: ScriptedNode) -> None:
+    async with client_of(node) as client:
+        await client.fetch([echo("y")])
+        client.part()
+        await asyncio.sleep(0.01)
+        told = await Moving(node).ask_before_and(
+            partial(client.fetch, [echo("x")]), before=client.fetch([echo("x")])
+        )
+    assert told == [("old",), ("old",)]

@@ -70,15 +70,23 @@ class RpcClient:
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
     ) -> Reply:
         """The values of all calls, in one batch from one node; or the one RpcError that ended it
-        after retries and failover. Cancelling it disturbs nobody who waits for the same.
+        after retries and failover. Cancelling it disturbs nobody who waits for the same. A `fresh`
+        one shares no answer of a question that was sent before it.
         """
-        del fresh  # what comes from a node always is
-        waiter = self._ask(calls, timeout_s)
+        waiter = self._ask(calls, timeout_s, fresh)
         try:
             return await waiter.future
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
+
+    def part(self) -> None:
+        """What is asked from now on shares no answer of a question that is with a node already:
+        that may be older than what it is asked for. Any thread may call it.
+        """
+        engine = self._engine
+        if engine is not None:
+            self._sharing.part(engine.loop.time())
 
     def set_max_in_flight(self, calls: int) -> None:
         """Sets this process's share of each node from now on. Any thread may call it."""
@@ -150,7 +158,7 @@ class RpcClient:
             "nodes": nodes,
         }
 
-    def _ask(self, calls: Sequence[Call], timeout_s: float | None) -> Waiter:
+    def _ask(self, calls: Sequence[Call], timeout_s: float | None, fresh: bool) -> Waiter:
         if not calls:
             raise ValueError("calls: a fetch needs at least one")
         engine = self._engine or self._start()
@@ -165,14 +173,14 @@ class RpcClient:
             timeout_s=timeout_s,
         )
         self._counters.fetches += 1
-        if self._sharing.join(waiter, fragments):
+        if self._sharing.join(waiter, fragments, fresh=fresh):
             self._counters.shared += len(calls)
             metrics.shared(len(calls))
         else:
             group = Group(fragments, shape=shape_of(calls))
             group.join(waiter, fragments)
             engine.dispatcher.start(group)
-            self._sharing.add(group)
+            self._sharing.add(group, fresh=fresh)
         engine.deadlines.watch(waiter)
         return waiter
 

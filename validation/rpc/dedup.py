@@ -10,25 +10,31 @@ class Sharing:
     from one batch of one node. Calls that only overlap are merged where they meet in a batch.
     """
 
-    __slots__ = ("_carriers",)
+    __slots__ = ("_carriers", "_parted_at")
 
     def __init__(self) -> None:
         self._carriers: dict[bytes, Group] = {}
+        self._parted_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._carriers)
 
-    def join(self, waiter: Waiter, fragments: Sequence[bytes]) -> bool:
-        """True where the fetch now waits with another's group."""
-        group = self._carriers.get(fragments[0])
-        # A group that its last waiter left is on its way out, its request perhaps cancelled.
-        return group is not None and bool(group.waiters) and group.join(waiter, fragments)
+    def part(self, now: float) -> None:
+        """Whatever is with a node by now, by the loop's clock, is joined by nobody any more."""
+        self._parted_at = now
 
-    def add(self, group: Group) -> None:
+    def join(self, waiter: Waiter, fragments: Sequence[bytes], *, fresh: bool) -> bool:
+        """True where the fetch now waits with another's group; a `fresh` one only with what has
+        not yet been sent.
+        """
+        group = self._carriers.get(fragments[0])
+        return group is not None and self._is_open(group, fresh) and group.join(waiter, fragments)
+
+    def add(self, group: Group, *, fresh: bool) -> None:
         carriers = self._carriers
         for fragment in group.fragments:
             other = carriers.get(fragment)
-            if other is None or not other.waiters:
+            if other is None or not self._is_open(other, fresh):
                 carriers[fragment] = group
 
     def remove(self, group: Group) -> None:
@@ -36,3 +42,9 @@ class Sharing:
         for fragment in group.fragments:
             if carriers.get(fragment) is group:
                 del carriers[fragment]
+
+    def _is_open(self, group: Group, fresh: bool) -> bool:
+        """A group that its last waiter left is on its way out, its request perhaps cancelled."""
+        if not group.waiters:
+            return False
+        return group.batch is None or (not fresh and group.sent_at > self._parted_at)
