@@ -14,7 +14,8 @@ import msgspec
 import psycopg
 import structlog
 
-from validation.resilience import Override
+from validation.resilience import THRESHOLDS, Override
+from validation.resilience.states import FORCED
 
 log = structlog.get_logger(__name__)
 
@@ -98,28 +99,36 @@ class Obedience:
         self._clock = clock
         self._standing: dict[tuple[str, str], _Standing] = {}
         self._resets: dict[str, int] = {}
+        # By revision, and whether whole: what is read again because another wish cannot be done
+        # is not done again.
+        self._done: dict[int, bool] = {}
+        self._purged: set[int] = set()
+        self._told: set[int] = set()
         self._server: psycopg.Connection[Any] | None = None
+        self._seen = 0
         # The newest revision that this process obeys whole; None: it has read nothing yet.
         self.revision: int | None = None
 
     def heed(self, connection: psycopg.Connection[Any]) -> bool:
         """Reads what is new and obeys; True where something was. Raises psycopg's errors."""
         # Another connection may lead to another server, with rows of its own under old numbers.
-        same = connection is self._server
-        changes = read(connection, (self.revision or 0) if same else 0)
-        self._server = connection
-        if changes.revision < (self.revision or 0):
+        same, before = connection is self._server, self.revision
+        changes = read(connection, (before or 0) if same else 0)
+        self._server = None  # should this end midway, all is read again
+        if changes.revision < self._seen:
             # Restored, or another: numbers that come were used before.
-            self._forget_all_but(set())
-            self._resets.clear()
-        failed = [row.revision for row in changes.rows if not self._obeys(row)]
+            changes = changes if changes.whole else read(connection, 0)
+            self._begin_anew()
+        elif not same:
+            self._done.clear()
+        failed = [row.revision for row in changes.rows if not self._meets(row)]
         if changes.whole:
             self._forget_all_but({(row.kind, row.name) for row in changes.rows})
         # What could not be done is not acknowledged, and is tried again the next time.
-        revision = min([changes.revision + 1, *failed]) - 1
-        changed = revision != self.revision
-        self.revision = revision
-        return changed
+        self.revision = min([changes.revision + 1, *failed]) - 1
+        self._forget_done(self.revision)
+        self._server, self._seen = connection, changes.revision
+        return self.revision != before
 
     def tend(self) -> None:
         """Ends what has ended. Needs nobody, and never raises."""
@@ -133,31 +142,58 @@ class Obedience:
                 log.exception("control.not_ended", kind=kind, name=name)
                 standing.next_end = now  # again the next time
 
-    def _obeys(self, row: Desired) -> bool:
-        try:
-            if row.kind == "purge":
-                if row.revision > (self.revision or 0):
-                    self._cache.purge(row.name, age_s=row.age_s, revision=row.revision)
-                return True
-            standing = _Standing(row, self._clock())
-            if row.kind == "breaker" and row.reset_revision > self._resets.get(row.name, 0):
-                self._breakers.reset(row.name)
-                self._resets[row.name] = row.reset_revision
-            self._enforce(standing)
-        except Exception:
-            # One wish that cannot be done keeps nobody from the others, nor from items.
-            log.exception("control.failed", kind=row.kind, name=row.name, revision=row.revision)
-            return False
-        self._standing[row.kind, row.name] = standing
-        return True
+    def _meets(self, row: Desired) -> bool:
+        """Whether the row is obeyed whole, now or since before."""
+        revision = row.revision
+        if revision not in self._done:
+            try:
+                self._done[revision] = self._obeys(row)
+            except Exception:
+                # One wish that cannot be done keeps nobody from the others, nor from items.
+                if revision not in self._told:  # the first time, not each time
+                    log.exception("control.failed", kind=row.kind, name=row.name, revision=revision)
+                    self._told.add(revision)
+                return False
+        return self._done[revision]
 
-    def _enforce(self, standing: "_Standing") -> None:
+    def _obeys(self, row: Desired) -> bool:
+        if row.kind == "purge":
+            if row.revision > (self.revision or 0) and row.revision not in self._purged:
+                self._cache.purge(row.name, age_s=row.age_s, revision=row.revision)
+                self._purged.add(row.revision)
+            return True
+        standing = _Standing(row, self._clock())
+        if row.kind == "breaker" and row.reset_revision > self._resets.get(row.name, 0):
+            self._breakers.reset(row.name)
+            self._resets[row.name] = row.reset_revision
+        is_whole = self._enforce(standing)
+        self._standing[row.kind, row.name] = standing
+        return is_whole
+
+    def _enforce(self, standing: "_Standing") -> bool:
+        """False where only a part of it can be obeyed: what this release knows."""
         wanted = standing.wanted
         if wanted.kind == "l1":
             settings = standing.sizes(self._clock())
             self._cache.resize(settings, revision=wanted.revision)
-        else:
-            self._breakers.apply(wanted.name, _override(wanted))
+            return True
+        override, refusals = _override(wanted)
+        self._breakers.apply(wanted.name, override)
+        if refusals:
+            log.error(
+                "control.obeyed_in_part",
+                name=wanted.name,
+                revision=wanted.revision,
+                refused=refusals,
+                do="upgrade this process, or want of the breaker what it knows",
+            )
+        return not refusals
+
+    def _begin_anew(self) -> None:
+        self.revision = None
+        self._forget_all_but(set())
+        self._resets.clear()
+        self._forget_done(None)
 
     def _forget_all_but(self, named: set[tuple[str, str]]) -> None:
         for key in self._standing.keys() - named:
@@ -167,6 +203,13 @@ class Obedience:
             else:
                 self._breakers.apply(name, None)
             del self._standing[key]
+
+    def _forget_done(self, upto: int | None) -> None:
+        """What is acknowledged is not read again; None: of all."""
+        newest = inf if upto is None else upto
+        self._done = {at: whole for at, whole in self._done.items() if at > newest}
+        self._purged = {at for at in self._purged if at > newest}
+        self._told = {at for at in self._told if at > newest}
 
 
 class _Standing:
@@ -186,15 +229,33 @@ class _Standing:
         return dict(wanted.lasting)
 
 
-def _override(wanted: Desired) -> Override:
-    return Override(
-        mode=wanted.mode,
+def _override(wanted: Desired) -> tuple[Override, list[str]]:
+    """What this release knows of it, and why it cannot take the rest."""
+    refusals: list[str] = []
+    is_known = not wanted.mode or wanted.mode in FORCED
+    if not is_known:
+        refusals.append(f"mode: must be one of {', '.join(FORCED)}, not {wanted.mode!r}")
+    override = Override(
+        mode=wanted.mode if is_known else "",
         mode_for_s=wanted.for_s,
-        settings=wanted.settings,
+        settings=_known(wanted.settings, refusals),
         settings_for_s=wanted.tuned_for_s,
-        lasting=wanted.lasting,
+        lasting=_known(wanted.lasting, refusals),
         revision=wanted.revision,
     )
+    return override, refusals
+
+
+def _known(settings: Mapping[str, float], refusals: list[str]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, value in settings.items():
+        threshold = THRESHOLDS.get(name)
+        refusal = threshold.refusal(name, value) if threshold else f"{name}: is not a threshold"
+        if refusal is None:
+            found[name] = value
+        else:
+            refusals.append(refusal)
+    return found
 
 
 def _desired(row: tuple[Any, ...]) -> Desired:

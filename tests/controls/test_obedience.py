@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from console import controls
 from tests.controls.conftest import L2, WHY, actor
@@ -267,11 +268,76 @@ def test_what_cannot_be_done_is_not_acknowledged_and_keeps_nobody_from_the_rest(
     assert process.cache.sizes == [({"max_entries": 500}, 2)]
 
 
-def test_thresholds_of_another_version_are_not_acknowledged(process: Process) -> None:
+def test_of_what_another_version_wants_the_part_that_is_known_is_obeyed_not_acknowledged(
+    process: Process,
+) -> None:
     controls.tune_breaker(actor("admin"), L2, {"open_s": 9}, reason=WHY, for_s=None)
-    Control.objects.update(lasting={"no_such_threshold": 1})
+    force_open(for_s=60)
+    Control.objects.update(lasting={"no_such_threshold": 1, "open_s": 9, "min_calls": -3})
+    with capture_logs() as logs:
+        for _ in range(10):
+            process.heed()
+    assert process.acknowledged() == 1
+    assert (process.state(), process.open_s) == (State.FORCED_OPEN, 9)
+    [told] = logs
+    assert told["event"] == "control.obeyed_in_part"
+    assert [refusal.split(":")[0] for refusal in told["refused"]] == [
+        "min_calls",
+        "no_such_threshold",
+    ]
+    process.after(61)
+    assert process.state() is State.CLOSED
+    controls.tune_breaker(actor("admin"), L2, {"open_s": 8}, reason=WHY, for_s=None)
+    Control.objects.update(lasting={"open_s": 8})
     process.heed()
+    assert (process.acknowledged(), process.open_s) == (3, 8)
+
+
+def test_a_mode_of_another_version_leaves_the_breaker_to_itself(process: Process) -> None:
+    force_open()
+    Control.objects.update(mode="forced_ajar")
+    process.heed()
+    assert (process.state(), process.acknowledged()) == (State.CLOSED, 0)
+
+
+def test_what_is_done_is_not_done_again_while_another_wish_cannot_be(process: Process) -> None:
+    controls.resize_l1(actor(), {"max_entries": 500}, reason=WHY)
+    controls.purge(actor(), "head", reason=WHY, confirm="head")
+    controls.purge(actor(), "all", reason=WHY, confirm="all")
+    process.cache.is_broken = True
+    with capture_logs() as logs:
+        for _ in range(10):
+            process.heed()
     assert process.acknowledged() == 0
+    assert process.cache.purged == [("head", 2), ("all", 3)]
+    assert [told["event"] for told in logs] == ["control.failed"]
+    controls.purge(actor(), "head", reason=WHY, confirm="head")
+    process.heed()
+    assert process.cache.purged[2:] == [("head", 4)]
+    process.cache.is_broken = False
+    process.heed()
+    assert (process.acknowledged(), len(process.cache.purged)) == (4, 3)
+
+
+def test_a_purge_that_failed_is_tried_again_though_a_later_one_was_done(
+    process: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controls.purge(actor(), "head", reason=WHY, confirm="head")
+    controls.purge(actor(), "all", reason=WHY, confirm="all")
+    purge = process.cache.purge
+
+    def refuse_head(tag: str, *, age_s: float, revision: int) -> None:
+        if tag == "head":
+            raise ConnectionError("no Valkey")
+        purge(tag, age_s=age_s, revision=revision)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(process.cache, "purge", refuse_head)
+        process.heed()
+    assert process.acknowledged() == 0
+    process.heed()
+    assert process.acknowledged() == 2
+    assert process.cache.purged == [("all", 2), ("head", 1)]
 
 
 def test_a_database_restored_from_before_is_obeyed(process: Process) -> None:
@@ -283,10 +349,12 @@ def test_a_database_restored_from_before_is_obeyed(process: Process) -> None:
     Control.objects.all().delete()
     ControlRevision.objects.update(value=0)
     controls.tune_breaker(actor(), L2, {"open_s": 44}, reason=WHY)
+    controls.purge(actor(), "head", reason=WHY, confirm="head")
     assert process.heed()
     assert (process.state(), process.open_s) == (State.CLOSED, 44)
-    assert process.acknowledged() == 1
+    assert process.acknowledged() == 2
     assert process.cache.sizes[-1] == ({}, 0)
+    assert process.cache.purged == [("head", 2)]  # by a number that was used before
 
 
 def test_a_connection_of_a_worker_reads_the_same(
