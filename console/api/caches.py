@@ -12,7 +12,7 @@ from console.access.audit import Actor
 from console.access.tokens import Caller
 from console.api.asked import COMMON, FOR_S, Asked, body
 from console.api.auth import operator, viewer
-from console.api.wanted import Desired, desired_of, heard_fleet
+from console.api.wanted import Desired, audit_id_of, desired_of, heard_fleet
 from console.controls.bounds import DEFAULT_S, SIZES, TAGS
 from console.fleetview import Fleet, KindCounts
 
@@ -103,6 +103,13 @@ class Purged(Schema):
     reachable: bool
     acknowledged: int | None
     workers: int | None
+    audit_id: int | None
+
+
+class Resized(Caches):
+    """`audit_id` is the entry of this act, by which it can be taken back."""
+
+    audit_id: int | None
 
 
 _PURGE = body(
@@ -163,6 +170,7 @@ def purge(request: HttpRequest) -> Status[dict[str, Any]]:
         "reachable": fleet.reachable,
         "acknowledged": fleet.acknowledged(revision) if fleet.reachable else None,
         "workers": fleet.heard if fleet.reachable else None,
+        "audit_id": audit_id_of(revision),
     }
     return Status(202, said)
 
@@ -170,21 +178,21 @@ def purge(request: HttpRequest) -> Status[dict[str, Any]]:
 @router.post(
     "/caches/resize",
     auth=operator,
-    response=Caches,
+    response=Resized,
     openapi_extra=_RESIZE,
     summary="Resize L1",
 )
 def resize(request: HttpRequest) -> dict[str, Any]:
     """The bounds of L1 in every worker, in place of those set before; none given: they end."""
     asked = Asked(request, *SIZES, "for_s", "reason", "revision")
-    controls.resize_l1(
+    order = controls.resize_l1(
         _actor(request),
         {name: asked.number(name, 0) for name in SIZES if name in asked},
         reason=asked.text("reason", ""),
         for_s=asked.number_or_null("for_s", DEFAULT_S),
         based_on=asked.revision(),
     )
-    return _figures(fleetview.look())
+    return _figures(fleetview.look()) | {"audit_id": audit_id_of(order.revision)}
 
 
 def _actor(request: HttpRequest) -> Actor:

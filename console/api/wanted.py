@@ -5,6 +5,7 @@ from typing import Any
 
 from ninja import Schema
 
+from console.access.models import AuditEntry
 from console.api.problems import Problem
 from console.controls import Order
 from console.fleetview import Fleet, look
@@ -27,6 +28,11 @@ class Desired(Schema):
 def desired_of(order: Order) -> dict[str, Any]:
     fields = {name: getattr(order, name) for name in Desired.model_fields}
     return fields | {"mode": order.mode or "auto"}
+
+
+def audit_id_of(revision: int) -> int | None:
+    """The entry of the act that made `revision`: what `/audit/<id>/revert` takes back."""
+    return AuditEntry.objects.filter(revision=revision).values_list("id", flat=True).first()
 
 
 def heard_fleet() -> Fleet:

@@ -7,9 +7,9 @@ from console.access.models import AuditEntry
 from console.access.roles import Role
 from console.controls import bounds
 from console.controls.change import Act, change
-from console.controls.errors import NotReversible
+from console.controls.errors import Conflict, NotReversible
 from console.controls.layers import Layers
-from console.controls.orders import Order
+from console.controls.orders import Order, desired
 from validation.models import ControlKind
 
 # Those that change what is wanted; a reset or a purge is done.
@@ -22,15 +22,26 @@ def is_reversible(entry: AuditEntry) -> bool:
     return entry.kind in kinds and entry.action in REVERSIBLE
 
 
-def revert(actor: Actor, entry: AuditEntry, *, reason: str, confirm: str = "") -> Order:
+def revert(
+    actor: Actor,
+    entry: AuditEntry,
+    *,
+    reason: str,
+    confirm: str = "",
+    based_on: int | None = None,
+) -> Order:
     """Raises Conflict where the target was changed again since: that is to be taken back first.
 
     What had an end and is past it stays ended. Where a breaker would be forced open again,
-    `confirm` holds its name; where lasting settings change, only an admin may.
+    `confirm` holds its name; where lasting settings change, only an admin may. `based_on` is the
+    revision that the person saw, if they say.
     """
     bounds.needs(actor, Role.OPERATOR, "Taking back a change")
     if not is_reversible(entry):
         raise NotReversible(f"{entry.action.capitalize()} is done once: nothing to take back.")
+    if based_on not in {None, entry.revision}:
+        text = f"That act made revision {entry.revision}, and you saw {based_on}: look again."
+        raise Conflict(text, desired(entry.kind, entry.target))
     act = Act(
         actor=actor,
         action="revert",

@@ -63,6 +63,8 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "api/v1/caches": ("viewer", None),
     "api/v1/caches/purge": (None, "operator"),
     "api/v1/caches/resize": (None, "operator"),
+    "api/v1/audit": ("viewer", None),
+    "api/v1/audit/1/revert": (None, "operator"),
     "api/v1/unknown": ("viewer", "viewer"),
 }
 # Open to everybody, because a session begins there.

@@ -52,6 +52,7 @@ def test_a_purge_is_accepted_and_tells_who_has_done_it(operator: Client, publish
     assert response.status_code == 202
     assert response.json() == {
         "tag": "head", "revision": 1, "reachable": True, "acknowledged": 1, "workers": 2,
+        "audit_id": AuditEntry.objects.get().pk,
     }  # fmt: skip
     assert AuditEntry.objects.get().target == "head"
 
