@@ -12,7 +12,7 @@ from tests.cache.test_freshness import Chain
 from tests.cache.tiers import Tiers, until
 from tests.validators import world
 from validation.cache import CachedFetcher, Steering, TieredCache
-from validation.rpc import Call, DeadlineExceeded, NodeUnreachable, Reply, RpcError
+from validation.rpc import Call, DeadlineExceeded, NodeUnreachable, Reply, RpcError, WrongChain
 from validation.subjects import parse_subject
 from validation.validators import Outcome, validate
 from validation.validators.registry import KINDS
@@ -29,7 +29,10 @@ class Node(world.Node):
         super().__init__(answers)
         self.genesis: str | None = "0x" + uuid.uuid4().hex * 2
         self.gate: asyncio.Event | None = None
-        self.questions = 0
+        self.questions = self.parted = 0
+
+    def part(self) -> None:
+        self.parted += 1
 
     async def fetch(
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
@@ -178,6 +181,67 @@ async def test_another_chain_shares_nothing(fleet: Fleet, node: Node) -> None:
     other = await fleet.start()
     assert one.fetcher.namespace != other.fetcher.namespace
     assert (await other.fetch("block:16")).source == "node"
+
+
+async def test_a_node_that_serves_another_chain_now_fills_nothing_under_the_old_name(
+    fleet: Fleet, node: Node
+) -> None:
+    one = await fleet.start()
+    before = one.fetcher.namespace
+    await one.fetch("block:16")
+    node.genesis = "0x" + "43" * 32
+    one.fetcher.forget_blocks([])  # its view of the chain says that something is amiss
+    await until(lambda: one.fetcher.namespace != before, what="it has another name")
+    assert len(one.cache.l1) == 0
+    assert (await one.fetch("block:16")).source == "node"
+
+
+async def test_what_was_final_and_is_not_raises_doubt(fleet: Fleet, node: Node) -> None:
+    one = await fleet.start(poll_s=0.01)
+    before = one.fetcher.namespace
+    await until(lambda: one.fetcher._final == 100, what="it knows what is final")
+    node.genesis = None
+    fleet.chain._final = 5
+    await until(lambda: not one.fetcher.namespace, what="nothing counts until the chain is known")
+    replies = [await one.fetch("block:16") for _ in range(2)]
+    assert [reply.source for reply in replies] == ["node", "node"]
+    node.genesis = "0x" + "44" * 32
+    await until(lambda: bool(one.fetcher.namespace), what="it is known again")
+    assert one.fetcher.namespace != before
+
+
+async def test_the_wrong_chain_raises_doubt(fleet: Fleet, node: Node) -> None:
+    one = await fleet.start()
+    before = one.fetcher.namespace
+    node.error = WrongChain("serves chain 5, not 1", node="node-1")
+    with pytest.raises(WrongChain):
+        await one.fetch("block:16")
+    assert one.fetcher.namespace == b""
+    node.error = None
+    await until(lambda: one.fetcher.namespace == before, what="it is known again")
+
+
+async def test_an_answer_that_outlives_its_chain_s_name_is_not_kept(
+    fleet: Fleet, node: Node
+) -> None:
+    one = await fleet.start()
+    node.gate = asyncio.Event()
+    asking = asyncio.create_task(one.fetch("block:16"))
+    await until(lambda: node.questions == 1, what="it is asked")
+    node.genesis = None
+    one.fetcher.learn_again()
+    node.gate.set()
+    assert (await asking).source == "node"
+    assert len(one.cache.l1) == 0
+
+
+async def test_a_purge_parts_what_the_client_below_shares(fleet: Fleet, node: Node) -> None:
+    one, other = await fleet.start(), await fleet.start()
+    parted = node.parted
+    one.fetcher.forget_blocks(["0x" + uuid.uuid4().hex])
+    assert node.parted == parted + 1
+    await until(lambda: node.parted > parted + 1, what="also where it was heard of")
+    assert other.node is node
 
 
 async def test_a_question_of_no_known_kind_goes_to_the_node(fleet: Fleet) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.cache.conftest import OwnValkey
-from tests.cache.tiers import Clock, Source, Tiers, ask, until
+from tests.cache.tiers import Clock, Source, Tiers, ask, past_purges, until
 from validation.cache import Lifetime, TieredCache
 from validation.cache.backplane import TABLE
 from validation.cache.scripts import raise_purges, tidy_purges
@@ -76,6 +76,24 @@ async def test_what_was_asked_before_the_purge_is_not_kept(tiers: Tiers) -> None
     await cache.tick()
     await other.tick()
     assert (await ask(other, key, source)).values != 1
+
+
+async def test_who_may_have_joined_an_older_question_got_an_older_answer(tiers: Tiers) -> None:
+    cache, other = await tiers.make(), await tiers.make()
+    source, key, tag = Source(None), tiers.key("a"), f"block:0x{uuid.uuid4().hex}"
+    source.lifetime = Lifetime(3600.0, 3600.0, (tag,))
+    source.gate = asyncio.Event()
+    early = asyncio.create_task(ask(cache, key, source))
+    await until(lambda: source.asked == 1, what="it is asked")
+    other.purge(tag)
+    await other.tick()
+    await past_purges(other)
+    late = asyncio.create_task(ask(cache, key, source, fresh=True))
+    await until(lambda: source.asked == 2, what="it is asked again")
+    await cache.tick()  # and hears only now of the purge in between
+    source.gate.set()
+    await asyncio.gather(early, late)
+    assert key not in cache.l1
 
 
 @pytest.mark.parametrize("loses_epoch", [False, True])

@@ -12,9 +12,10 @@ from validation.cache.errors import CacheError
 from validation.cache.freshness import LATEST, Finality, Unknown, block_tag, lifetime
 from validation.cache.hits import Hit, Made
 from validation.cache.keys import Kind, key_of, learn_namespace
+from validation.cache.tags import ALL
 from validation.cache.tiered import TieredCache
 from validation.cache.warming import remember, warm
-from validation.rpc import Call, DeadlineExceeded, Reply
+from validation.rpc import Call, DeadlineExceeded, Reply, WrongChain
 
 _LEARN_AGAIN_S: Final = 60.0
 _LEARN_SOON_S: Final = 2.0
@@ -54,6 +55,10 @@ class CachedFetcher:
         self._clock = asyncio.get_running_loop().time
         self._tasks: list[asyncio.Task[None]] = []
         self._has_looked = asyncio.Event()
+        self._doubt = asyncio.Event()
+        self._known = b""
+        self._final: int | None = None
+        cache.part_below = getattr(fetcher, "part", None)
 
     def start(self) -> None:
         """Starts what runs beside the items: the backplane, the chain's name, warming."""
@@ -90,9 +95,15 @@ class CachedFetcher:
 
     def forget_blocks(self, hashes: Sequence[str]) -> None:
         """Blocks were reorganised away: what stood and fell with them goes, in every process, and
-        so does what was read at the head.
+        so does what was read at the head. Is it the same chain at all?
         """
+        self._doubt.set()
         self.cache.purge(*map(block_tag, hashes), LATEST)
+
+    def learn_again(self) -> None:
+        """There is reason to doubt the chain: nothing is kept or given out until it is known."""
+        self.namespace = b""
+        self._doubt.set()
 
     async def _ask(
         self,
@@ -103,7 +114,14 @@ class CachedFetcher:
         fresh: bool,
     ) -> Hit:
         async def make() -> Made:
-            reply = await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+            name = self.namespace
+            try:
+                reply = await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+            except WrongChain:
+                self.learn_again()
+                raise
+            if name != self.namespace or not key.startswith(name):
+                return Made(reply.values, reply.raws, reply.node, None)  # whose answer is it?
             life = lifetime(
                 kind,
                 calls[0].params,
@@ -129,6 +147,7 @@ class CachedFetcher:
             try:
                 await self.cache.tick()
                 self._has_looked.set()
+                self._watch_final()
                 if self._clock() >= next_report:
                     next_report = self._clock() + _REMEMBER_S
                     await self._remember()
@@ -137,19 +156,40 @@ class CachedFetcher:
                 _log.exception("cache.turn_failed")
             await asyncio.sleep(poll_s)
 
+    def _watch_final(self) -> None:
+        """What is final stays so, or it is another chain, or one that started again."""
+        before, self._final = self._final, self.finality.final_number()
+        if before is not None and (self._final is None or self._final < before):
+            self.learn_again()
+
     async def _learn(self) -> None:
-        """Which chain this is; again each minute, since a node may be replaced by another."""
+        """Which chain this is; again each minute, since a node may be replaced by another, and as
+        soon as there is doubt.
+        """
         while True:
+            self._doubt.clear()
             try:
-                self.namespace = await learn_namespace(self._fetcher)
-            except Exception as error:  # noqa: BLE001 - a node answers in any shape; it is asked again
+                found = await learn_namespace(self._fetcher)
+                if self._doubt.is_set():
+                    continue
+                self._name(found)
+            except Exception as error:  # noqa: BLE001 - a node answers in any shape; asked again
                 _log.debug("cache.chain_unknown", error=type(error).__name__, said=str(error))
-                await asyncio.sleep(_LEARN_SOON_S if not self.namespace else _LEARN_AGAIN_S)
+                await asyncio.sleep(_LEARN_SOON_S)
                 continue
             if not self.is_warm.is_set():
                 await self._has_looked.wait()  # is there a server at all?
                 await self._warm()
-            await asyncio.sleep(_LEARN_AGAIN_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LEARN_AGAIN_S):
+                    await self._doubt.wait()
+
+    def _name(self, found: bytes) -> None:
+        """What was kept since the last look may be the new chain's under the old one's name."""
+        if self._known and found != self._known:
+            _log.warning("cache.chain_changed")
+            self.cache.purge(ALL)
+        self.namespace = self._known = found
 
     async def _warm(self) -> None:
         wire = self.cache.wire

@@ -48,6 +48,20 @@ class Failed:
         self.error = error
 
 
+class Asked:
+    """A question to the node, by whomever: one that is asked again before the answer may be joined
+    to it further down, and is then as old as the first.
+    """
+
+    __slots__ = ("asked_at", "count", "created_ms", "epoch")
+
+    def __init__(self, asked_at: float, created_ms: int, epoch: str) -> None:
+        self.asked_at = asked_at
+        self.created_ms = created_ms
+        self.epoch = epoch
+        self.count = 0
+
+
 class Flights:
     """By key. Not for two threads."""
 

@@ -11,7 +11,7 @@ from validation.cache.counts import Counts
 from validation.cache.curve import MissRatioCurve
 from validation.cache.entry import Entry
 from validation.cache.envelope import Payload
-from validation.cache.flights import Failed, Flight, Flights
+from validation.cache.flights import Asked, Failed, Flight, Flights
 from validation.cache.hits import Decode, Factory, Hit, Made, Want
 from validation.cache.hot import HotKeys
 from validation.cache.l1 import L1
@@ -56,6 +56,9 @@ class TieredCache:
         self.curve = MissRatioCurve(lookups=self.counts.lookups)
         self._touch = self.curve.touch
         self._flights = Flights()
+        self._asking: dict[bytes, Asked] = {}
+        self.part_below: Callable[[], None] | None = None
+        """What has the factories ask anew, where somebody below shares questions under way."""
         self._renewals = Renewals(config.max_refreshes)
         self._backplane: Backplane | None = None
         if config.url:
@@ -165,6 +168,9 @@ class TieredCache:
         else:
             self.counts.invalidated += sum(map(self.l1.drop_tag, tags))
         self._flights.part()
+        if self.part_below is not None:
+            self.part_below()
+            self._asking = {}  # whoever asks from here on does not join them
         if self.l2 is not None:
             self.l2.part()
 
@@ -299,31 +305,32 @@ class TieredCache:
         self, key: bytes, factory: Factory, mark: Mark | None, *, fresh: bool = False
     ) -> Hit:
         """Asks, and keeps what comes where it may be kept. Times count from before the question."""
-        asked_at, created_ms, epoch = self._clock(), self.table.now_ms(), self.table.epoch
+        asked = self._asking.get(key)
+        if asked is None:
+            asked = Asked(self._clock(), self.table.now_ms(), self.table.epoch)
+            self._asking[key] = asked
+        asked.count += 1
         try:
             made = await factory()
-            self._keep(key, made, mark, fresh=fresh, asked=(asked_at, created_ms, epoch))
+            self._keep(key, made, mark, asked, fresh=fresh)
         except BaseException:
             if self.l2 is not None:
                 self.l2.release(mark)
             raise
+        finally:
+            asked.count -= 1
+            if not asked.count and self._asking.get(key) is asked:
+                del self._asking[key]
         return Hit(made.values, made.raws, made.node, "node", 0.0)
 
     def _keep(
-        self,
-        key: bytes,
-        made: Made,
-        mark: Mark | None,
-        *,
-        fresh: bool,
-        asked: tuple[float, int, str],
+        self, key: bytes, made: Made, mark: Mark | None, asked: Asked, *, fresh: bool
     ) -> None:
-        asked_at, created_ms, epoch = asked
-        payload = _payload_of(made, created_ms, epoch)
+        payload = _payload_of(made, asked)
         # What was purged while it was asked for is out of date already; and a table that began
         # anew meanwhile may have lost that purge.
-        if payload is not None and epoch == self.table.epoch and self._is_valid(payload):
-            self._put(key, made.values, payload, asked_at)
+        if payload is not None and asked.epoch == self.table.epoch and self._is_valid(payload):
+            self._put(key, made.values, payload, asked.asked_at)
             if self.l2 is not None and made.lifetime is not None:
                 home_ms = int(made.lifetime.home_s * 1000)
                 self.l2.store(key, payload, mark=mark, home_ms=home_ms)
@@ -388,18 +395,18 @@ class TieredCache:
                 self.hot.note(want.key)
 
 
-def _payload_of(made: Made, created_ms: int, epoch: str) -> Payload | None:
+def _payload_of(made: Made, asked: Asked) -> Payload | None:
     life = made.lifetime
     if life is None:
         return None
     return Payload(
         raws=made.raws,
         node=made.node,
-        created_ms=created_ms,
-        stale_ms=created_ms + int(life.stale_s * 1000),
-        expires_ms=created_ms + int(life.expires_s * 1000),
+        created_ms=asked.created_ms,
+        stale_ms=asked.created_ms + int(life.stale_s * 1000),
+        expires_ms=asked.created_ms + int(life.expires_s * 1000),
         tags=life.tags,
         block_hash=life.block_hash,
         negative=life.negative,
-        epoch=epoch,
+        epoch=asked.epoch,
     )
