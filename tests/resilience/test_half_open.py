@@ -1,11 +1,12 @@
 """A half-open breaker: few probes, each given back, and a decision that always comes."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
-from tests.resilience.fakes import Bench, CallerFault, NodeFault
-from validation.resilience import Rejected, State
+from tests.resilience.fakes import Bench, CallerFault, Clock, NodeFault
+from validation.resilience import Breaker, BreakerConfig, Rejected, State
 
 
 def test_it_admits_no_more_probes_than_it_asks_for() -> None:
@@ -120,3 +121,43 @@ async def test_a_cancelled_call_gives_its_probe_back() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert bench.breaker.admits()
+
+
+class Interrupted(BreakerConfig):
+    """Another thread has its turn whenever it is asked how long to wait for a probe."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def __getattribute__(self, name: str) -> object:
+        if name == "half_open_max_s" and (meanwhile := Interrupted.meanwhile) is not None:
+            Interrupted.meanwhile = None
+            meanwhile()
+        return super().__getattribute__(name)
+
+
+def test_a_probe_may_be_cancelled_while_its_breaker_decides_on_another_thread() -> None:
+    clock = Clock()
+    config = Interrupted(consecutive_failures=1, half_open_calls=1, half_open_max_s=30)
+    breaker = Breaker("l2", config, clock=clock)
+    breaker.settle(breaker.admit(), 0.1, NodeFault())
+    breaker.hint_recovered()
+    probe = breaker.admit()
+    clock.advance(31)
+    Interrupted.meanwhile = probe.cancel
+    assert breaker.state is State.OPEN
+    assert Interrupted.meanwhile is None  # it had its turn
+
+
+def test_a_cancelled_probe_frees_its_place_once() -> None:
+    bench = Bench(consecutive_failures=1, half_open_calls=1)
+    bench.half_open()
+    lost = bench.breaker.admit()
+    lost.cancel()
+    lost.cancel()
+    found = bench.breaker.admit()
+    lost.cancel()
+    assert not bench.breaker.admits()
+    bench.settle(lost, NodeFault("too late to count"))
+    assert bench.state() is State.HALF_OPEN
+    bench.settle(found)
+    assert bench.state() is State.CLOSED

@@ -143,7 +143,7 @@ class Open:
 
 class HalfOpen:
     """A few probes pass and decide. A place belongs to a probe until it comes back; one that
-    brought no outcome frees it for another.
+    brought no outcome frees it for another, as soon as somebody looks.
     """
 
     __slots__ = ("_good", "_out", "_slow", "streak")
@@ -163,11 +163,12 @@ class HalfOpen:
         return probe
 
     def has_place(self, rules: Rules) -> bool:
+        self._forget_cancelled()
         return len(self._out) + self._good + self._slow < rules.half_open_calls
 
     def give_back(self, probe: "Probe") -> bool:
-        """False where it was given back before."""
-        if probe not in self._out:
+        """False where it was given back before, or cancelled."""
+        if probe.is_cancelled or probe not in self._out:
             return False
         self._out.remove(probe)
         return True
@@ -187,10 +188,15 @@ class HalfOpen:
             if self._slow / done >= rules.slow_rate:
                 return self._reopen(f"{self._slow} of {done} probes were slow", now, rules, random)
             return Step(Closed(self.streak, now), f"{done} probes succeeded", now)
+        self._forget_cancelled()
         if self._out and now - self._out[0].asked_at >= rules.half_open_max_s:
             lost_at = self._out[0].asked_at + rules.half_open_max_s
             return self._reopen("a probe did not come back", lost_at, rules, random)
         return None
+
+    def _forget_cancelled(self) -> None:
+        if any(probe.is_cancelled for probe in self._out):
+            self._out = [probe for probe in self._out if not probe.is_cancelled]
 
     def _reopen(self, cause: str, now: float, rules: Rules, random: Random) -> Step:
         return Step(Open.after(self.streak, now, rules, random), cause, now)
@@ -199,14 +205,16 @@ class HalfOpen:
 class Probe(Permit):
     """The permit of one call through a half-open breaker."""
 
-    __slots__ = ("asked_at", "half_open")
+    __slots__ = ("asked_at", "half_open", "is_cancelled")
 
     def __init__(self, half_open: HalfOpen, asked_at: float) -> None:
         self.half_open = half_open
         self.asked_at = asked_at
+        self.is_cancelled = False
 
     def cancel(self) -> None:
-        self.half_open.give_back(self)
+        """Takes no lock, on whatever thread: the place is freed under it by who looks next."""
+        self.is_cancelled = True
 
 
 def _why_open(counts: Counts, run: int, rules: Rules) -> str | None:
