@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pytest
 
+from monitoring.instruments import REGISTRY
 from tests.cache.tiers import Clock, Source, Tiers, ask, decode, past_purges, stored, until
-from validation.cache import Lifetime, Want
+from validation.cache import Lifetime, Made, Want
 from validation.cache.valkey import command
 from validation.rpc import NodeUnreachable
 
@@ -100,6 +101,60 @@ async def test_many_keys_are_looked_up_at_once_and_nothing_is_asked(tiers: Tiers
     assert [hit and hit.source for hit in hits] == ["l1", *["l2"] * 9, *[None] * 10]
     assert [hit and hit.values for hit in hits[:10]] == list(range(1, 11))
     assert source.asked == 10
+
+
+class TestFigures:
+    async def test_warming_is_nobodys_look_up(self, tiers: Tiers) -> None:
+        one, other = await tiers.make(), await tiers.make()
+        source, keys = Source(), [tiers.key(f"{n}") for n in range(20)]
+        for key in keys:
+            await ask(one, key, source)
+        await ask(other, keys[0], source)
+        hits = await other.get_many([Want(key, "tx", decode) for key in keys], counted=False)
+        assert len(hits) == 19
+        assert other.counts.lookups() == other.counts.kinds["tx"].l2 == 1
+        assert all(key in other.l1 for key in keys)
+
+    async def test_the_curve_is_told_of_as_many_look_ups_as_it_could_see(
+        self, tiers: Tiers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, clock = await tiers.make(), Clock()
+        other = await tiers.make(clock=clock)
+        seen: list[bytes] = []
+        monkeypatch.setattr(other, "_touch", seen.append)
+        source, keys = Source(HOUR_AND_STALE), [tiers.key(f"{n}") for n in range(4)]
+        await ask(one, keys[0], source)
+        await other.get_many([Want(key, "tx", decode) for key in keys])
+        for ahead_s in (0.0, 3700.0):
+            clock.ahead_s = ahead_s
+            for key in keys:
+                await ask(other, key, source)
+                await ask(other, key, source, fresh=True)
+                await ask(other, key, source)
+        assert other.counts.lookups() == len(seen) == 16
+
+    async def test_without_l2_nothing_is_missed_there(self, tiers: Tiers) -> None:
+        def missed() -> float:
+            return (
+                REGISTRY.get_sample_value("cache_requests_total", {"level": "l2", "result": "miss"})
+                or 0.0
+            )
+
+        alone, before = await tiers.make(url="", key=b""), missed()
+        await ask(alone, tiers.key("a"), Source())
+        alone.tell()
+        assert missed() == before
+
+    async def test_a_codec_is_named_as_it_was_chosen(self, tiers: Tiers) -> None:
+        cache = await tiers.make(codec="zstd-fast")
+
+        async def make() -> Made:
+            return Made(1, (b"1" * 1000,), "n", MINUTE)
+
+        await cache.get_or_set(tiers.key("a"), "tx", make, decode)
+        await ask(cache, tiers.key("b"), Source())
+        assert cache.l2 is not None
+        assert dict(cache.l2.codecs) == {"zstd-fast": 1, "none": 1}
 
 
 class TestOneQuestion:

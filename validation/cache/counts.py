@@ -34,7 +34,9 @@ class Counts:
         self.kinds = Kinds()
         self.coalesced = 0
         """Callers who got what another caller of this process, or another process, asked for."""
-        self.renewed = self.not_renewed = 0
+        self.renewed = 0
+        self.untouched = 0
+        """Of all look-ups, those that L1 was not asked for: they tell nothing of its size."""
         self.invalidated = 0
         self.negative_l2 = self.stale_l2 = 0
         """Of the kinds' `negative` and `stale`, those that L2 answered."""
@@ -44,11 +46,14 @@ class Counts:
         }
 
     def lookups(self) -> int:
-        """All of them, whatever answered."""
-        return sum(sum(kind.as_dict().values()) for kind in list(self.kinds.values()))
+        """Those that L1 was asked for, whatever answered."""
+        all_of_them = sum(sum(kind.as_dict().values()) for kind in list(self.kinds.values()))
+        return all_of_them - self.untouched
 
-    def tell(self, *, corrupt: int, errors: int, skipped: int) -> None:
-        """Adds what is new to the metrics. What L1 did not answer is a look-up of L2 as well."""
+    def tell(self, *, corrupt: int, errors: int, skipped: int, has_l2: bool = True) -> None:
+        """Adds what is new to the metrics. What L1 did not answer is a look-up of L2 as well, where
+        there is one.
+        """
         kinds = list(self.kinds.values())
         l1 = sum(kind.l1 for kind in kinds)
         l2 = sum(kind.l2 for kind in kinds)
@@ -67,7 +72,7 @@ class Counts:
             ("l2", "corrupt"): corrupt,
             ("l2", "error"): errors,
             ("l2", "skipped"): skipped,
-            ("l2", "miss"): max(0, missed - corrupt - errors - skipped),
+            ("l2", "miss"): max(0, missed - corrupt - errors - skipped) if has_l2 else 0,
         }
         for label, count in now.items():
             more = count - self._told.get(label, 0)

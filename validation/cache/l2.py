@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from validation.cache.backplane import Backplane
-from validation.cache.codec import BY_TAG
+from validation.cache.codec import BY_TAG, CODECS
 from validation.cache.envelope import Payload, open_, seal
 from validation.cache.errors import CacheError, ForeignPayload
 from validation.cache.keys import home_of
@@ -216,7 +216,8 @@ class L2:
             return False
         sealed = seal(payload, key=self._key, codec=self.codec, name=name)
         wire.tell(command("SET", name, sealed, "PX", left_ms))
-        self.codecs[BY_TAG[sealed[_CODEC_AT]].name] += 1
+        tag = sealed[_CODEC_AT]
+        self.codecs[self.codec if tag == CODECS[self.codec].tag else BY_TAG[tag].name] += 1
         self.bytes_raw += sum(map(len, payload.raws))
         self.bytes_stored += len(sealed)
         return True

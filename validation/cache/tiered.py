@@ -24,6 +24,7 @@ from validation.cache.valkey import Wire
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.05
 _RENEW_AGAIN_S: Final = 1.0
+_POINTS_S: Final = 1.0
 _SAMPLED: Final = 15
 """One hit of sixteen tells what is hot."""
 
@@ -55,6 +56,9 @@ class TieredCache:
         self._clock = clock
         self.curve = MissRatioCurve(lookups=self.counts.lookups)
         self._touch = self.curve.touch
+        self.points: tuple[tuple[int, float], ...] = ()
+        """Of the curve, a second old at most. For any thread."""
+        self._next_points = 0.0
         self._flights = Flights()
         self._asking: dict[bytes, Asked] = {}
         self.part_below: Callable[[], None] | None = None
@@ -92,6 +96,7 @@ class TieredCache:
         """
         if fresh:
             self._kinds[kind].miss += 1
+            self.counts.untouched += 1
             return await self._make(key, factory, None, fresh=True)
         known = self._look(key, kind)
         if type(known) is Hit:
@@ -100,7 +105,8 @@ class TieredCache:
             hit = await self._aging(Want(key, kind, decode), known, factory)
             if hit is not None:
                 return hit
-        self._touch(key)
+        else:
+            self._touch(key)
         while True:
             flight = self._flights.get(key)
             if flight is None:
@@ -109,17 +115,24 @@ class TieredCache:
             if found is not None:
                 return self._shared(kind, found)
 
-    async def get_many(self, wants: Sequence[Want]) -> list[Hit | None]:
-        """What is known of each, in one round trip; nothing is asked for."""
-        found = [self.peek(want.key, want.kind) for want in wants]
+    async def get_many(self, wants: Sequence[Want], *, counted: bool = True) -> list[Hit | None]:
+        """What is known of each, in one round trip; nothing is asked for. Not `counted`: only what
+        L1 lacks, which is nobody's look-up.
+        """
+        if not counted:
+            wants = [want for want in wants if want.key not in self.l1]
+        found = [self.peek(want.key, want.kind) if counted else None for want in wants]
         missing = [wants[place] for place, hit in enumerate(found) if hit is None]
         if missing and self.l2 is not None:
             payloads = await self.l2.read_many([want.key for want in missing])
             hits = (
-                self._adopt(want, payload) if payload is not None else None
+                self._adopt(want, payload, counted=counted) if payload is not None else None
                 for want, payload in zip(missing, payloads, strict=True)
             )
             found = [next(hits) if hit is None else hit for hit in found]
+            if counted:
+                answered = sum(hit is not None and hit.source == "l2" for hit in found)
+                self.counts.untouched += answered
         return found
 
     def drop(self, key: bytes) -> None:
@@ -144,14 +157,18 @@ class TieredCache:
             await self._backplane.tick()
         if self.l2 is not None:
             self.l2.tick()
-        self._flights.expire(self._clock())
+        now = self._clock()
+        self._flights.expire(now)
         self.tell()
+        if now >= self._next_points:  # here, and not where it is reported: it is the loop's
+            self._next_points = now + _POINTS_S
+            self.points = tuple(self.curve.points())
 
     def tell(self) -> None:
         """Brings the metrics up to date."""
         l2 = self.l2
         if l2 is None:
-            self.counts.tell(corrupt=0, errors=0, skipped=0)
+            self.counts.tell(corrupt=0, errors=0, skipped=0, has_l2=False)
         else:
             self.counts.tell(corrupt=l2.corrupt, errors=l2.errors, skipped=l2.skipped)
 
@@ -196,6 +213,7 @@ class TieredCache:
 
     async def _aging(self, want: Want, entry: Entry, factory: Factory) -> Hit | None:
         """An answer that is to be renewed: still fresh, or stale and within its bound."""
+        self._touch(want.key)
         renewal = self._renew(want, factory, entry.created)
         now = self._clock()
         if renewal is not None:
@@ -209,7 +227,6 @@ class TieredCache:
             now = self._clock()
         if now >= entry.expires_at:
             return None
-        self._touch(want.key)
         counts = self._kinds[want.kind]
         counts.stale += is_stale
         counts.l1 += not is_stale

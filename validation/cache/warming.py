@@ -47,6 +47,6 @@ async def warm(cache: TieredCache, wire: Wire, namespace: bytes, *, limit: int) 
             wants.append(Want(key, kind.name, kind.read))
     count = 0
     for first in range(0, len(wants), _AT_ONCE):  # others of the loop get their turns
-        hits = await cache.get_many(wants[first : first + _AT_ONCE])
+        hits = await cache.get_many(wants[first : first + _AT_ONCE], counted=False)
         count += sum(hit is not None for hit in hits)
     return count
