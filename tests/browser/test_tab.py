@@ -155,6 +155,8 @@ def test_pause_holds_and_resume_catches_up(tab: Page, new_tab: NewTab, stuck_run
     other.goto(f"{stuck_run}cancel/")
     other.get_by_role("button", name=re.compile("Cancel 300")).click()
     expect(other.locator("#run-live .state").first).to_contain_text("Cancelled")
+    other.goto("/workers/")  # a run that ended has no stream
+    _wait_live(other)
     _hear_again(other)  # whoever listens has heard of it by then
     expect(tab.locator("#run-live .state").first).to_contain_text("Running")
     tab.get_by_role("button", name="Resume").click()
