@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
+from validation.cache.entry import Entry
 from validation.cache.errors import CacheError
 from validation.cache.freshness import LATEST, Finality, Unknown, block_tag, lifetime
 from validation.cache.hits import Hit, Made
@@ -82,9 +83,9 @@ class CachedFetcher:
         if found is None:
             return await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
         key, kind = found
-        hit = None if fresh else self.cache.peek(key, kind.name)
-        if hit is None:
-            hit = await self._ask(key, kind, calls, timeout_s, fresh)
+        hit = None if fresh else self.cache.look(key, kind.name)
+        if not isinstance(hit, Hit):
+            hit = await self._ask(key, kind, calls, hit, timeout_s=timeout_s, fresh=fresh)
         return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
 
     def forget(self, calls: Sequence[Call]) -> None:
@@ -110,6 +111,8 @@ class CachedFetcher:
         key: bytes,
         kind: Kind,
         calls: Sequence[Call],
+        known: Entry | None,
+        *,
         timeout_s: float | None,
         fresh: bool,
     ) -> Hit:
@@ -133,10 +136,11 @@ class CachedFetcher:
             return Made(reply.values, reply.raws, reply.node, life)
 
         try:
+            find = self.cache.find
             if timeout_s is None:
-                return await self.cache.get_or_set(key, kind.name, make, kind.read, fresh=fresh)
+                return await find(key, kind.name, make, kind.read, known, fresh=fresh)
             async with asyncio.timeout(timeout_s):
-                return await self.cache.get_or_set(key, kind.name, make, kind.read, fresh=fresh)
+                return await find(key, kind.name, make, kind.read, known, fresh=fresh)
         except TimeoutError as error:
             raise DeadlineExceeded(str(error) or f"nothing came within {timeout_s} s") from None
 

@@ -85,7 +85,7 @@ class TieredCache:
 
     def peek(self, key: bytes, kind: str) -> Hit | None:
         """What L1 has, where nothing is to be done about it."""
-        found = self._look(key, kind)
+        found = self.look(key, kind)
         return found if type(found) is Hit else None
 
     async def get_or_set(
@@ -94,13 +94,26 @@ class TieredCache:
         """What is known of `key`, or what `factory` brings. `fresh`: what it brings in any case,
         in place of whatever is known.
         """
+        known = None if fresh else self.look(key, kind)
+        if isinstance(known, Hit):
+            return known
+        return await self.find(key, kind, factory, decode, known, fresh=fresh)
+
+    async def find(
+        self,
+        key: bytes,
+        kind: str,
+        factory: Factory,
+        decode: Decode,
+        known: Entry | None,
+        *,
+        fresh: bool = False,
+    ) -> Hit:
+        """As `get_or_set`, where `look` has just answered `known`, which is no hit."""
         if fresh:
             self._kinds[kind].miss += 1
             self.counts.untouched += 1
             return await self._make(key, factory, None, fresh=True)
-        known = self._look(key, kind)
-        if type(known) is Hit:
-            return known
         if type(known) is Entry:
             hit = await self._aging(Want(key, kind, decode), known, factory)
             if hit is not None:
@@ -191,7 +204,7 @@ class TieredCache:
         if self.l2 is not None:
             self.l2.part()
 
-    def _look(self, key: bytes, kind: str) -> Hit | Entry | None:
+    def look(self, key: bytes, kind: str) -> Hit | Entry | None:
         """A hit; or an entry that is to be renewed, not counted yet. Nothing here is called twice:
         it is most of what a hit costs.
         """
