@@ -20,7 +20,7 @@ _STEP: Final = 1.08
 """Sizes told apart differ by so much."""
 _LARGEST: Final = 10_000_000
 _SHOWN: Final = tuple(n * 10**power for power in range(2, 6) for n in (1, 2, 3, 5, 7))
-_LEAST: Final = 200
+_LEAST: Final = 50
 """Followed look-ups below which nothing is said."""
 
 

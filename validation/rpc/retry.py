@@ -73,7 +73,8 @@ class Retries:
         later: list[Group] = []
         for group in groups:
             group.batch = None
-            group.attempts += 1
+            if group.last_error is None or group.last_error.retry_after_s is None:
+                group.attempts += 1  # a node that says when to come back is taken at its word
             group.tried |= {lane.index}
             error = group.last_error
             if error is None or not group.waiters:
