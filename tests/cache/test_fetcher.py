@@ -64,7 +64,10 @@ class Process:
 
     async def fetch(self, subject: str, **options: Any) -> Reply:
         parsed = parse_subject(subject)
-        return await self.fetcher.fetch(KINDS[parsed.kind].calls(parsed), **options)
+        reply = await self.fetcher.fetch(KINDS[parsed.kind].calls(parsed), **options)
+        if self.cache.l2 is not None:
+            self.cache.l2.write_out()  # another process is asked next
+        return reply
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -101,6 +102,40 @@ async def test_many_keys_are_looked_up_at_once_and_nothing_is_asked(tiers: Tiers
     assert [hit and hit.source for hit in hits] == ["l1", *["l2"] * 9, *[None] * 10]
     assert [hit and hit.values for hit in hits[:10]] == list(range(1, 11))
     assert source.asked == 10
+
+
+async def test_nobody_waits_for_another_s_answer_to_be_sealed(
+    tiers: Tiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, source = await tiers.make(), Source()
+    source.gate = asyncio.Event()
+    told: list[str] = []
+    assert cache.l2 is not None
+    write = cache.l2._write
+
+    def seal(*given: Any) -> None:
+        told.append("sealed")
+        write(*given)
+
+    monkeypatch.setattr(cache.l2, "_write", seal)
+
+    async def one(name: str) -> None:
+        await cache.get_or_set(tiers.key(name), "tx", source, decode)
+        told.append("told")
+
+    asking = [asyncio.create_task(one(f"{n}")) for n in range(100)]
+    await until(lambda: source.asked == 100, what="all are asked for")
+    source.gate.set()
+    await asyncio.gather(*asking)
+    await until(lambda: len(told) == 200, what="all are stored")
+    assert told == ["told"] * 100 + ["sealed"] * 100
+
+
+async def test_what_is_dropped_at_once_is_not_stored_after_that(tiers: Tiers) -> None:
+    cache = await tiers.make()
+    await cache.get_or_set(tiers.key("a"), "tx", Source(), decode)
+    cache.drop(tiers.key("a"))
+    assert await stored(cache, tiers.key("a")) is None
 
 
 class TestFigures:

@@ -103,7 +103,10 @@ class Tiers:
 
 
 async def ask(cache: TieredCache, key: bytes, source: Source, *, fresh: bool = False) -> Hit:
-    return await cache.get_or_set(key, "tx", source, decode, fresh=fresh)
+    hit = await cache.get_or_set(key, "tx", source, decode, fresh=fresh)
+    if cache.l2 is not None:
+        cache.l2.write_out()  # tests that ask two processes in turn want the first to be done
+    return hit
 
 
 async def until(
@@ -135,5 +138,7 @@ async def stored(cache: TieredCache, key: bytes) -> bytes | None:
     from validation.cache.valkey import command  # noqa: PLC0415 - beside the public face
 
     assert cache.wire is not None
+    assert cache.l2 is not None
+    cache.l2.write_out()
     found: bytes | None = await cache.wire.probe(command("GET", key))
     return found

@@ -7,7 +7,7 @@ Nothing here raises for what the server does or holds: it is a miss then.
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
@@ -26,6 +26,7 @@ from validation.cache.valkey import ValkeyRefused, Wire, command
 _LOCK: Final = b"#"
 _CODEC_AT: Final = 3
 _SLACK_MS: Final = 1000
+_SEALED_AT_ONCE: Final = 64
 
 
 class Slot(Enum):
@@ -55,6 +56,7 @@ class L2:
         self._table = table
         self._key = key
         self._clock = clock
+        self._unsealed: deque[tuple[bytes, Payload, Mark | None, int]] = deque()
         self._marks = Marks(claim_s=claim_s)
         self._claim_ms = round(claim_s * 1000)
         self._claim_tail = b"$2\r\nNX\r\n$3\r\nGET\r\n$2\r\nPX\r\n$%d\r\n%d\r\n" % (
@@ -149,20 +151,33 @@ class L2:
     def store(
         self, key: bytes, payload: Payload, *, mark: Mark | None = None, home_ms: int = 0
     ) -> None:
-        """Puts it there, in place of a mark; nobody waits for it. With `home_ms`, what it holds
-        goes home for so long, and a pointer there. Where it cannot be stored the mark goes.
+        """Puts it there soon, in place of a mark: sealing takes its time, and whoever waits for
+        answers that came meanwhile goes first. With `home_ms`, what it holds goes home for so long,
+        and a pointer there. Where it cannot be stored the mark goes.
         """
+        if not self._unsealed:
+            asyncio.get_running_loop().call_soon(self.write_out, _SEALED_AT_ONCE)
+        self._unsealed.append((key, payload, mark, home_ms))
+
+    def write_out(self, limit: int | None = None) -> None:
+        """Seals and sends what is to be stored; no more than `limit` before others get a turn."""
+        unsealed = self._unsealed
+        for _ in range(len(unsealed) if limit is None else min(limit, len(unsealed))):
+            self._write(*unsealed.popleft())
+        if unsealed:
+            asyncio.get_running_loop().call_soon(self.write_out, _SEALED_AT_ONCE)
+
+    def _write(self, key: bytes, payload: Payload, mark: Mark | None, home_ms: int) -> None:
         is_stored = False
         try:
             is_stored = self._store(key, payload, home_ms)
         except CacheError:
             self.errors += 1
-        if mark is None:
-            return
-        if is_stored and mark.name == key:
-            self._marks.forget(mark)
-        else:
-            self.release(mark)
+        finally:
+            if mark is not None and is_stored and mark.name == key:
+                self._marks.forget(mark)
+            else:
+                self.release(mark)
 
     def release(self, mark: Mark | None) -> None:
         """Takes the mark away: whoever waits may ask."""
@@ -183,6 +198,7 @@ class L2:
                 self.errors += 1
 
     def drop(self, *keys: bytes) -> None:
+        self.write_out()  # or it would be stored after it was dropped
         wire = self._backplane.wire
         if wire is not None:
             try:

@@ -188,6 +188,8 @@ class TieredCache:
     async def aclose(self) -> None:
         """Ends what goes on behind callers' backs, and the connection."""
         await self._renewals.aclose()
+        if self.l2 is not None:
+            self.l2.write_out()
         if self._backplane is not None:
             await self._backplane.aclose()
         self.tell()
