@@ -3,6 +3,7 @@
 from typing import Final
 
 from monitoring.instruments import CACHE_REQUESTS
+from validation.cache.entry import Entry
 
 RESULTS: Final = ("l1", "l2", "stale", "negative", "miss")
 
@@ -44,6 +45,20 @@ class Counts:
         self._children = {
             (level, result): CACHE_REQUESTS.labels(level, result) for level, result in _LABELS
         }
+
+    def answered_by_l2(self, kind: str, entry: Entry, now: float) -> int:
+        """How many fresh answers of the kind L2 has given by now; -1 for one of another sort."""
+        counts = self.kinds[kind]
+        if entry.stale_at <= now:
+            counts.stale += 1
+            self.stale_l2 += 1
+            return -1
+        if entry.negative:
+            counts.negative += 1
+            self.negative_l2 += 1
+            return -1
+        counts.l2 += 1
+        return counts.l2
 
     def lookups(self) -> int:
         """Those that L1 was asked for, whatever answered."""

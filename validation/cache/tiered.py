@@ -14,6 +14,7 @@ from validation.cache.envelope import Payload
 from validation.cache.flights import Asked, Failed, Flight, Flights
 from validation.cache.hits import Decode, Factory, Hit, Made, Want
 from validation.cache.hot import HotKeys
+from validation.cache.keeping import entry_of, payload_of
 from validation.cache.l1 import L1
 from validation.cache.l2 import L2, Slot
 from validation.cache.marks import Mark
@@ -358,7 +359,7 @@ class TieredCache:
     def _keep(
         self, key: bytes, made: Made, mark: Mark | None, asked: Asked, *, fresh: bool
     ) -> None:
-        payload = _payload_of(made, asked)
+        payload = payload_of(made, asked)
         # What was purged while it was asked for is out of date already; and a table that began
         # anew meanwhile may have lost that purge.
         if payload is not None and asked.epoch == self.table.epoch and self._is_valid(payload):
@@ -385,60 +386,14 @@ class TieredCache:
         asked_at = self.table.local(payload.created_ms)
         entry = self._put(want.key, values, payload, asked_at)
         now = self._clock()
-        if counted:
-            self._count_l2(want, entry, now)
+        if counted and self.counts.answered_by_l2(want.kind, entry, now) & _SAMPLED == 0:
+            self.hot.note(want.key)
         return Hit(values, payload.raws, payload.node, "l2", max(0.0, now - asked_at))
 
     def _is_valid(self, payload: Payload) -> bool:
         return self.table.is_valid(payload.created_ms, payload.tags)
 
     def _put(self, key: bytes, values: Any, payload: Payload, asked_at: float) -> Entry:
-        fresh_s = (payload.stale_ms - payload.created_ms) / 1000
-        eager = 1.0 if payload.negative else self.config.eager
-        entry = Entry(
-            value=values,
-            size=sum(map(len, payload.raws)),
-            created=payload.created_ms,
-            expires_at=min(
-                asked_at + (payload.expires_ms - payload.created_ms) / 1000,
-                self._clock() + self.config.l1_ttl_s,
-            ),
-            stale_at=asked_at + fresh_s,
-            refresh_at=asked_at + fresh_s * eager,
-            tags=payload.tags,
-            negative=payload.negative,
-            node=payload.node,
-            asked_at=asked_at,
-        )
+        entry = entry_of(values, payload, asked_at, self._clock(), self.config)
         self.l1.put(key, entry)
         return entry
-
-    def _count_l2(self, want: Want, entry: Entry, now: float) -> None:
-        counts = self._kinds[want.kind]
-        if entry.stale_at <= now:
-            counts.stale += 1
-            self.counts.stale_l2 += 1
-        elif entry.negative:
-            counts.negative += 1
-            self.counts.negative_l2 += 1
-        else:
-            counts.l2 += 1
-            if not counts.l2 & _SAMPLED:
-                self.hot.note(want.key)
-
-
-def _payload_of(made: Made, asked: Asked) -> Payload | None:
-    life = made.lifetime
-    if life is None:
-        return None
-    return Payload(
-        raws=made.raws,
-        node=made.node,
-        created_ms=asked.created_ms,
-        stale_ms=asked.created_ms + int(life.stale_s * 1000),
-        expires_ms=asked.created_ms + int(life.expires_s * 1000),
-        tags=life.tags,
-        block_hash=life.block_hash,
-        negative=life.negative,
-        epoch=asked.epoch,
-    )
