@@ -1,11 +1,13 @@
 """Acts on a breaker: they ask, say whom they reach, want a reason and an end, and can be undone."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from console import controls
 from console.access.models import AuditEntry
@@ -13,7 +15,7 @@ from console.controls import Actor, desired
 from console.pages.breaker_acts import ACTS
 from tests.made_up_fleet import LOOKUP, a_troubled_fleet, publish
 from tests.pages.conftest import Page
-from validation.models import ControlKind
+from validation.models import Control, ControlKind
 
 See = Callable[..., Page]
 ADDRESS = f"/breakers/{LOOKUP}/"
@@ -301,6 +303,22 @@ def test_what_was_followed_by_another_change_is_not_taken_back(operator: Client)
     response = operator.post(f"/audit/{entry.pk}/revert/", {"reason": "that was the wrong node"})
     assert response.status_code == 409
     assert _wanted().is_auto
+
+
+def test_what_ended_or_was_followed_or_is_done_once_offers_nothing_to_take_back(
+    operator: Client, see: See
+) -> None:
+    _post(operator, "open", 200, **OPEN)
+    ended = AuditEntry.objects.get()
+    Control.objects.update(expires_at=timezone.now() - timedelta(minutes=1))
+    page = see(operator, f"/audit/{ended.pk}/revert/").text
+    assert "It has ended by itself" in page
+    assert "Take back 1 change" not in page
+    _post(operator, "reset", 200, reason="it is to begin afresh", revision=_wanted().revision)
+    assert "Somebody changed this again" in see(operator, f"/audit/{ended.pk}/revert/").text
+    done = AuditEntry.objects.first()
+    assert done
+    assert "It is done once" in see(operator, f"/audit/{done.pk}/revert/").text
 
 
 def test_taking_back_an_end_of_forced_open_asks_for_the_name(operator: Client, see: See) -> None:
