@@ -319,7 +319,7 @@ async def test_what_nobody_expected_is_told_as_such(
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret of the inside")
 
-    monkeypatch.setattr(metrics_module.exposition, "render", fail)
+    monkeypatch.setattr("monitoring.exposition.render", fail)
     call = await ask(serve(networks=NEAR))
     assert call.status == 500
     assert call.answered["content-type"].startswith("text/plain")
