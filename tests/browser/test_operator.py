@@ -105,7 +105,7 @@ def test_ranges_by_keys(tab: Page) -> None:
 def test_a_table_that_is_open_stays_open_while_the_page_lives(tab: Page) -> None:
     tab.goto(ADDRESS)
     tab.get_by_text("transitions as a table").click()
-    with tab.expect_response(lambda answer: "?range=" in answer.url, timeout=15_000):
+    with tab.expect_response(lambda answer: "?range=" in answer.url, timeout=30_000):
         pass  # a refresh of the ribbon
     expect(tab.locator("#breaker-changes table")).to_be_visible()
 
