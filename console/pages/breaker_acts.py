@@ -79,7 +79,7 @@ ACTS: dict[str, Act] = {
         title="Force {name} open?",
         button="Force open",
         effect="No call passes. Calls go to other nodes where one admits them; else they wait, and "
-        "those whose time runs out fail as breaker_open, to be retried.",
+        "runs are held back, for an hour at most, and then end as breaker_open.",
         said="{name} is forced open: no call passes a worker that has acknowledged it.",
         form=ConfirmedForm,
         do=_override("forced_open"),

@@ -108,7 +108,7 @@ async def validate(
 class _Work:
     """One item under examination: the last reply to it, what was found in that, and the verdict."""
 
-    __slots__ = ("_calls", "_validator", "asked", "chain_id", "findings", "reply", "settled",
+    __slots__ = ("_validator", "asked", "chain_id", "findings", "reply", "settled",
                  "subject", "worked")  # fmt: skip
 
     def __init__(
