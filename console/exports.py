@@ -50,15 +50,13 @@ def result_object(result: Result) -> dict[str, Any]:
         "verdict": result.verdict,
         "level": result.level,
         "reason": result.reason,
-        "checks": [
-            {"name": check["name"], "status": check["status"], "detail": check.get("detail", "")}
-            for check in result.checks
-        ],
+        "checks": result.checks,
         "node": result.node,
         "ms": result.ms,
         "source": result.source,
         "age_s": result.age_s,
         "block": {"number": block.number, "hash": block.hash} if block else None,
+        "agreement": result.agreement,
     }
 
 

@@ -10,6 +10,7 @@ from django.utils.csp import CSP
 from console import env
 from console.database import BROKER_SCHEMES, CACHE_SCHEMES, database_settings, server_url
 from console.logs import logging_settings
+from validation.checkpoint import Checkpoint
 from validation.rpc.endpoints import NodeUrl
 
 BASE_DIR = env.ROOT
@@ -146,6 +147,11 @@ NODES = tuple(
 if len(set(NODES)) < len(NODES):
     env.refuse("NODE_URLS", "…", "a list without repetitions")
 NODE_CHAIN_ID = env.optional_integer("NODE_CHAIN_ID", low=1, high=2**63 - 1)
+# A block that is trusted whoever says so: level 4 links others to it.
+_trusted = env.parsed(
+    "CHECKPOINT", Checkpoint.parse, [t for t in [env.text("CHECKPOINT")] if t], "number:hash"
+)
+CHECKPOINT = _trusted[0] if _trusted else None
 NODE_PRIVATE_NETWORKS = tuple(env.networks("NODE_PRIVATE_NETWORKS"))
 # Calls in flight a node over the whole fleet, shared out to WORKERS processes.
 NODE_MAX_IN_FLIGHT = env.integer("NODE_MAX_IN_FLIGHT", 256, low=1, high=100_000)

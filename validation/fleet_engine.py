@@ -17,7 +17,7 @@ from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
 from validation.rpc.classes import CLASSES, breaker_name
 from validation.rpc.fleet import ValkeyFleet
-from validation.validators import Outcome
+from validation.validators import Grounds, Outcome
 from validation.validators.outcome import BlockRef
 
 _log = structlog.get_logger(__name__)
@@ -82,10 +82,17 @@ class FleetEngine:
         self._portal.run(self._start(), timeout_s=_STOP_S)
 
     def validate(
-        self, subjects: Sequence[str], *, level: int | None, node_urls: tuple[str, ...]
+        self,
+        subjects: Sequence[str],
+        *,
+        level: int | None,
+        node_urls: tuple[str, ...],
+        agreement: int | None = None,
     ) -> "Future[list[Outcome]]":
         """Validates a chunk on the loop's thread; one outcome a subject, in order."""
-        return self._portal.submit(self._engine(node_urls).validate_many(subjects, level=level))
+        return self._portal.submit(
+            self._engine(node_urls).validate_many(subjects, level=level, agreement=agreement)
+        )
 
     def share_with(self, processes: int) -> None:
         """Gives each of `processes` its part of what the nodes may be asked at once."""
@@ -152,7 +159,11 @@ class FleetEngine:
         self.chain = ChainView(client)
         self.chain.on_reorg = self._reorganised
         self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
-        self._default = Engine(client=client, fetcher=self._fetcher, chain_id=rpc.chain_id)
+        self._default = Engine(
+            client=client,
+            fetcher=self._fetcher,
+            grounds=Grounds(chain_id=rpc.chain_id, finality=self.chain),
+        )
 
     async def _start(self) -> None:
         if self.chain is not None and self._fetcher is not None:
@@ -188,7 +199,9 @@ class FleetEngine:
             nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)]
             config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
             client = self._client(config)
-            engine = Engine(client=client, fetcher=client, chain_id=config.chain_id)
+            engine = Engine(
+                client=client, fetcher=client, grounds=Grounds(chain_id=config.chain_id)
+            )
             self._own[node_urls] = engine
             self._forget_oldest()
         return engine

@@ -44,6 +44,7 @@ class Claim:
     fence: int
     attempts: int
     level: int | None
+    agreement: int | None
     node_urls: tuple[str, ...]
     subjects: tuple[str, ...]
 
@@ -86,9 +87,9 @@ class Ledger:
             if row is None:
                 return None
             chunk, run, first, size, fence, attempts = row
-            level, node_urls, subjects, started = self.connection.execute(
+            level, agreement, node_urls, subjects, started = self.connection.execute(
                 _LOAD, {"run": run, "first": first, "end": first + size}
-            ).fetchone() or (None, [], [], True)
+            ).fetchone() or (None, None, [], [], True)
         if not started:
             # After the commit: cancelling locks the run first and its chunks then.
             self.connection.execute(_START, (run,))
@@ -99,6 +100,7 @@ class Ledger:
             fence=fence,
             attempts=attempts,
             level=level,
+            agreement=agreement,
             node_urls=tuple(node_urls),
             subjects=tuple(subjects),
         )
@@ -225,7 +227,7 @@ RETURNING c.id, c.run_id, c.first, c.size, c.fence, c.attempts
 """
 
 _LOAD = """
-SELECT level, array(SELECT jsonb_array_elements_text(node_urls)), array(
+SELECT level, agreement, array(SELECT jsonb_array_elements_text(node_urls)), array(
     SELECT subject FROM validation_item
     WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
 ), started_at IS NOT NULL FROM validation_run WHERE id = %(run)s
@@ -359,7 +361,11 @@ def _anchor_lines(claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettl
 
 def _details(checks: tuple[Check, ...]) -> str:
     """Details by position as JSON in COPY's escaping, or COPY's null. jsonb has no NUL."""
-    details = {str(n): check.detail for n, check in enumerate(checks) if check.detail}
+    details = {
+        str(n): [check.detail, check.computed, check.claimed] if check.computed else check.detail
+        for n, check in enumerate(checks)
+        if check.detail
+    }
     if not details:
         return "\\N"
     return _escaped(msgspec.json.encode(details).decode().replace("\\u0000", "\\ufffd"))

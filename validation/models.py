@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from validation.validators import BlockRef
 
+# An address with four storage slots.
+SUBJECT_LENGTH = 320
 VERDICTS = ("valid", "invalid", "not_found", "unverifiable", "error")
 
 
@@ -35,6 +37,8 @@ class Run(models.Model):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    # How many nodes must say the same of each item; null asks one.
+    agreement = models.PositiveSmallIntegerField(null=True, blank=True)
     # Overrides NODE_URLS for this run; may hold credentials, so no page, log or export shows it.
     node_urls = models.JSONField(default=list, blank=True)
     retry_of = models.ForeignKey(
@@ -129,7 +133,7 @@ class Item(models.Model):
     # No constraint: a million rows would each pay for the check of one parent.
     run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
     ordinal = models.PositiveIntegerField()
-    subject = models.CharField(max_length=80)
+    subject = models.CharField(max_length=SUBJECT_LENGTH)
 
     def __str__(self) -> str:
         return self.subject
@@ -143,6 +147,12 @@ class CheckProfile(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+def _told(detail: str | list[str]) -> dict[str, str]:
+    """What a check says beyond its status; a list also holds what was compared."""
+    told, computed, claimed = (detail, "", "") if isinstance(detail, str) else detail
+    return {"detail": told, "computed": computed, "claimed": claimed}
 
 
 class ResultQuerySet(models.QuerySet["Result"]):
@@ -168,7 +178,7 @@ class Result(models.Model):
         related_name="results",
     )
     ordinal = models.PositiveIntegerField()
-    subject = models.CharField(max_length=80)
+    subject = models.CharField(max_length=SUBJECT_LENGTH)
     verdict = models.CharField(max_length=12, choices=[(v, v) for v in VERDICTS])
     level = models.PositiveSmallIntegerField()
     reason = models.CharField(max_length=40)
@@ -181,8 +191,12 @@ class Result(models.Model):
     profile = models.ForeignKey(
         CheckProfile, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False
     )
-    # Details by position, of the checks that have one; null where none has.
+    # By position, of the checks that have one: the detail, or [detail, computed, claimed]; null
+    # where none has.
     details = models.JSONField(null=True)
+    # {"asked", "agreed": [label], "differs": [{"node", "said"}], "silent": [{"node", "said"}]};
+    # null where one node was enough.
+    agreement = models.JSONField(null=True)
 
     # What it rests on, or rested on until it was taken back; None once that is final. No column:
     # `anchors.tie` fills it from the tables below.
@@ -204,13 +218,84 @@ class Result(models.Model):
 
     @property
     def checks(self) -> list[dict[str, str]]:
-        """[{"name", "status", "detail"}, …] in the order in which they were computed."""
+        """[{"name", "status", "detail", "computed", "claimed"}, …] in the order of their making."""
         details = self.details or {}
         named = (entry.partition(":") for entry in self.profile.text.split())
         return [
-            {"name": name, "status": status, "detail": details.get(str(position), "")}
+            {"name": name, "status": status, **_told(details.get(str(position), ""))}
             for position, (name, _, status) in enumerate(named)
         ]
+
+
+class Evidence(models.Model):
+    """What is kept of an item beyond its result: of accusations always (so many a run), of small
+    runs and slow items where the time went. The rest is recomputed when a person asks.
+    """
+
+    pk = models.CompositePrimaryKey("run_id", "ordinal")
+    run = models.ForeignKey(Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False)
+    ordinal = models.PositiveIntegerField()
+    # [{"name", "at_ms", "ms", "node", "note"}, …]; null where it was not recorded.
+    spans = models.JSONField(null=True)
+    # A proof bundle, packed: `validation.evidence` reads it. Null where none was kept.
+    bundle = models.BinaryField(null=True)
+    kept_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.ordinal} of V-{self.run_id}"
+
+
+class Node(models.Model):
+    """A node that runs may ask: one of NODE_URLS, or one that an operator added.
+
+    Workers read the table again when the revision of the control `nodes` rises.
+    """
+
+    # Host, port and short id: `NodeUrl.label`. What every page, log and result names it by.
+    label = models.CharField(max_length=120, unique=True)
+    # May hold credentials, so no page, log, export or audit entry shows it. "" for those of
+    # NODE_URLS: each process has them from its environment.
+    url = models.TextField(blank=True)
+    # The order of preference between equals.
+    position = models.PositiveSmallIntegerField(default=0)
+    # Asked nothing while this stands. By a worker that caught it, or by an operator.
+    cordoned_at = models.DateTimeField(null=True, blank=True)
+    cordoned_by = models.CharField(max_length=160, blank=True)
+    cordon_reason = models.CharField(max_length=500, blank=True)
+    added_by = models.CharField(max_length=160, blank=True)
+    added_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("position", "id")
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def is_from_environment(self) -> bool:
+        return not self.url
+
+
+class Catch(models.Model):
+    """What a node was caught at: a check that an honest node's answers cannot fail."""
+
+    label = models.CharField(max_length=120)
+    # The item it was caught with, whose evidence may be kept.
+    run = models.ForeignKey(
+        Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
+    )
+    ordinal = models.PositiveIntegerField(null=True)
+    subject = models.CharField(max_length=SUBJECT_LENGTH)
+    check_name = models.CharField(max_length=40)
+    detail = models.CharField(max_length=500)
+    caught_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        ordering = ("-id",)
+        indexes = (models.Index(fields=("label", "-id"), name="catch_of_node"),)
+
+    def __str__(self) -> str:
+        return f"{self.label}: {self.check_name} of {self.subject}"
 
 
 class Anchor(models.Model):
@@ -264,6 +349,8 @@ class ControlKind(models.TextChoices):
     BREAKER = "breaker"
     L1 = "l1"
     PURGE = "purge"
+    # One row, named "": its revision says that the table of nodes changed.
+    NODES = "nodes"
 
 
 class Control(models.Model):

@@ -49,7 +49,12 @@ class ChunkEngine(Protocol):
     @property
     def chain(self) -> retractions.Chain | None: ...
     def validate(
-        self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
+        self,
+        subjects: tuple[str, ...],
+        *,
+        level: int | None,
+        node_urls: tuple[str, ...],
+        agreement: int | None = None,
     ) -> "Future[list[Outcome]]": ...
     def begin(self) -> None: ...
     def is_settled(self, number: int, block_hash: str) -> bool: ...
@@ -200,7 +205,10 @@ class Worker:
         future: Future[list[Outcome]] | None = None
         try:
             future = self._engine.validate(
-                claim.subjects, level=claim.level, node_urls=claim.node_urls
+                claim.subjects,
+                level=claim.level,
+                node_urls=claim.node_urls,
+                agreement=claim.agreement,
             )
             return self._awaited(future, claim)
         except (CancelledError, *DATABASE_AWAY):

@@ -46,7 +46,13 @@ def test_settling_writes_each_result_and_finishes_the_run(start: Start, ledger: 
     result = Result.objects.get(run_id=run.pk, ordinal=7)
     assert (result.subject, result.verdict, result.node) == ("block:7", "valid", "node:8545")
     assert result.checks == [
-        {"name": "hash", "status": "pass", "detail": 'a "quoted" \\ \t detail'}
+        {
+            "name": "hash",
+            "status": "pass",
+            "detail": 'a "quoted" \\ \t detail',
+            "computed": "",
+            "claimed": "",
+        }
     ]
     assert Result.objects.count() == 10
 

@@ -25,7 +25,7 @@ type Validate = Callable[..., "Done"]
 
 KEYS = {
     *("subject", "verdict", "level", "reason", "checks", "node", "ms"),
-    *("source", "age_s", "block"),
+    *("source", "age_s", "block", "agreement"),
 }
 # What may differ between two ways to the same verdict: a cache may have known, and the fleet names
 # a block only while it is not final.

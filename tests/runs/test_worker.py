@@ -38,13 +38,18 @@ class InstantEngine:
         self.shares: list[int] = []
 
     def validate(
-        self, subjects: tuple[str, ...], *, level: int | None, node_urls: tuple[str, ...]
+        self,
+        subjects: tuple[str, ...],
+        *,
+        level: int | None,
+        node_urls: tuple[str, ...],
+        agreement: int | None = None,
     ) -> "Future[list[Outcome]]":
         self.before()
         future: Future[list[Outcome]] = Future()
         claim = Claim(
-            chunk=0, run=0, first=0, fence=0, attempts=1, level=level, node_urls=node_urls,
-            subjects=subjects,
+            chunk=0, run=0, first=0, fence=0, attempts=1, level=level, agreement=agreement,
+            node_urls=node_urls, subjects=subjects,
         )  # fmt: skip
         self.finish(future, outcomes(claim))
         return future

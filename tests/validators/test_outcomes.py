@@ -116,11 +116,12 @@ async def test_an_outcome_encodes_to_the_object_of_the_contract() -> None:
     encoded = msgspec.json.decode(msgspec.json.encode(outcome))
     assert list(encoded) == [
         *("subject", "verdict", "level", "reason", "checks", "node", "ms"),
-        *("source", "age_s", "block"),
+        *("source", "age_s", "block", "agreement"),
     ]
     assert encoded["subject"] == f"tx:{tx['hash']}"
     assert encoded["verdict"] == "valid"
-    assert encoded["checks"][0] == {"name": "answered", "status": "pass", "detail": ""}
+    first = {"name": "answered", "status": "pass", "detail": "", "computed": "", "claimed": ""}
+    assert encoded["checks"][0] == first
 
 
 async def test_details_are_bounded() -> None:

@@ -8,7 +8,7 @@ and `monitoring.instruments`; on neither Django nor Celery.
 """
 
 from validation.rpc.addresses import AddressPolicy
-from validation.rpc.calls import Call, Reply
+from validation.rpc.calls import Call, Reply, Span
 from validation.rpc.classes import breaker_name
 from validation.rpc.client import RpcClient
 from validation.rpc.config import RpcConfig
@@ -68,6 +68,7 @@ __all__ = [
     "RpcConfig",
     "RpcError",
     "Saturated",
+    "Span",
     "WrongChain",
     "breaker_name",
     "probe",

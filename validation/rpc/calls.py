@@ -18,6 +18,18 @@ class Call(msgspec.Struct, frozen=True):
     decode: Callable[[bytes], Any]
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a question's time, from `at_ms` after it was asked."""
+
+    name: str
+    """queue, l1, l2, shared, breaker, limiter, rate, pool, attempt, backoff, check:<name>."""
+    at_ms: float
+    ms: float
+    node: str = ""
+    note: str = ""
+    """How it ended, where that is not told by the name: an error's reason, "hit", "miss"."""
+
+
 class Reply(msgspec.Struct, frozen=True):
     """The values of a fetch in the order of its calls, all from one batch of one node."""
 
@@ -30,3 +42,5 @@ class Reply(msgspec.Struct, frozen=True):
     """Who answered: "node", or the tier of the cache that still knew ("l1", "l2")."""
     age_s: float = 0.0
     """How long ago the node was asked."""
+    spans: tuple[Span, ...] = ()
+    """Where the time went."""

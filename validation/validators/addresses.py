@@ -8,6 +8,7 @@ from typing import Any
 from validation.rpc import Call
 from validation.rpc.answers import read_data, read_quantity, read_quantity_64
 from validation.subjects import Subject
+from validation.validators.asking import Ask
 from validation.validators.crypto import checksum_address
 from validation.validators.findings import Ending, Findings
 
@@ -24,9 +25,9 @@ def calls(subject: Subject) -> tuple[Call, ...]:
 
 
 async def examine(
-    subject: Subject, values: Any, findings: Findings, *, level: int, chain_id: int | None
+    subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
-    del chain_id  # an address is the same on every chain
+    del ask  # an address is the same on every chain
     findings.passed("answered")
     ending = findings.malformed(*values)
     if ending is not None or level < 1:

@@ -7,6 +7,7 @@ from validation.rpc import Call
 from validation.rpc.answers import read_block
 from validation.rpc.schema import Block, Transaction
 from validation.subjects import Subject
+from validation.validators.asking import Ask
 from validation.validators.envelope import Envelope, rebuild
 from validation.validators.findings import Ending, Findings
 from validation.validators.header import header_hash
@@ -27,7 +28,7 @@ def calls(subject: Subject) -> tuple[Call, ...]:
 
 
 async def examine(
-    subject: Subject, values: Any, findings: Findings, *, level: int, chain_id: int | None
+    subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
     (answer,) = values
     findings.passed("answered")
@@ -44,7 +45,7 @@ async def examine(
     if level > 1:
         examine_header(block, findings, doubtful=bool(answer.unknown))
         findings.settle("positions", _positions_flaw(block))
-        await _examine_transactions(block, findings, bool(answer.unknown), chain_id)
+        await _examine_transactions(block, findings, bool(answer.unknown), ask.chain_id)
     return None
 
 

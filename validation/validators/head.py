@@ -9,6 +9,7 @@ from typing import Any
 from validation.rpc import Call
 from validation.rpc.answers import Unreadable, read_lean_block
 from validation.subjects import Subject
+from validation.validators.asking import Ask
 from validation.validators.blocks import examine_header
 from validation.validators.findings import Ending, Findings
 
@@ -21,9 +22,9 @@ def calls(subject: Subject) -> tuple[Call, ...]:
 
 
 async def examine(
-    subject: Subject, values: Any, findings: Findings, *, level: int, chain_id: int | None
+    subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
-    del subject, chain_id
+    del subject, ask
     (answer,) = values
     findings.passed("answered")
     if answer is None:

@@ -1,7 +1,7 @@
 """Validates one subject: asks, examines, settles. The table of kinds is here."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
@@ -9,19 +9,12 @@ import structlog
 from validation.rpc import Call, Reply, RpcError
 from validation.subjects import Kind, Subject
 from validation.validators import addresses, blocks, head, transactions
+from validation.validators.asking import Ask, Fetcher, Heard
 from validation.validators.findings import Ending, Findings
+from validation.validators.grounds import Grounds
 from validation.validators.outcome import Outcome, Verdict
 
 _log = structlog.get_logger(__name__)
-
-
-class Fetcher(Protocol):
-    """Answers a group of calls in one round trip, from one node."""
-
-    async def fetch(
-        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
-    ) -> Reply:
-        """`fresh`: asked of a node now, whatever a cache knows."""
 
 
 class Validator(Protocol):
@@ -33,15 +26,12 @@ class Validator(Protocol):
         """What to ask the node, all of it in one round trip."""
 
     async def examine(
-        self,
-        subject: Subject,
-        values: Any,
-        findings: Findings,
-        *,
-        level: int,
-        chain_id: int | None,
+        self, subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
     ) -> Ending | None:
-        """Make the checks up to `level`; an ending settles the item whatever the checks say."""
+        """Make the checks up to `level`; an ending settles the item whatever the checks say.
+
+        `values` are the answers to `calls`; what more it takes is asked through `ask`.
+        """
 
 
 KINDS: dict[Kind, Validator] = {
@@ -68,10 +58,17 @@ async def validate(
     *,
     level: int | None,
     fetcher: Fetcher,
-    chain_id: int | None,
+    chain_id: int | None = None,
+    grounds: Grounds | None = None,
+    heard: list[Heard] | None = None,
+    explain: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Outcome:
     """Validate to `level`, or to the highest built for the kind.
+
+    `grounds` is what items of one engine share, and knows the chain id; without it `chain_id`
+    does. `heard` is given all that the verdict rests on. `explain`: what was computed and claimed
+    stands with checks that passed too, and the outcome says where the time went.
 
     Never raises, except where it is cancelled: a node's error is the verdict `error`, with the
     reason of the `RpcError`, and so is a defect here, which is logged.
@@ -80,81 +77,77 @@ async def validate(
     asked = validator.HIGHEST_LEVEL if level is None else level
     worked = min(asked, validator.HIGHEST_LEVEL)
     started = clock()
-    work = _Work(validator, subject, asked=asked, worked=worked, chain_id=chain_id)
+    grounds = grounds or Grounds(chain_id=chain_id)
+    ask = Ask(fetcher, grounds, explain=explain)
+    work = _Work(validator, subject, asked=asked, worked=worked, ask=ask)
     try:
-        await work.settle(fetcher)
+        await work.settle()
     except RpcError as error:
         work.findings.fail("answered", str(error))
         work.settled = (Verdict.ERROR, 0, error.reason)
-        work.reply = Reply((), error.node or work.reply.node)
+        work.node = error.node or work.node
     except Exception:  # noqa: BLE001 - a defect here must not take a whole chunk with it
-        _log.exception("validator_failed", subject=str(subject), node=work.reply.node)
+        _log.exception("validator_failed", subject=str(subject), node=work.node)
         work.settled = (Verdict.ERROR, 0, "internal")
     verdict, reached, reason = work.settled
+    ask = work.ask
+    if heard is not None:
+        heard.extend(ask.heard)
     return Outcome(
         subject=str(subject),
         verdict=verdict,
         level=reached,
         reason=reason,
         checks=work.findings.checks,
-        node=work.reply.node,
+        node=work.node,
         ms=round((clock() - started) * 1000, 3),
-        source=work.reply.source,
-        age_s=round(work.reply.age_s, 3),
+        source=ask.source,
+        age_s=round(ask.age_s, 3),
         block=work.findings.block,
     )
 
 
 class _Work:
-    """One item under examination: the last reply to it, what was found in that, and the verdict."""
+    """One item under examination: what was asked last, what was found in that, and the verdict."""
 
-    __slots__ = ("_validator", "asked", "chain_id", "findings", "reply", "settled",
-                 "subject", "worked")  # fmt: skip
+    __slots__ = ("_validator", "ask", "asked", "findings", "node", "settled", "subject", "worked")
 
     def __init__(
-        self,
-        validator: Validator,
-        subject: Subject,
-        *,
-        asked: int,
-        worked: int,
-        chain_id: int | None,
+        self, validator: Validator, subject: Subject, *, asked: int, worked: int, ask: Ask
     ) -> None:
         self._validator = validator
         self.subject = subject
         self.asked = asked
         self.worked = worked
-        self.chain_id = chain_id
+        self.ask = ask
         self.findings = Findings()
-        self.reply = Reply((), "")
+        self.node = ""
         self.settled = (Verdict.ERROR, 0, "internal")
 
-    async def settle(self, fetcher: Fetcher) -> None:
+    async def settle(self) -> None:
         """Ask and examine until the verdict may be given: from memory, or from a node afresh."""
         calls = self._validator.calls(self.subject)
-        heard = 0
+        first, said = self.ask, 0
         # What a cache knew, what a node says, once more where a reorganisation came in between.
         for fresh in (False, True, True):
             self.findings = Findings()
-            self.reply = await fetcher.fetch(calls, fresh=fresh)
-            await self._examine()
-            if self.reply.source != _NODE:
+            self.ask = Ask(first.fetcher, first.grounds, fresh=fresh, explain=first.explain)
+            reply = await self.ask.fetch(calls)
+            self.node = reply.node
+            await self._examine(reply)
+            if self.ask.source != _NODE:
                 if self.settled[0] in _GIVEN_FROM_MEMORY:
                     return
-            elif heard or self.findings.failed not in _MADE_OF_TWO_ANSWERS:
+            elif said or self.findings.failed not in _MADE_OF_TWO_ANSWERS:
                 return
             else:
-                heard += 1
-        if self.reply.source != _NODE:
-            raise RuntimeError(f"asked afresh, {self.reply.source} answered")
+                said += 1
+        if self.ask.source != _NODE:
+            raise RuntimeError(f"asked afresh, {self.ask.source} answered")
 
-    async def _examine(self) -> None:
+    async def _examine(self, reply: Reply) -> None:
         ending = await self._validator.examine(
-            self.subject,
-            self.reply.values,
-            self.findings,
-            level=self.worked,
-            chain_id=self.chain_id,
+            self.subject, reply.values, self.findings, level=self.worked, ask=self.ask
         )
         if ending is None:
             self.settled = self.findings.verdict(asked=self.asked, worked=self.worked)

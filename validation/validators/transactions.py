@@ -6,6 +6,7 @@ from validation.rpc import Call
 from validation.rpc.answers import read_receipt, read_transaction
 from validation.rpc.schema import Receipt, Transaction
 from validation.subjects import Subject
+from validation.validators.asking import Ask
 from validation.validators.envelope import rebuild
 from validation.validators.findings import Ending, Findings
 from validation.validators.outcome import Verdict
@@ -26,7 +27,7 @@ def calls(subject: Subject) -> tuple[Call, ...]:
 
 
 async def examine(
-    subject: Subject, values: Any, findings: Findings, *, level: int, chain_id: int | None
+    subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
     answer, receipt_answer = values
     findings.passed("answered")
@@ -48,7 +49,7 @@ async def examine(
         unknown += receipt_answer.unknown
     _examine_form(subject, tx, receipt, unknown, findings)
     if level > 1:
-        _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=chain_id)
+        _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=ask.chain_id)
         if receipt is not None and isinstance(tx.block_hash, str):
             examine_receipt(tx, receipt, findings)
     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
@@ -22,7 +23,7 @@ from validation.models import Run
 from validation.report import Report
 from validation.rpc import NodeUrl
 from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
-from validation.validators import Check, Outcome, Status, Verdict
+from validation.validators import Agreement, Check, Outcome, Verdict
 
 ALL_VALID, SOME_NOT, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
 PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -222,10 +223,11 @@ def _outcome(result: Any) -> Outcome:
         verdict=Verdict(result.verdict),
         level=result.level,
         reason=result.reason,
-        checks=tuple(Check(c["name"], Status(c["status"]), c["detail"]) for c in result.checks),
+        checks=tuple(msgspec.convert(check, Check) for check in result.checks),
         node=result.node,
         ms=result.ms,
         source=result.source,
         age_s=result.age_s,
         block=result.block,
+        agreement=msgspec.convert(result.agreement, Agreement | None),
     )
