@@ -15,6 +15,15 @@ import msgspec
 from msgspec import UNSET
 
 from validation.rpc import fields
+from validation.rpc.flaws import (
+    block_flaw,
+    header_flaw,
+    lean_block_flaw,
+    proof_flaw,
+    receipt_flaw,
+    receipts_flaw,
+    transaction_flaw,
+)
 from validation.rpc.schema import (
     AccessEntry,
     Authorization,
@@ -22,14 +31,18 @@ from validation.rpc.schema import (
     Header,
     LeanBlock,
     Log,
+    Proof,
     Receipt,
+    SlotProof,
     Transaction,
     Withdrawal,
 )
-from validation.rpc.shapes import ADDRESS, DATA, HASH, QUANTITY, QUANTITY_64, shown, wrong
+from validation.rpc.shapes import DATA, QUANTITY, QUANTITY_64, shown, wrong
 from validation.rpc.strict import Refused, check_exactly
 
-MAX_TOPICS = 4
+MAX_BYTES = 64 << 20
+MAX_PROOF_BYTES = 4 << 20
+"""More is not looked into."""
 
 _UNKNOWN_SHOWN = 8
 _NAME_SHOWN = 40
@@ -55,100 +68,14 @@ _NESTED: dict[type, dict[str, type]] = {
     Receipt: {"logs": Log},
     Block: {"transactions": Transaction, "withdrawals": Withdrawal},
     LeanBlock: {"withdrawals": Withdrawal},
-}
-_LISTS = {
-    0: (),
-    1: (("access_list", "accessList"),),
-    2: (("access_list", "accessList"),),
-    3: (("access_list", "accessList"), ("blob_versioned_hashes", "blobVersionedHashes")),
-    4: (("access_list", "accessList"), ("authorization_list", "authorizationList")),
+    Proof: {"storageProof": SlotProof},
 }
 _FOREIGN_GETTERS = {
     # The first name twice, since of a single name attrgetter gives no tuple.
     number: attrgetter(next(iter(names)), *names)
     for number, names in fields.FOREIGN.items()
 }
-_is_hash = re.compile(HASH).fullmatch
-_are_topics = re.compile(f"{HASH}(?:,{HASH}){{0,{MAX_TOPICS - 1}}}").fullmatch
-_place_of = attrgetter("transaction_hash", "block_hash", "block_number", "transaction_index")
-_is_address = re.compile(ADDRESS).fullmatch
 _place = re.compile(r" - at `\$\.?([^`]*)`$").search
-
-
-def _transaction_flaw(tx: Transaction) -> str:
-    number = tx.type_number
-    if number is None:
-        return fields.UNKNOWN_TYPE.flaw(tx)
-    return fields.TRANSACTION[number].flaw(tx) or _lists_flaw(tx, number)
-
-
-def _lists_flaw(tx: Transaction, number: int) -> str:
-    if number and not tx.v and not tx.y_parity:
-        return "yParity is missing"
-    for attribute, name in _LISTS[number]:
-        held = getattr(tx, attribute)
-        if held is None or held is UNSET:
-            return f"{name} is {'missing' if held is UNSET else 'null'}"
-    for entry in tx.access_list or ():
-        if not _is_address(entry.address):
-            return wrong("accessList address", entry.address, ADDRESS)
-        for key in entry.storage_keys:
-            if not _is_hash(key):
-                return wrong("accessList storageKeys", key, HASH)
-    for versioned in tx.blob_versioned_hashes or ():
-        if not _is_hash(versioned):
-            return wrong("blobVersionedHashes", versioned, HASH)
-    return next(filter(None, map(fields.AUTHORIZATION.flaw, tx.authorization_list or ())), "")
-
-
-def _receipt_flaw(receipt: Receipt) -> str:
-    flaw = fields.RECEIPT.flaw(receipt)
-    if flaw:
-        return flaw
-    if not receipt.status and not receipt.root:
-        return "status is missing"
-    place = _place_of(receipt)
-    for log in receipt.logs:
-        # A log nearly always repeats the place of its receipt, whose shape is known to be right.
-        flaw = "" if _place_of(log) == place else fields.LOG_PLACE.flaw(log)
-        flaw = flaw or fields.LOG.flaw(log) or _topics_flaw(log.topics)
-        if flaw:
-            return flaw
-    return ""
-
-
-def _topics_flaw(topics: tuple[str, ...]) -> str:
-    if not topics or _are_topics(",".join(topics)):
-        return ""
-    if len(topics) > MAX_TOPICS:
-        return f"log topics holds {len(topics)}, more than {MAX_TOPICS}"
-    strange = next(topic for topic in topics if not _is_hash(topic))
-    return wrong("log topics", strange, HASH)
-
-
-def _header_flaw(header: Header) -> str:
-    flaw = fields.HEADER.flaw(header)
-    if flaw:
-        return flaw
-    for uncle in header.uncles or ():
-        if not _is_hash(uncle):
-            return wrong("uncles", uncle, HASH)
-    return next(filter(None, map(fields.WITHDRAWAL.flaw, header.withdrawals or ())), "")
-
-
-def _block_flaw(block: Block) -> str:
-    for index, tx in enumerate(block.transactions):
-        flaw = _transaction_flaw(tx)
-        if flaw:
-            return f"transactions[{index}] {flaw}"
-    return _header_flaw(block)
-
-
-def _lean_block_flaw(block: LeanBlock) -> str:
-    for held in block.transactions:
-        if not _is_hash(held):
-            return wrong("transactions", held, HASH)
-    return _header_flaw(block)
 
 
 def _keys(node: msgspec.Struct) -> int:
@@ -190,19 +117,43 @@ def _foreign_in_block(block: Block) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for tx in block.transactions for name in _foreign(tx)))
 
 
+def _receipts_keys(receipts: tuple[Receipt, ...]) -> int:
+    return sum(map(_receipt_keys, receipts))
+
+
+def _proof_keys(proof: Proof) -> int:
+    return _keys(proof) + 3 * len(proof.storage_proof)
+
+
+def _header_of(block: LeanBlock) -> Header:
+    """Without the hashes of its transactions, which weigh ten times as much."""
+    return Header(*msgspec.structs.astuple(block)[: len(Header.__struct_fields__)])
+
+
 def _none(_: object) -> tuple[str, ...]:
     return ()
 
 
-def _object_reader[T: msgspec.Struct](
-    kind: type[T],
+def _reader[T](
+    kind: type[msgspec.Struct],
     flaw_of: Callable[[T], str],
     keys_of: Callable[[T], int],
     foreign_of: Callable[[T], tuple[str, ...]] = _none,
+    *,
+    is_list: bool = False,
+    keep: Callable[[T], Any] | None = None,
+    most_bytes: int = MAX_BYTES,
 ) -> Callable[[bytes], Read]:
-    decode = msgspec.json.Decoder(kind | None).decode
+    """Of an object, or a list of them. `keep` makes what is kept of it."""
+    decode: Callable[[bytes], Any] = (
+        msgspec.json.Decoder(tuple[kind, ...] | None).decode  # type: ignore[valid-type]
+        if is_list
+        else msgspec.json.Decoder(kind | None).decode
+    )
 
     def read(raw: bytes) -> Read:
+        if len(raw) > most_bytes:
+            return Unreadable(f"{len(raw)} bytes, more than the {most_bytes} that are looked into")
         try:
             value = decode(raw)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -221,13 +172,15 @@ def _object_reader[T: msgspec.Struct](
             except Refused as error:
                 return Unreadable(str(error))
             unknown += _unknown(raw, kind)
-        return Answer(value, unknown)
+        return Answer(value if keep is None else keep(value), unknown)
 
     return read
 
 
 def _unknown(raw: bytes, kind: type) -> tuple[str, ...]:
-    names = dict.fromkeys(_unknown_names(msgspec.json.decode(raw), kind))
+    tree = msgspec.json.decode(raw)
+    trees = tree if type(tree) is list else [tree]
+    names = dict.fromkeys(name for one in trees for name in _unknown_names(one, kind))
     return tuple(name[:_NAME_SHOWN] for name in islice(names, _UNKNOWN_SHOWN))
 
 
@@ -257,7 +210,7 @@ def _explained(raw: bytes, error: Exception) -> str:
         held = msgspec.json.decode(raw)
         for name in path.split(".") if path else ():
             held = held[name]
-    except (msgspec.MsgspecError, LookupError, TypeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
         return f"{path}: {complaint}"  # inside a list, whose index the decoder does not tell
     return f"{path} is {shown(held)}: {complaint}"
 
@@ -277,10 +230,15 @@ def _text_reader(pattern: str) -> Callable[[bytes], str | Unreadable]:
     return read
 
 
-read_transaction = _object_reader(Transaction, _transaction_flaw, _transaction_keys, _foreign)
-read_receipt = _object_reader(Receipt, _receipt_flaw, _receipt_keys)
-read_block = _object_reader(Block, _block_flaw, _block_keys, _foreign_in_block)
-read_lean_block = _object_reader(LeanBlock, _lean_block_flaw, _lean_block_keys)
+read_transaction = _reader(Transaction, transaction_flaw, _transaction_keys, _foreign)
+read_receipt = _reader(Receipt, receipt_flaw, _receipt_keys)
+read_block_receipts = _reader(Receipt, receipts_flaw, _receipts_keys, is_list=True)
+"""A tuple of receipts."""
+read_block = _reader(Block, block_flaw, _block_keys, _foreign_in_block)
+read_lean_block = _reader(LeanBlock, lean_block_flaw, _lean_block_keys)
+read_header = _reader(LeanBlock, header_flaw, _lean_block_keys, keep=_header_of)
+"""The `Header` of what `eth_getBlockBy…(…, false)` answers."""
+read_proof = _reader(Proof, proof_flaw, _proof_keys, most_bytes=MAX_PROOF_BYTES)
 read_quantity = _text_reader(QUANTITY)
 read_quantity_64 = _text_reader(QUANTITY_64)
 read_data = _text_reader(DATA)

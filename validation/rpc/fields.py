@@ -9,6 +9,7 @@ from validation.rpc.shapes import (
     HASH,
     QUANTITY,
     QUANTITY_64,
+    SLOT_KEY,
     Shape,
 )
 
@@ -146,6 +147,16 @@ WITHDRAWAL = Shape(
         "amount": ("withdrawals amount", QUANTITY),
     }
 )
+PROOF = Shape(
+    required={
+        "address": ("address", ADDRESS),
+        "balance": ("balance", QUANTITY),
+        "nonce": ("nonce", QUANTITY_64),
+        "code_hash": ("codeHash", HASH),
+        "storage_hash": ("storageHash", HASH),
+    }
+)
+SLOT = Shape(required={"key": ("key", SLOT_KEY), "value": ("value", QUANTITY)})
 
 _ACCESS = {"access_list": "accessList"}
 _BLOBS = {

@@ -147,3 +147,23 @@ class LeanBlock(Header, frozen=True, kw_only=True, gc=False, rename="camel"):
     """A block as `eth_getBlockBy…(…, false)` answers it."""
 
     transactions: tuple[str, ...]
+
+
+class SlotProof(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One storage slot of a `Proof`; `proof` are the nodes from the storage root on."""
+
+    key: str
+    value: str
+    proof: tuple[str, ...]
+
+
+class Proof(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """An account as `eth_getProof` answers it; `account_proof` are the nodes from the root on."""
+
+    address: str
+    balance: str
+    nonce: str
+    code_hash: str
+    storage_hash: str
+    account_proof: tuple[str, ...]
+    storage_proof: tuple[SlotProof, ...]

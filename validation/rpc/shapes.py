@@ -16,6 +16,8 @@ QUANTITY = "0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,63})"
 """No leading zeros, at most 256 bits."""
 QUANTITY_64 = "0x(?:0|[1-9a-fA-F][0-9a-fA-F]{0,15})"
 HASH = "0x[0-9a-fA-F]{64}"
+SLOT_KEY = "0x[0-9a-fA-F]{1,64}"
+"""Nodes repeat a slot as they were asked for it, as a quantity, or in full."""
 ADDRESS = "0x[0-9a-fA-F]{40}"
 BLOOM = "0x[0-9a-fA-F]{512}"
 BYTES_8 = "0x[0-9a-fA-F]{16}"
@@ -27,6 +29,7 @@ _MEANING = {
     QUANTITY: "a hex quantity of at most 256 bits without leading zeros",
     QUANTITY_64: "a hex quantity of at most 64 bits without leading zeros",
     HASH: "0x and 64 hex digits",
+    SLOT_KEY: "0x and at most 64 hex digits",
     ADDRESS: "0x and 40 hex digits",
     BLOOM: "0x and 512 hex digits",
     BYTES_8: "0x and 16 hex digits",
