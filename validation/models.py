@@ -9,6 +9,9 @@ from django.db.models.functions import Now
 from django.urls import reverse
 from django.utils import timezone
 
+from validation.node_models import LABEL_LENGTH
+from validation.node_models import Node as Node  # noqa: PLC0414 - given on under this name too
+from validation.node_models import RemovedNode as RemovedNode  # noqa: PLC0414 - as above
 from validation.validators import BlockRef
 
 # An address with four storage slots.
@@ -245,41 +248,10 @@ class Evidence(models.Model):
         return f"{self.ordinal} of V-{self.run_id}"
 
 
-class Node(models.Model):
-    """A node that runs may ask: one of NODE_URLS, or one that an operator added.
-
-    Workers read the table again when the revision of the control `nodes` rises.
-    """
-
-    # Host, port and short id: `NodeUrl.label`. What every page, log and result names it by.
-    label = models.CharField(max_length=120, unique=True)
-    # May hold credentials, so no page, log, export or audit entry shows it. "" for those of
-    # NODE_URLS: each process has them from its environment.
-    url = models.TextField(blank=True)
-    # The order of preference between equals.
-    position = models.PositiveSmallIntegerField(default=0)
-    # Asked nothing while this stands. By a worker that caught it, or by an operator.
-    cordoned_at = models.DateTimeField(null=True, blank=True)
-    cordoned_by = models.CharField(max_length=160, blank=True)
-    cordon_reason = models.CharField(max_length=500, blank=True)
-    added_by = models.CharField(max_length=160, blank=True)
-    added_at = models.DateTimeField(db_default=Now())
-
-    class Meta:
-        ordering = ("position", "id")
-
-    def __str__(self) -> str:
-        return self.label
-
-    @property
-    def is_from_environment(self) -> bool:
-        return not self.url
-
-
 class Catch(models.Model):
     """What a node was caught at: a check that an honest node's answers cannot fail."""
 
-    label = models.CharField(max_length=120)
+    label = models.CharField(max_length=LABEL_LENGTH)
     # The item it was caught with, whose evidence may be kept.
     run = models.ForeignKey(
         Run, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, null=True
