@@ -1,5 +1,44 @@
 """Proof bundles: all that a verdict rests on in one document, and verifying it with no network.
 
-Enters: questions with their replies, and an outcome. Leaves: a document, or what verifying one
-found. Depends on `validation.rpc` and `validation.validators`.
+Enters: questions with their replies, and an outcome; or a document. Leaves: a document, packed or
+for people to read, or what verifying one found. Depends on `validation.rpc`, `.validators`,
+`.checkpoint` and `.subjects`. The format is described in docs/proof-bundle.md.
 """
+
+from validation.evidence.bundle import (
+    Bundle,
+    BundleError,
+    Claimed,
+    Context,
+    Exchange,
+    NothingToProve,
+    Question,
+    TooLarge,
+    Unreadable,
+)
+from validation.evidence.packing import MOST_BYTES, MOST_PACKED, document, pack, read, unpack
+from validation.evidence.recorded import NotRecorded, Recorded
+from validation.evidence.verifying import Finding, reverify, verify
+
+__all__ = [
+    "MOST_BYTES",
+    "MOST_PACKED",
+    "Bundle",
+    "BundleError",
+    "Claimed",
+    "Context",
+    "Exchange",
+    "Finding",
+    "NotRecorded",
+    "NothingToProve",
+    "Question",
+    "Recorded",
+    "TooLarge",
+    "Unreadable",
+    "document",
+    "pack",
+    "read",
+    "reverify",
+    "unpack",
+    "verify",
+]

@@ -1,0 +1,162 @@
+"""A bundle made of what a validation heard, packed to be kept, and read again with bounds."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+import zstandard
+from msgspec import UNSET, Raw
+
+from validation.evidence.bundle import (
+    Bundle,
+    Chain,
+    Claimed,
+    Context,
+    Exchange,
+    NothingToProve,
+    Question,
+    TooLarge,
+    Unreadable,
+    decoded,
+    encoded,
+    minified,
+)
+from validation.rpc import Call
+from validation.rpc.strict import Refused, check_value
+from validation.subjects import Subject
+from validation.validators import HIGHEST_LEVEL, BlockRef, Finality, Grounds, Heard, Outcome
+
+MOST_BYTES: Final = 64 << 20
+"""Of a document: the headers of 8 192 linked blocks take a fifth of it."""
+MOST_PACKED: Final = 16 << 20
+
+_ZSTD_LEVEL = 6
+# What a node's answer may be nested, and the document around it.
+_MOST_DEPTH = 72
+_KIB = 1024
+
+
+def pack(
+    subject: Subject,
+    *,
+    level: int | None,
+    outcome: Outcome,
+    heard: Sequence[Heard],
+    grounds: Grounds,
+    made_at: float,
+) -> bytes:
+    """The packed bundle of a verdict, made of all that it rests on (`validate(heard=)`).
+
+    `level` as it was asked; None is the highest. BundleError where there can be none: nothing was
+    answered, or it takes more than is kept.
+    """
+    if not heard:
+        raise NothingToProve(f"{subject}: no node answered, so there is nothing to prove with")
+    asked = HIGHEST_LEVEL[subject.kind] if level is None else level
+    bundle = Bundle(
+        subject=str(subject),
+        level=asked,
+        made_at=round(made_at, 3),
+        context=_context(grounds, outcome.block),
+        outcome=Claimed(
+            verdict=outcome.verdict,
+            level=outcome.level,
+            reason=outcome.reason,
+            checks=outcome.checks,
+            node=outcome.node,
+            block=outcome.block,
+            agreement=outcome.agreement,
+            caught=() if outcome.caught is UNSET else outcome.caught,
+        ),
+        exchanges=tuple(_exchange(each) for each in heard),
+    )
+    text = encoded(bundle)
+    if len(text) > MOST_BYTES:
+        raise TooLarge(
+            f"{subject}: {_mib(len(text))} of answers, a bundle holds {_mib(MOST_BYTES)}"
+        )
+    packed = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(text)
+    if len(packed) > MOST_PACKED:
+        raise TooLarge(f"{subject}: {_mib(len(packed))} packed, {_mib(MOST_PACKED)} are kept")
+    return packed
+
+
+def unpack(packed: bytes) -> Bundle:
+    """The bundle that `pack` made. Unreadable where it is none."""
+    return decoded(_unpacked(packed))
+
+
+def document(packed: bytes) -> bytes:
+    """The bundle as a person keeps and reads it: indented JSON that `verify` takes."""
+    return msgspec.json.format(_unpacked(packed), indent=2) + b"\n"
+
+
+def read(text: bytes) -> Bundle:
+    """The bundle in a file, whoever wrote it. Unreadable or TooLarge say in a line why not."""
+    if len(text) > MOST_BYTES:
+        raise TooLarge(f"the file has {_mib(len(text))}, a bundle at most {_mib(MOST_BYTES)}")
+    text = text.strip()
+    if text[:1] != b"{":
+        raise Unreadable("not a proof bundle: the file does not begin with {")
+    try:
+        check_value(text, max_depth=_MOST_DEPTH)
+    except Refused as exc:
+        raise Unreadable(f"not a proof bundle: {exc}") from None
+    except ValueError:  # a number of thousands of digits
+        raise Unreadable("not a proof bundle: it holds a number that is none") from None
+    return decoded(text)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    reader = zstandard.ZstdDecompressor().stream_reader(packed)
+    try:
+        text = reader.read(MOST_BYTES + 1)
+    except zstandard.ZstdError:
+        raise Unreadable("not a packed proof bundle: it cannot be unpacked") from None
+    if len(text) > MOST_BYTES:
+        raise TooLarge(f"not a packed proof bundle: it unpacks to more than {_mib(MOST_BYTES)}")
+    return text
+
+
+def _context(grounds: Grounds, block: BlockRef | None) -> Context:
+    checkpoint, others = grounds.checkpoint, grounds.others
+    trusted = None
+    if checkpoint is not None:
+        trusted = BlockRef(number=checkpoint.number, hash=checkpoint.hash)
+    return Context(
+        chain_id=grounds.chain_id,
+        checkpoint=trusted,
+        chain=None if grounds.finality is None else _chain(grounds.finality, block),
+        others=None if others is None else others.labels(),
+    )
+
+
+def _chain(known: Finality, block: BlockRef | None) -> Chain:
+    return Chain(
+        final_number=known.final_number(),
+        is_settled=block is not None and known.is_settled(block.number, block.hash),
+        is_orphaned=block is not None and known.is_orphaned(block.hash),
+    )
+
+
+def _exchange(heard: Heard) -> Exchange:
+    reply = heard.reply
+    if len(reply.raws) != len(heard.calls):
+        raise NothingToProve("the answers were not kept as the node gave them")
+    return Exchange(
+        node=reply.node,
+        source=reply.source,
+        age_s=round(reply.age_s, 3),
+        questions=tuple(
+            Question(method=call.method, params=Raw(params_of(call)), result=Raw(minified(raw)))
+            for call, raw in zip(heard.calls, reply.raws, strict=True)
+        ),
+    )
+
+
+def params_of(call: Call) -> bytes:
+    return msgspec.json.encode(call.params)
+
+
+def _mib(octets: int) -> str:
+    return f"{octets / _KIB / _KIB:.1f} MiB"
