@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from validation.models import SUBJECT_LENGTH
 from validation.subjects import (
     MAX_BLOCK_NUMBER,
     MAX_RANGE,
@@ -78,6 +79,62 @@ def test_refusal_says_why(text: str, words: str) -> None:
     with pytest.raises(SubjectError, match=words) as caught:
         parse_subject(text)
     assert len(str(caught.value)) < 300
+
+
+SLOT = "0x" + "0" * 63
+
+
+@pytest.mark.parametrize(
+    ("written", "canonical"),
+    [
+        ("0x0", f"{SLOT}0"),
+        ("0x1,0xA", f"{SLOT}1,{SLOT}a"),
+        ("0x" + "Ff" * 32, "0x" + "ff" * 32),
+        (" 0X2 , 0x003", f"{SLOT}2,{SLOT}3"),
+        ("0x4,0x3,0x2,0x1", f"{SLOT}4,{SLOT}3,{SLOT}2,{SLOT}1"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["address:", "", "Address: "])
+def test_storage_slots_are_written_out(prefix: str, written: str, canonical: str) -> None:
+    subject = parse_subject(f"{prefix}{ADDRESS}/{written}")
+    assert str(subject) == f"address:{ADDRESS}/{canonical}"
+    assert (subject.address, subject.slots) == (ADDRESS, tuple(canonical.split(",")))
+    assert parse_subject(str(subject)) == subject
+    assert len(str(subject)) <= SUBJECT_LENGTH
+
+
+def test_no_other_subject_has_slots() -> None:
+    assert parse_subject(ADDRESS).slots == ()
+    assert parse_subject(ADDRESS).address == ADDRESS
+    assert parse_subject(HASH).slots == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("", "no storage slot follows the slash"),
+        ("0x1,", "storage slot '' is not 0x"),
+        ("1", "storage slot '1' is not 0x"),
+        ("0x", "storage slot '0x' is not 0x"),
+        ("0xg", "storage slot '0xg' is not 0x"),
+        ("0x1/0x2", "storage slot '0x1/0x2' is not 0x"),
+        ("0x" + "1" * 65, "is not 0x and 1 to 64 hex digits"),
+        ("0x" + "1" * 5000, "storage slot '0x111"),
+        ("0x1,0x2,0x3,0x4,0x5", "5 storage slots; at most 4"),
+        ("0x1,0x01", "is named twice"),
+        ("0x\u0663", "is not 0x"),
+    ],
+)
+def test_a_refused_slot_is_named(written: str, words: str) -> None:
+    with pytest.raises(SubjectError, match=words) as caught:
+        parse_subject(f"address:{ADDRESS}/{written}")
+    assert len(str(caught.value)) < 300
+
+
+def test_slots_go_with_addresses_only() -> None:
+    for text in (f"tx:{HASH}/0x1", "block:5/0x1", "head/0x1"):
+        with pytest.raises(SubjectError):
+            parse_subject(text)
 
 
 def test_parsing_the_canonical_text_changes_nothing() -> None:

@@ -29,6 +29,19 @@ def test_paste_takes_lines_commas_spaces_and_comments() -> None:
     ]
 
 
+SLOTTED = f"address:{ADDRESS}/0x{0:064x},0x{10:064x}"
+
+
+def test_slots_of_an_address_are_read_from_lines_and_files() -> None:
+    line = f"{ADDRESS}/0x0,0xa"
+    assert texts(read_lines([line, f"7, {line} head; 8", f"{line}, # the owner"])) == [
+        *(SLOTTED, "block:7", SLOTTED, "head", "block:8", SLOTTED)
+    ]
+    assert texts(read_csv(["subject,note", f'"{line}",owner'])) == [SLOTTED]
+    assert texts(read_ndjson([f'"address:{line}"'])) == [SLOTTED]
+    assert texts(read_lines([f"{ADDRESS}/0x0,head"])) == [f"!1 {ADDRESS}/0x0,head"]
+
+
 def test_paste_reports_only_the_bad_part_with_its_line() -> None:
     found = list(read_lines(["head", "", "1, nonsense, 2"]))
     bad = found[2]

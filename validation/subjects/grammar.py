@@ -5,11 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from validation.subjects.slots import SlotError, read_slots
+
 MAX_RANGE = 5_000_000
 MAX_BLOCK_NUMBER = 2**63 - 1
 """Nodes read block numbers as signed 64-bit integers."""
 
+_ADDRESS_CHARS = 42
 _TEXT_SHOWN = 80
+_SLOT_ERROR_SHOWN = 160
 _MALFORMED_TEXT = 200
 # NUL, which PostgreSQL's text refuses, and halves of surrogate pairs, which UTF-8 cannot write.
 _UNHELD = re.compile(r"[\x00\ud800-\udfff]").sub
@@ -27,11 +31,23 @@ class Subject:
     """One thing to validate.
 
     `value` is a lower-case hash, a decimal block number, an address as it was written (its case
-    is the EIP-55 checksum), or empty for `head`. `str()` is the canonical text.
+    is the EIP-55 checksum), or empty for `head`. After an address may stand the storage slots
+    that are to be validated with it. `str()` is the canonical text.
     """
 
     kind: Kind
     value: str
+
+    @property
+    def address(self) -> str:
+        """Of an account, without its slots."""
+        return self.value[:_ADDRESS_CHARS]
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """The storage slots asked about, each 0x and 64 lower-case hex digits."""
+        written = self.value[_ADDRESS_CHARS + 1 :] if self.kind is Kind.ADDRESS else ""
+        return tuple(written.split(",")) if written else ()
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.value}" if self.value else str(self.kind)
@@ -120,9 +136,7 @@ def _parse_unusual(text: str) -> Subject:
             return Subject(kind=Kind.TX, value=value)
         raise SubjectError(f"{_shown(text)}: a transaction is 0x and 64 hex digits{_but(value)}")
     if prefix == Kind.ADDRESS:
-        if _ADDRESS(value):
-            return _address(text.partition(":")[2].strip())
-        raise SubjectError(f"{_shown(text)}: an address is 0x and 40 hex digits{_but(value)}")
+        return _parse_address(text, text.partition(":")[2].strip())
     if prefix == Kind.BLOCK:
         return _parse_block(text, value)
     raise SubjectError(f"{_shown(text)}: a subject starts with tx:, block: or address:, or is head")
@@ -131,8 +145,8 @@ def _parse_unusual(text: str) -> Subject:
 def _parse_bare(text: str, lowered: str) -> Subject:
     if _HASH(lowered):
         return Subject(kind=Kind.TX, value=lowered)
-    if _ADDRESS(lowered):
-        return _address(text)
+    if _ADDRESS(lowered.partition("/")[0]):
+        return _parse_address(text, text)
     if lowered.isascii() and lowered.isdigit():
         return _parse_block(text, lowered)
     if not lowered:
@@ -170,8 +184,21 @@ def _number(value: str, text: str) -> int:
     return number
 
 
-def _address(text: str) -> Subject:
-    return Subject(kind=Kind.ADDRESS, value="0x" + text[2:])
+def _parse_address(text: str, value: str) -> Subject:
+    """`value` as it was written: an address, and after a slash the slots of its storage."""
+    address, slash, slots = value.partition("/")
+    if not _ADDRESS(address):
+        raise SubjectError(
+            f"{_shown(text)}: an address is 0x and 40 hex digits{_but(address.lower())}"
+        )
+    address = "0x" + address[2:]
+    if not slash:
+        return Subject(kind=Kind.ADDRESS, value=address)
+    try:
+        read = read_slots(slots)
+    except SlotError as error:
+        raise SubjectError(f"{_shown(text)}: {_shown(str(error), _SLOT_ERROR_SHOWN)}") from None
+    return Subject(kind=Kind.ADDRESS, value=f"{address}/{','.join(read)}")
 
 
 def _but(value: str) -> str:
@@ -183,8 +210,8 @@ def _but(value: str) -> str:
     return f", this has {len(digits)}" if value.startswith("0x") else ""
 
 
-def _shown(text: str) -> str:
+def _shown(text: str, limit: int = _TEXT_SHOWN) -> str:
     """What was written, fit for a terminal: it may hold escape sequences or change direction."""
     text = text.strip()
-    shown = "".join(c if c.isprintable() else "\ufffd" for c in text[:_TEXT_SHOWN])
-    return shown if len(text) <= _TEXT_SHOWN else f"{shown}…"
+    shown = "".join(c if c.isprintable() else "\ufffd" for c in text[:limit])
+    return shown if len(text) <= limit else f"{shown}…"

@@ -13,7 +13,8 @@ type Line = str | Malformed
 
 type Read = Iterator[Subject | Malformed]
 
-_SEPARATORS = re.compile(r"[,;\s]+").split
+# A comma also stands between the storage slots of an address: then what follows is a slot.
+_PARTS = re.compile(r"[^,;\s/]+/[^;\s]*|[^,;\s]+").findall
 _HEADER_WORD = re.compile(r"[A-Za-z][A-Za-z _-]*").fullmatch
 _SUBJECT_COLUMNS = ("subject", "item")
 _BLOCK_COLUMNS = ("block", "block hash", "block number", "blockno", "blockhash")
@@ -25,7 +26,10 @@ _LONE_HEADERS = {
 
 
 def read_lines(lines: Iterable[Line]) -> Read:
-    """Read one or more subjects a line; blank lines and what follows a `#` are skipped."""
+    """Read one or more subjects a line; blank lines and what follows a `#` are skipped.
+
+    After an address with storage slots, a space or a semicolon separates: a comma adds a slot.
+    """
     for number, line in enumerate(lines, 1):
         if isinstance(line, Malformed):
             yield line
@@ -35,9 +39,8 @@ def read_lines(lines: Iterable[Line]) -> Read:
             yield subject
             continue
         text = line.partition("#")[0]
-        for part in _SEPARATORS(text):
-            if part:
-                yield from _expanded(number, part)
+        for part in _PARTS(text):
+            yield from _expanded(number, part.rstrip(","))
 
 
 def read_csv(lines: Iterable[Line]) -> Read:
