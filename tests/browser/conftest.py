@@ -1,5 +1,6 @@
 """One stack a session, one Chromium a module, one tab a test that must end without complaint."""
 
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,13 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
+from django.test import override_settings
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from console.embedded.cluster import Cluster
-from monitoring import snapshots
+from console.embedded.postgres import FAST
+from monitoring import snapshots, valkey
 from tests import made_up_fleet
 from tests.browser.stack import PASSWORD, Stack
-from tests.services import process_environment
+from tests.services import FOLDER, process_environment
 
 NewTab = Callable[..., Page]
 # Without them it looks up its makers' hosts, which a machine without them answers late or never.
@@ -31,15 +34,19 @@ _EXPECTED = ("ERR_INTERNET_DISCONNECTED", "status of 422", "status of 409")
 
 
 @pytest.fixture(scope="session")
-def stack(services: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    running = Stack(
-        environment=process_environment(services), folder=tmp_path_factory.mktemp("browser")
-    )
-    try:
-        running.start()
-        yield running
-    finally:
-        running.stop()
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """On servers of its own: its workers report every second, to whoever reads there."""
+    place = Path(tempfile.mkdtemp(dir=FOLDER))
+    place.chmod(0o755)  # servers that root starts run as another user
+    with Cluster.under(place, settings=FAST) as cluster:
+        running = Stack(
+            environment=process_environment(cluster), folder=tmp_path_factory.mktemp("browser")
+        )
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +128,7 @@ def tab(new_tab: NewTab) -> Page:
 def made_up(stack: Stack) -> Iterator[None]:
     """Six more workers report, who never were: two of them hold a breaker open."""
     stop = threading.Event()
+    valkey.client.cache_clear()
 
     def speak() -> None:
         while not stop.is_set():
@@ -128,13 +136,15 @@ def made_up(stack: Stack) -> Iterator[None]:
             made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(6, acknowledged=10**9))
             stop.wait(1)
 
-    speaker = threading.Thread(target=speak)
-    speaker.start()
-    yield
-    stop.set()
-    speaker.join()
-    for worker in made_up_fleet.a_troubled_fleet(6):
-        snapshots.retire(worker.id)
+    with override_settings(REDIS_URL=stack.environment["REDIS_URL"]):
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        yield
+        stop.set()
+        speaker.join()
+        for worker in made_up_fleet.a_troubled_fleet(6):
+            snapshots.retire(worker.id)
+    valkey.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

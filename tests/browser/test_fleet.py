@@ -69,7 +69,8 @@ def test_a_lie_is_seen(stack: Stack, tab: Page) -> None:
     stack.faults(lie="tx-value")
     try:
         tab.goto("/validations/new/")
-        tab.get_by_label("Subjects").fill("\n".join(Chain.load().transactions[:30]))
+        # None that another test has had validated: the cache would still know the truth.
+        tab.get_by_label("Subjects").fill("\n".join(Chain.load().transactions[-30:]))
         tab.get_by_role("button", name="Start 30").click()
         expect(tab.locator("#run-live .state").first).to_contain_text("invalid", timeout=20_000)
         tab.get_by_role("link", name=re.compile("Retry")).wait_for()

@@ -60,7 +60,7 @@ class Torture:
     kills: int = 0
 
     def run(self, *, within_s: float) -> None:
-        run = self.fleet.start_run(self.total)
+        run = self.fleet.start_run(self.total, level=1)  # what is checked of an item is no matter
         wipes, crashes = self._moments(self.wipes), self._moments(self.crashes)
         started = time.monotonic()
         while not self.fleet.finished(run):
@@ -92,7 +92,7 @@ def test_kills_a_wipe_and_a_database_crash_lose_nothing(durable_cluster: Cluster
     # 40 ms a round trip: slow enough that every second of it is worth killing.
     with Fleet(cluster=durable_cluster, node_options=("--latency-ms", "40")) as fleet:
         torture = Torture(
-            fleet=fleet, total=20_000, wipes=1, crashes=1, kill_every_s=1, max_kills=1_000
+            fleet=fleet, total=8_000, wipes=1, crashes=1, kill_every_s=1, max_kills=1_000
         )
         torture.run(within_s=200)
         assert torture.kills >= 3
@@ -116,7 +116,7 @@ def test_a_million_items_through_twenty_kills_five_wipes_and_two_crashes(
 def test_a_worker_that_stops_in_good_order_gives_its_chunk_back(durable_cluster: Cluster) -> None:
     total = 20_000
     with Fleet(cluster=durable_cluster, node_options=("--latency-ms", "60")) as fleet:
-        run = fleet.start_run(total)
+        run = fleet.start_run(total, level=1)
         for stops in (1, 2, 3):
             before = fleet.done(run)
             wait_until(lambda seen=before: fleet.done(run) > seen, within_s=20, what="progress")  # type: ignore[misc]
