@@ -92,6 +92,26 @@ class PoolReport(msgspec.Struct, kw_only=True, frozen=True):
     failures: dict[str, int] = {}
 
 
+class NodeReport(msgspec.Struct, kw_only=True, frozen=True):
+    """One node as one process sees it, whether or not it is in service."""
+
+    label: str
+    # Asked for work; one that is not is only watched: its head and its latency.
+    in_service: bool
+    # The block that it last told as its newest, how long ago, and how many blocks that is behind
+    # the best of the nodes; None: it has told none yet.
+    head: int | None = None
+    head_age_s: float | None = None
+    lag: int | None = None
+    # Of a request in the last minute; of the questions for its head where it did no work.
+    latency_p50_ms: float | None = None
+    latency_p95_ms: float | None = None
+    # Preference among the nodes: 1 is best; None: not scored yet.
+    score: float | None = None
+    # Since the start, by reason: of work and of the questions for its head.
+    failures: dict[str, int] = {}
+
+
 class CacheReport(msgspec.Struct, kw_only=True, frozen=True):
     """Both tiers as one process sees them. Counts are since its start."""
 
@@ -138,6 +158,8 @@ class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     node: dict[str, Any] = {}
     breakers: tuple[BreakerReport, ...] = ()
     pools: tuple[PoolReport, ...] = ()
+    # In the order of preference, those not in service last.
+    nodes: tuple[NodeReport, ...] = ()
     cache: CacheReport | None = None
     # The newest control revision that this process has applied; None: it has read none yet.
     acknowledged: int | None = None

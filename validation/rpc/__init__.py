@@ -26,6 +26,7 @@ from validation.rpc.errors import (
     HttpStatus,
     NodeTimeout,
     NodeUnreachable,
+    NoNode,
     RateLimited,
     Redirected,
     RpcError,
@@ -36,7 +37,7 @@ from validation.rpc.limiters import LIMITERS
 from validation.rpc.portal import Portal
 from validation.rpc.probe import probe
 from validation.rpc.rates import RateBudgets
-from validation.rpc.reports import PoolState
+from validation.rpc.reports import NodeState, PoolState
 from validation.rpc.turns import ProbeTurns
 
 __all__ = [
@@ -53,7 +54,9 @@ __all__ = [
     "ClientFault",
     "DeadlineExceeded",
     "HttpStatus",
+    "NoNode",
     "NodeInfo",
+    "NodeState",
     "NodeTimeout",
     "NodeUnreachable",
     "NodeUrl",

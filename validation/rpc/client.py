@@ -15,13 +15,14 @@ from validation.rpc.counters import Counters
 from validation.rpc.deadlines import Deadlines
 from validation.rpc.dedup import Sharing
 from validation.rpc.dispatch import Dispatcher
-from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, RpcError
+from validation.rpc.endpoints import NodeUrl
+from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, NoNode, RpcError
 from validation.rpc.exchange import Exchange
 from validation.rpc.groups import Group, Waiter
 from validation.rpc.lanes import Parts
 from validation.rpc.limiters import make_limiter
 from validation.rpc.rates import RateBudgets
-from validation.rpc.reports import PoolState, pools_of
+from validation.rpc.reports import NodeState, PoolState, pools_of
 from validation.rpc.seams import Posts
 from validation.rpc.transport import Transport
 from validation.rpc.turns import ProbeTurns
@@ -80,6 +81,16 @@ class RpcClient:
             self._leave(waiter)
             raise
 
+    async def fetch_from(
+        self, node: str, calls: Sequence[Call], *, timeout_s: float | None = None
+    ) -> Reply:
+        """As `fetch`, of the node with this label and no other; `NoNode` where it is not in
+        service, and no waiting for a breaker that is against it.
+        """
+        if node not in self.labels():
+            raise NoNode("is not in service", node=node)
+        raise NotImplementedError
+
     def part(self) -> None:
         """What is asked from now on shares no answer of a question that is with a node already:
         that may be older than what it is asked for. Any thread may call it.
@@ -106,6 +117,25 @@ class RpcClient:
         check_quantile(quantile)
         self._hedge_quantile = quantile
         self._in_loop(self._apply_hedging)
+
+    def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
+        """Asks these nodes from now on, in this order of preference, and has an eye on those
+        `watched`, which are not in service. Any thread may call it. What waits for another node is
+        asked of these; what is with one ends by itself. Without any node a fetch raises `NoNode`.
+        """
+        raise NotImplementedError
+
+    def watch_heads(self, *, every_s: float = 5.0) -> None:
+        """Asks each node for its newest block now and then. To be called in the loop."""
+        raise NotImplementedError
+
+    def labels(self) -> tuple[str, ...]:
+        """Of the nodes in service, best first. Any thread may ask."""
+        return tuple(node.label for node in self._config.nodes)
+
+    def nodes(self) -> list[NodeState]:
+        """What is known of each node, those that are only watched last. Any thread may ask."""
+        raise NotImplementedError
 
     def breaker_names(self) -> list[str]:
         """Of the breakers that stand before this client's nodes."""

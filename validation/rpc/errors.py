@@ -130,6 +130,13 @@ class BreakerOpen(RpcError):
     retryable = True
 
 
+class NoNode(RpcError):
+    """No node is in service, or not the one that is to be asked; nothing was asked."""
+
+    reason = "no_node"
+    retryable = True
+
+
 class DeadlineExceeded(RpcError):
     """The caller's own time ran out, in a queue or between attempts."""
 

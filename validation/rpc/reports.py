@@ -1,6 +1,7 @@
-"""What a process uses of one node at once, in plain values for whoever publishes them.
+"""What a process uses and knows of each node, in plain values for whoever publishes them.
 
-The fields are those of `monitoring.snapshots.PoolReport`, which says what each means.
+The fields are those of `monitoring.snapshots`' PoolReport and NodeReport, which say what each
+means.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,21 @@ class PoolState:
     dialled: int
     requests: int
     calls: int
+    failures: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeState:
+    """One node: where its chain ends, how fast it is, how it fails."""
+
+    label: str
+    in_service: bool
+    head: int | None
+    head_age_s: float | None
+    lag: int | None
+    latency_p50_ms: float | None
+    latency_p95_ms: float | None
+    score: float | None
     failures: dict[str, int]
 
 
