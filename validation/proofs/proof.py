@@ -43,6 +43,8 @@ def prove(root: bytes, key: bytes, nodes: Sequence[bytes]) -> bytes | None:
     `nodes` are those from the root on, each needed and none missing: else `BadProof`. A node that
     its parent embeds may be listed once more or not: makers of proofs differ.
     """
+    if len(root) != _HASH:
+        raise BadProof(f"a root has {_HASH} bytes, not {len(root)}")
     if root == EMPTY_ROOT and (not nodes or list(nodes) == [_NOTHING]):
         return None
     path, depth, place, count = key.hex(), 0, 0, len(nodes)
