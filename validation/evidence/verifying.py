@@ -10,7 +10,7 @@ from validation.evidence.bundle import Bundle, Claimed, Unreadable, digest_of
 from validation.evidence.packing import read
 from validation.evidence.recorded import Recorded, RecordedChain
 from validation.subjects import Subject, SubjectError, parse_subject
-from validation.validators import Check, Grounds, Outcome, validate
+from validation.validators import Check, Grounds, Outcome, Status, validate
 
 _MOST_TOLD = 50
 
@@ -126,8 +126,13 @@ def _of_check(computed: Check, claimed: Check) -> Iterator[str]:
     if computed.status != claimed.status:
         yield f"{name}: {computed.status}, the bundle says {claimed.status}."
         return
-    if not claimed.computed and not claimed.claimed and claimed.status != "fail":
-        return
+    if not claimed.computed and not claimed.claimed:
+        # What a flaw of another kind says in its text alone.
+        if claimed.status == Status.FAIL and computed.detail != claimed.detail:
+            yield f"{name}: {computed.detail}; the bundle says {claimed.detail or 'nothing'}."
+            return
+        if claimed.status != Status.FAIL:
+            return
     if computed.computed != claimed.computed:
         yield f"{name}: computed {computed.computed}, the bundle says {claimed.computed}."
     if computed.claimed != claimed.claimed:

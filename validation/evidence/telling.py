@@ -1,0 +1,103 @@
+"""What verifying a bundle found, in lines for a terminal."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from validation.checkpoint import Checkpoint
+from validation.evidence.bundle import Bundle
+from validation.evidence.ladder import Rung, Standing, of_no_level, rungs
+from validation.evidence.verifying import Finding
+from validation.subjects import parse_subject
+from validation.validators import CHECKS, REASONS, Check, Status
+
+_SAID = {
+    Standing.REACHED: "reached",
+    Standing.FAILED: "FAILED",
+    Standing.UNKNOWN: "not reached",
+    Standing.NOT_ASKED: "not asked",
+    Standing.NOT_BUILT: "not built",
+}
+_WIDE = 20
+
+
+def lines(finding: Finding, *, ours: Checkpoint | None = None) -> Iterator[str]:
+    """The ladder check by check, what is taken for granted, and where the bundle is wrong.
+
+    `ours` is the checkpoint that this deployment trusts.
+    """
+    bundle, outcome = finding.bundle, finding.outcome
+    yield f"{bundle.subject}"
+    yield f"{outcome.verdict}, level {outcome.level} of {bundle.level} asked: " + REASONS.get(
+        outcome.reason, outcome.reason
+    )
+    yield ""
+    found = rungs(
+        parse_subject(bundle.subject).kind,
+        verdict=outcome.verdict,
+        reached=outcome.level,
+        asked=bundle.level,
+        reason=outcome.reason,
+        checks=outcome.checks,
+    )
+    for rung in found:
+        yield from _rung(rung)
+    for check in of_no_level(outcome.checks):
+        yield from _check(check)
+    yield ""
+    yield from _granted(bundle, ours)
+    yield ""
+    yield from _conclusion(finding)
+
+
+def _rung(rung: Rung) -> Iterator[str]:
+    yield f"  {rung.level} {rung.name:<{_WIDE}}{_SAID[rung.standing]}"
+    if rung.why and not rung.checks:
+        yield f"      {rung.why}"
+    for check in rung.checks:
+        yield from _check(check)
+
+
+def _check(check: Check) -> Iterator[str]:
+    states = CHECKS[check.name].states if check.name in CHECKS else ""
+    yield f"      {check.status:<5} {check.name:<{_WIDE - 2}} {states}".rstrip()
+    compared = check.computed or check.claimed
+    if check.status != Status.PASS and check.detail and not compared:
+        yield f"            {check.detail}"
+    if compared:
+        yield f"            computed {check.computed}"
+        if check.claimed != check.computed:
+            yield f"            claimed  {check.claimed}"
+
+
+def _granted(bundle: Bundle, ours: Checkpoint | None) -> Iterator[str]:
+    context = bundle.context
+    made = datetime.fromtimestamp(bundle.made_at, UTC)
+    nodes = ", ".join(dict.fromkeys(exchange.node for exchange in bundle.exchanges))
+    yield "Taken for granted, as the bundle tells it:"
+    yield f"  made        {made:%Y-%m-%d %H:%M:%S} UTC, from answers of {nodes}"
+    yield f"  chain       {'not told' if context.chain_id is None else context.chain_id}"
+    if context.checkpoint is not None:
+        trusted = Checkpoint(context.checkpoint.number, context.checkpoint.hash)
+        yield f"  checkpoint  {trusted.number}:{trusted.hash}{_whose(trusted, ours)}"
+    if context.chain is not None and context.chain.final_number is not None:
+        yield f"  final       up to block {context.chain.final_number}"
+    if context.others:
+        yield f"  nodes       {', '.join(context.others)} were in service"
+
+
+def _whose(trusted: Checkpoint, ours: Checkpoint | None) -> str:
+    if ours is None:
+        return ""
+    if ours == trusted:
+        return ", the one that is trusted here"
+    return f", not the one trusted here: {ours.number}:{ours.hash}"
+
+
+def _conclusion(finding: Finding) -> Iterator[str]:
+    if finding.same:
+        yield "Verifies: computed from the answers alone, it is what the bundle says."
+        return
+    count = len(finding.differences)
+    yield f"DOES NOT VERIFY: {count} difference{'s' if count > 1 else ''}"
+    for difference in finding.differences:
+        yield f"  {difference}"
