@@ -19,6 +19,7 @@ _ALONE = {
     "heads",
     "validators",
     "subjects",
+    "lineage",
     "devnode",
     "embedded",
     "deploy",
@@ -35,6 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    for item in items:
+        # What shares servers or a browser stays in one process of `-n`.
+        place = item.path.relative_to(_HERE)
+        group = place.parts[0] if place.parts[0] == "browser" else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
     if "soak" in str(config.getoption("markexpr")):
         return
     soaks = [item for item in items if item.get_closest_marker("soak")]
