@@ -30,6 +30,9 @@ class FakeTransport:
     def drop(self, node: NodeUrl) -> None:
         pass
 
+    def forget(self, node: NodeUrl) -> None:
+        pass
+
     def sockets(self, node: NodeUrl) -> tuple[int, int]:
         return 0, 1
 

@@ -29,6 +29,7 @@ class Lane:
     """The way to one node: a queue a class of methods, sharing the node's limits.
 
     `launch` sends a batch, `stuck` is told when a queue may not send, `release` that one is back.
+    `index` is no other lane's ever; `rank` is the node's place in the order of preference.
     """
 
     def __init__(
@@ -46,8 +47,10 @@ class Lane:
         launch: Launch,
         stuck: Callable[[], None],
     ) -> None:
-        self.index = index
+        self.index = self.rank = index
         self.node = node
+        self.in_service = True
+        self.is_gone = False
         self.limits = limits
         self.queues = queues
         self.record = record
@@ -65,6 +68,7 @@ class Lane:
         self._smaller_until = 0.0
         self._flush_soon: asyncio.Handle | None = None
         self._company: asyncio.TimerHandle | None = None
+        self._freed: Callable[[], None] | None = None
 
     def queue(self, kind: MethodClass) -> Queue:
         return self._by_kind[kind]
@@ -95,6 +99,14 @@ class Lane:
         for group in groups:
             self._uncount(group)
         queue.groups.clear()
+        queue.kept_by = ""
+        return groups
+
+    def drain_bound(self, queue: Queue) -> list[Group]:
+        """Takes back what waits in one queue and may be asked of no other node."""
+        groups = [group for group in queue.groups if group.lane is self and group.only is self]
+        for group in groups:
+            self._uncount(group)
         return groups
 
     def shrink(self, batch_size: int) -> None:
@@ -111,6 +123,9 @@ class Lane:
         self.limits.release(calls)
         if self.has_waiting():
             self.flush_soon()
+        elif self._freed is not None and not self.limits.requests:
+            freed, self._freed = self._freed, None
+            freed()
 
     def has_waiting(self) -> bool:
         for queue in self.queues:  # noqa: SIM110 - twice a batch, where any() costs thrice as much
@@ -134,6 +149,19 @@ class Lane:
                 handle.cancel()
         return [group for queue in self.queues for group in self.drain(queue)]
 
+    def leave(self) -> list[Group]:
+        """Takes back all that waits: the node is in service no longer."""
+        self.in_service = False
+        return [group for queue in self.queues for group in self.drain(queue)]
+
+    def retire(self, freed: Callable[[], None]) -> None:
+        """`freed` is called when nothing is with the node any more; nothing else is sent."""
+        self.is_gone = True
+        if self.limits.requests:
+            self._freed = freed
+        else:
+            freed()
+
     def _uncount(self, group: Group) -> None:
         group.lane = None
         self.limits.waiting -= len(group.fragments)
@@ -143,6 +171,7 @@ class Lane:
         self.is_resting = self.rests_s() > 0
         if self.is_resting:
             if self.has_waiting():
+                self._keep_back("rate")
                 self._stuck()
             return
         while (queue := oldest(self.queues)) is not None:
@@ -150,17 +179,33 @@ class Lane:
                 return
             permit = queue.admit()
             if permit is None:
+                queue.keep_back("breaker")
                 continue
             batch = self._take(queue, is_probe=isinstance(permit, Probe))
             if not batch.groups:
                 permit.cancel()
                 if queue.groups:
-                    return  # no room for the first of them: its turn comes when something is back
+                    # No room for the first of them: its turn comes when something is back.
+                    self._keep_back(self._hindrance())
+                    return
                 continue
             self.limits.send(batch.calls)
             self._launch(self, queue, batch, permit)
         if self.has_waiting():
+            self._keep_back("breaker")
             self._stuck()
+
+    def _keep_back(self, by: str) -> None:
+        for queue in self.queues:
+            if queue.groups:
+                queue.keep_back("breaker" if queue.is_blocked else by)
+
+    def _hindrance(self) -> str:
+        """What leaves no room."""
+        limits = self.limits
+        if limits.requests >= limits.max_requests:
+            return "pool"
+        return "limiter" if limits.room() <= 0 or limits.lease is None else "rate"
 
     def _should_wait(self) -> bool:
         """True while a small batch had better wait, with the timer that ends the wait running."""
@@ -191,6 +236,7 @@ class Lane:
         apart.
         """
         batch, groups = Batch(asks_chain=self._must_ask_chain(self.node)), queue.groups
+        batch.kept_by, batch.kept_since = queue.kept_by, queue.kept_since
         room, limit = self._room(batch), self._size_limit()
         while groups and not (is_probe and batch.groups):
             group = groups[0]
@@ -207,6 +253,8 @@ class Lane:
             if is_wanted:
                 self._uncount(group)
                 batch.add(group)
+        if not groups:
+            queue.kept_by = ""
         if self._company is not None and not self.has_waiting():
             self._company.cancel()
             self._company = None

@@ -5,6 +5,10 @@ from typing import Any
 
 import msgspec
 
+from validation.rpc.timing import Remembered, Span, Timing
+
+__all__ = ["Call", "Reply", "Span"]
+
 
 class Call(msgspec.Struct, frozen=True):
     """One JSON-RPC call. A struct and not a dataclass: creating one costs 0.1 µs instead of 0.8.
@@ -16,18 +20,6 @@ class Call(msgspec.Struct, frozen=True):
     method: str
     params: tuple[object, ...]
     decode: Callable[[bytes], Any]
-
-
-class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a question's time, from `at_ms` after it was asked."""
-
-    name: str
-    """queue, l1, l2, shared, breaker, limiter, rate, pool, attempt, backoff, check:<name>."""
-    at_ms: float
-    ms: float
-    node: str = ""
-    note: str = ""
-    """How it ended, where that is not told by the name: an error's reason, "hit", "miss"."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -42,5 +34,13 @@ class Reply(msgspec.Struct, frozen=True):
     """Who answered: "node", or the tier of the cache that still knew ("l1", "l2")."""
     age_s: float = 0.0
     """How long ago the node was asked."""
-    spans: tuple[Span, ...] = ()
-    """Where the time went."""
+    timing: Timing | Remembered | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where the time went; made when it is asked for."""
+        if self.timing is not None:
+            return self.timing.spans()
+        if self.source == "node":
+            return ()
+        return (Span(name=self.source, at_ms=0.0, ms=0.0, note="hit"),)

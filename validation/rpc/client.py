@@ -11,7 +11,7 @@ from validation.rpc import metrics
 from validation.rpc.calls import Call, Reply
 from validation.rpc.classes import CLASSES, breaker_name, shape_of
 from validation.rpc.config import RpcConfig, check_quantile
-from validation.rpc.counters import Counters
+from validation.rpc.counters import Counters, NodeCounters
 from validation.rpc.deadlines import Deadlines
 from validation.rpc.dedup import Sharing
 from validation.rpc.dispatch import Dispatcher
@@ -20,9 +20,9 @@ from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, N
 from validation.rpc.exchange import Exchange
 from validation.rpc.groups import Group, Waiter
 from validation.rpc.lanes import Parts
-from validation.rpc.limiters import make_limiter
+from validation.rpc.limiters import ConcurrencyLimit, make_limiter
 from validation.rpc.rates import RateBudgets
-from validation.rpc.reports import NodeState, PoolState, pools_of
+from validation.rpc.reports import NodeState, PoolState, counts_of, nodes_of, pools_of
 from validation.rpc.seams import Posts
 from validation.rpc.transport import Transport
 from validation.rpc.turns import ProbeTurns
@@ -48,6 +48,8 @@ class RpcClient:
         turns: ProbeTurns | None = None,
     ) -> None:
         self._config = config
+        self._nodes = config.nodes
+        self._watched: tuple[NodeUrl, ...] = ()
         rates = RateBudgets(clock=clock) if budget is None else budget
         self._own_budget = rates if budget is None else None
         self._parts = Parts(
@@ -87,9 +89,12 @@ class RpcClient:
         """As `fetch`, of the node with this label and no other; `NoNode` where it is not in
         service, and no waiting for a breaker that is against it.
         """
-        if node not in self.labels():
-            raise NoNode("is not in service", node=node)
-        raise NotImplementedError
+        waiter = self._ask(calls, timeout_s, True, node)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
 
     def part(self) -> None:
         """What is asked from now on shares no answer of a question that is with a node already:
@@ -123,23 +128,33 @@ class RpcClient:
         `watched`, which are not in service. Any thread may call it. What waits for another node is
         asked of these; what is with one ends by itself. Without any node a fetch raises `NoNode`.
         """
-        raise NotImplementedError
+        if len(set(nodes)) != len(nodes):
+            raise ValueError("nodes: the same URL is listed twice")
+        self._nodes, self._watched = nodes, watched
+        self._in_loop(self._apply_nodes)
 
     def watch_heads(self, *, every_s: float = 5.0) -> None:
         """Asks each node for its newest block now and then. To be called in the loop."""
-        raise NotImplementedError
+        (self._engine or self._start()).dispatcher.watch.start(every_s)
 
     def labels(self) -> tuple[str, ...]:
         """Of the nodes in service, best first. Any thread may ask."""
-        return tuple(node.label for node in self._config.nodes)
+        if self._engine is None:
+            return tuple(node.label for node in self._nodes)
+        return self._engine.dispatcher.labels()
 
     def nodes(self) -> list[NodeState]:
-        """What is known of each node, those that are only watched last. Any thread may ask."""
-        raise NotImplementedError
+        """What is known of each node, those that are only watched last; nothing before the first
+        fetch. Any thread may ask.
+        """
+        return [] if self._engine is None else nodes_of(self._engine.dispatcher.ways.known)
 
     def breaker_names(self) -> list[str]:
-        """Of the breakers that stand before this client's nodes."""
-        return [breaker_name(node, kind) for node in self._config.nodes for kind in CLASSES]
+        """Of the breakers that stand before this client's nodes, also the watched: they are in
+        service again any moment.
+        """
+        nodes = dict.fromkeys((*self._nodes, *self._watched))
+        return [breaker_name(node, kind) for node in nodes for kind in CLASSES]
 
     def pools(self) -> list[PoolState]:
         """What is used of each node; nothing before the first fetch. Any thread may ask."""
@@ -163,32 +178,30 @@ class RpcClient:
 
     def snapshot(self) -> dict[str, Any]:
         """Counts since the start and what is under way, by node label. Any thread may ask."""
-        counters, nodes = self._counters, {}
-        if self._engine is not None:
-            for lane in self._engine.dispatcher.lanes:
-                nodes[lane.node.label] = lane.record.counters.as_dict() | {
-                    "in_flight": lane.limits.in_flight,
-                    "in_flight_max": lane.limits.in_flight_max_seen,
-                    "waiting": lane.limits.waiting,
-                    "connections_made": self._transport.dialled(lane.node),
-                    "rests_s": lane.rests_s(),
-                }
+        counters = self._counters
+        if self._engine is None:
+            nodes, sums = counts_of((), NodeCounters(), self._transport)
+        else:
+            ways = self._engine.dispatcher.ways
+            nodes, sums = counts_of(ways.known, ways.left, self._transport)
         return {
             "fetches": counters.fetches,
             "shared": counters.shared,
             "retries": dict(counters.retries),
             "hedged": counters.hedged,
             "hedges_won": counters.hedges_won,
-            "in_flight": sum(node["in_flight"] for node in nodes.values()),
-            "waiting": sum(node["waiting"] for node in nodes.values()),
-            "requests": sum(node["requests"] for node in nodes.values()),
-            "batches": sum(node["batches"] for node in nodes.values()),
-            "calls": sum(node["calls"] for node in nodes.values()),
+            **sums,
             "max_in_flight": self._max_in_flight,
             "nodes": nodes,
         }
 
-    def _ask(self, calls: Sequence[Call], timeout_s: float | None, fresh: bool) -> Waiter:
+    def _ask(
+        self,
+        calls: Sequence[Call],
+        timeout_s: float | None,
+        fresh: bool,
+        node: str | None = None,
+    ) -> Waiter:
         if not calls:
             raise ValueError("calls: a fetch needs at least one")
         engine = self._engine or self._start()
@@ -203,7 +216,9 @@ class RpcClient:
             timeout_s=timeout_s,
         )
         self._counters.fetches += 1
-        if self._sharing.join(waiter, fragments, fresh=fresh):
+        if node is not None:
+            self._ask_one(waiter, fragments, node, engine)
+        elif self._sharing.join(waiter, fragments, fresh=fresh):
             self._counters.shared += len(calls)
             metrics.shared(len(calls))
         else:
@@ -213,6 +228,17 @@ class RpcClient:
             self._sharing.add(group, fresh=fresh)
         engine.deadlines.watch(waiter)
         return waiter
+
+    def _ask_one(
+        self, waiter: Waiter, fragments: list[bytes], node: str, engine: "_Engine"
+    ) -> None:
+        """Shares nothing: what others asked may be answered by any node."""
+        lane = engine.dispatcher.ways.of(node)
+        if lane is None:
+            raise NoNode("is not in service", node=node)
+        group = Group(fragments, shape=shape_of(waiter.calls), only=lane)
+        group.join(waiter, fragments)
+        engine.dispatcher.start(group)
 
     def _start(self) -> "_Engine":
         if self._is_closed:
@@ -227,7 +253,8 @@ class RpcClient:
         )
         engine = _Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
         self._engine = engine
-        self._exchange_limiters(engine)  # what was set before the first fetch
+        self._apply_nodes(engine)  # what was set before the first fetch
+        self._exchange_limiters(engine)
         self._apply_hedging(engine)
         return engine
 
@@ -236,15 +263,21 @@ class RpcClient:
         if engine is not None and not engine.loop.is_closed():
             engine.loop.call_soon_threadsafe(change, engine)
 
+    def _apply_nodes(self, engine: "_Engine") -> None:
+        for lane in engine.dispatcher.set_nodes(self._nodes, self._watched):
+            lane.limits.limiter = self._make_limiter()
+
+    def _make_limiter(self) -> ConcurrencyLimit:
+        return make_limiter(self._limiter, self._max_in_flight, self._parts.clock)
+
     def _resize(self, engine: "_Engine") -> None:
-        for lane in engine.dispatcher.lanes:
+        for lane in engine.dispatcher.ways.known:
             lane.limits.limiter.resize(self._max_in_flight)
             lane.flush_soon()
 
     def _exchange_limiters(self, engine: "_Engine") -> None:
-        for lane in engine.dispatcher.lanes:
-            limiter = make_limiter(self._limiter, self._max_in_flight, self._parts.clock)
-            lane.limits.limiter = limiter
+        for lane in engine.dispatcher.ways.known:
+            lane.limits.limiter = self._make_limiter()
             lane.flush_soon()
 
     def _apply_hedging(self, engine: "_Engine") -> None:
@@ -272,7 +305,7 @@ class RpcClient:
     def _too_late(self, waiter: Waiter, group: Group, engine: "_Engine") -> RpcError:
         """Whose fault it is: the node's if it had the calls for at least half of the time."""
         if group.batch is not None and engine.loop.time() - group.sent_at >= waiter.timeout_s / 2:
-            node = self._config.nodes[group.node].label
+            node = "" if group.node is None else group.node.node.label
             return NodeTimeout(f"no whole answer within {waiter.timeout_s:g} s", node=node)
         hindrance = engine.dispatcher.hindrance(group)
         if hindrance is not None:

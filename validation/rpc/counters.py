@@ -15,6 +15,12 @@ class NodeCounters:
         self.calls = 0
         self.failures: Counter[str] = Counter()
 
+    def add(self, other: "NodeCounters") -> None:
+        self.requests += other.requests
+        self.batches += other.batches
+        self.calls += other.calls
+        self.failures += other.failures
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "requests": self.requests,

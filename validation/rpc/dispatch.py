@@ -9,12 +9,14 @@ from validation.resilience import Permit, RetryBudget
 from validation.resilience.states import Probe
 from validation.rpc.batching import Lane
 from validation.rpc.counters import Counters
+from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import (
     AnswerTooLarge,
     BatchRefused,
     BreakerOpen,
     ClientClosed,
     ClientFault,
+    NoNode,
     RateLimited,
     RpcError,
     Saturated,
@@ -23,12 +25,13 @@ from validation.rpc.exchange import Exchange
 from validation.rpc.flights import Flight
 from validation.rpc.groups import Group
 from validation.rpc.hedging import Landed, race
-from validation.rpc.lanes import Parts, make_lanes
+from validation.rpc.lanes import Lanes, Parts
 from validation.rpc.metrics import METRICS
 from validation.rpc.nodes import NodeOrder
 from validation.rpc.queues import Batch, Queue
 from validation.rpc.recovery import Recovery
 from validation.rpc.retry import Retries
+from validation.rpc.watching import NodeWatch
 from validation.rpc.wire import Answer
 
 _log = logging.getLogger(__name__)
@@ -62,9 +65,7 @@ class Dispatcher:
         self._look: asyncio.Handle | None = None
         self._is_closed = False
         self.hedge_quantile = config.hedge_quantile
-        self.lanes = make_lanes(
-            parts, exchange, loop=loop, launch=self._launch, stuck=self._look_soon
-        )
+        self.ways = Lanes(parts, exchange, loop=loop, launch=self._launch, stuck=self._look_soon)
         self._order = NodeOrder(
             self.lanes, clock=parts.clock, hedge_quantile=lambda: self.hedge_quantile
         )
@@ -78,8 +79,34 @@ class Dispatcher:
             fail=self._fail,
         )
         self._recovery = Recovery(
-            self.lanes, exchange=exchange, turns=parts.turns, random=parts.random, loop=loop
+            lambda: self.lanes,
+            exchange=exchange,
+            turns=parts.turns,
+            random=parts.random,
+            loop=loop,
         )
+        self.watch = NodeWatch(
+            lambda: self.ways.known, exchange=exchange, random=parts.random, loop=loop
+        )
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """Of the nodes in service, in order of preference. Any thread may ask."""
+        return self.ways.serving
+
+    def labels(self) -> tuple[str, ...]:
+        """As `lanes`, best first."""
+        return tuple(lane.node.label for lane in self._order.best_first)
+
+    def set_nodes(self, nodes: Sequence[NodeUrl], watched: Sequence[NodeUrl]) -> list[Lane]:
+        """The lanes that are new. What waited for a node that is no longer in service is asked of
+        another; what is with it comes back by itself.
+        """
+        waiting, made = self.ways.set(nodes, watched)
+        self._order.set_lanes(self.lanes)
+        self._recovery.keep(self.ways.known)
+        self._requeue(waiting)
+        return made
 
     def start(self, group: Group) -> None:
         """Queues a fresh group, or raises `Saturated`."""
@@ -98,7 +125,8 @@ class Dispatcher:
     def blame(self, group: Group, error: RpcError) -> None:
         """A waiter's time ran out while the node had the group."""
         if group.batch is not None:
-            self.lanes[group.node].record.counters.failures[error.reason] += 1
+            if group.node is not None:
+                group.node.record.counters.failures[error.reason] += 1
             group.batch.blame = error
 
     def hindrance(self, group: Group) -> RpcError | None:
@@ -127,8 +155,9 @@ class Dispatcher:
         if self._look is not None:
             self._look.cancel()
         self._retries.close()
+        await self.watch.aclose()
         await self._recovery.aclose()
-        for lane in self.lanes:
+        for lane in self.ways.known:
             for group in lane.close():
                 self._fail(group, ClientClosed("the client was closed"))
         tasks = tuple(self._tasks)
@@ -137,16 +166,28 @@ class Dispatcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _queue(self, group: Group) -> None:
-        lane = self._order.pick(group.kind, group.tried)
+        if group.only is None:
+            lane = self._order.pick(group.kind, group.tried)
+        else:
+            lane = self._bound(group, group.only)
         lane.limits.admit(len(group.fragments), node=lane.node.label)
         lane.add(group)
+
+    def _bound(self, group: Group, lane: Lane) -> Lane:
+        """Of a group that is to be asked of one node: it does not wait for that node's breaker."""
+        if not lane.in_service:
+            raise NoNode("is not in service", node=lane.node.label)
+        queue = lane.queue(group.kind)
+        if not queue.admits():
+            raise queue.refusal(group)
+        return lane
 
     def _requeue(self, groups: Iterable[Group]) -> None:
         for group in groups:
             if group.waiters:
                 try:
                     self._queue(group)
-                except Saturated as error:
+                except (Saturated, NoNode, BreakerOpen) as error:
                     self._fail(group, error)
 
     def _look_soon(self) -> None:
@@ -166,10 +207,12 @@ class Dispatcher:
                     continue
                 if lane.may_send(queue.kind):
                     lane.flush_soon()
-                elif self._order.other(queue.kind, ()) is not None:
+                    continue
+                if queue.is_blocked:
+                    self._requeue(lane.drain_bound(queue))
+                if self._order.other(queue.kind, ()) is not None:
                     self._requeue(lane.drain(queue))
-                else:
-                    is_stuck = True
+                is_stuck = is_stuck or bool(queue.groups)
         if is_stuck:
             self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_around)
         self._recovery.watch()
@@ -179,7 +222,7 @@ class Dispatcher:
         sent_at = self._loop.time()
         for group in batch.groups:
             group.batch = batch
-            group.node = lane.index
+            group.node = lane
             group.sent_at = sent_at
         # Groups go in the order they came: that in the middle waited for the median.
         waited_s = sent_at - batch.groups[len(batch.groups) // 2].queued_at
@@ -215,11 +258,11 @@ class Dispatcher:
             self._batch_failed(flight, error)
         else:
             self._order.look()
-            self._settle(landed.lane, batch, answers)
+            self._settle(landed, batch, answers)
 
     async def _fly(self, flight: Flight) -> Landed:
         delay_s = flight.lane.record.hedge_after_s
-        if delay_s is None:
+        if delay_s is None or any(group.only is not None for group in flight.batch.groups):
             return flight, await flight.carry(self._exchange)
         landed, answers = await race(
             flight, self._exchange, delay_s=delay_s, second_of=lambda: self._second(flight)
@@ -252,7 +295,8 @@ class Dispatcher:
             if group.batch is batch:
                 self._fail(group, error)
 
-    def _settle(self, lane: Lane, batch: Batch, answers: Sequence[Answer]) -> None:
+    def _settle(self, landed: Flight, batch: Batch, answers: Sequence[Answer]) -> None:
+        lane, sending = landed.lane, landed.sending
         failed: dict[tuple[str, bool], list[Group]] = {}
         places = batch.places
         for group in batch.groups:
@@ -261,6 +305,7 @@ class Dispatcher:
                 answer = answers[places[fragment]]
                 if isinstance(answer, RpcError):
                     group.last_error = answer
+                    group.tried_in_vain(sending, answer.reason)
                     failed.setdefault((answer.reason, answer.retryable), []).append(group)
                     break
                 raws.append(answer)
@@ -268,7 +313,7 @@ class Dispatcher:
                 group.batch = None
                 self._done(group)
                 for waiter in group.waiters:
-                    waiter.deliver(raws, lane.node)
+                    waiter.deliver(raws, lane.node, sending, group.before)
                 group.waiters = []
         for groups in failed.values():
             self._retries.again(lane, groups)
@@ -278,6 +323,7 @@ class Dispatcher:
         lane.record.counters.failures[error.reason] += 1
         for group in batch.groups:
             group.last_error = error
+            group.tried_in_vain(flight.sending, error.reason)
         if isinstance(error, (BatchRefused, AnswerTooLarge)) and len(batch.groups) > 1:
             self._split(lane, batch, error)
             return

@@ -6,6 +6,8 @@ mistake, a full local queue and a limit the node enforces politely never are.
 
 from typing import ClassVar, Self
 
+from validation.rpc.timing import Span, Timing
+
 
 class RpcError(Exception):
     """One fetch did not get its answers. Results are filed under `reason`, a stable code."""
@@ -19,6 +21,12 @@ class RpcError(Exception):
         self.message = message
         self.node = node
         self.retry_after_s = retry_after_s
+        self.timing: Timing | None = None
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """Where the time went until then."""
+        return () if self.timing is None else self.timing.spans()
 
     def __str__(self) -> str:
         return f"{self.node}: {self.message}" if self.node else self.message

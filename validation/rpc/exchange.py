@@ -39,6 +39,10 @@ class Exchange:
         """True when the next batch has to carry eth_chainId: its connection is to be a new one."""
         return self._config.chain_id is not None and not self._transport.has_vouched_idle(node)
 
+    def forget(self, node: NodeUrl) -> None:
+        """Closes its connections: it is asked no more."""
+        self._transport.forget(node)
+
     async def send(
         self,
         node: NodeUrl,

@@ -5,6 +5,7 @@ measured by, all given back once, however it ends.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from time import monotonic
 
 from validation.resilience import Permit
 from validation.rpc.batching import Lane
@@ -12,6 +13,7 @@ from validation.rpc.errors import BreakerOpen, HttpStatus, NodeTimeout, RateLimi
 from validation.rpc.exchange import Exchange
 from validation.rpc.metrics import METRICS
 from validation.rpc.queues import Batch, Queue
+from validation.rpc.timing import Sending
 from validation.rpc.wire import Answer
 
 _BUSY_STATUS = frozenset({503, 504})
@@ -33,6 +35,7 @@ class Flight:
         "batch",
         "lane",
         "queue",
+        "sending",
     )
 
     def __init__(
@@ -52,6 +55,8 @@ class Flight:
         self._permit = permit
         self._loop = loop
         self._launched_at = self._sent_at = loop.time()
+        now = monotonic()
+        self.sending = Sending(lane.node.label, batch.kept_by, batch.kept_since, now, now, now)
         self._in_flight = lane.limits.in_flight
         self._is_sent = False
         self._is_ended = False
@@ -99,6 +104,7 @@ class Flight:
         """Called at the last moment before bytes go out, each time that they do."""
         self.queue.check_open()
         self._sent_at = self._loop.time()
+        self.sending.sent_at = monotonic()
         counters = self.lane.record.counters
         counters.requests += 1
         if not self._is_sent:
@@ -140,6 +146,7 @@ class Flight:
 
     def _settle(self, error: RpcError | None, *, is_busy: bool, rtt_s: float) -> None:
         queue = self.queue
+        self.sending.ended_at = monotonic()
         duration_s = self._loop.time() - self._launched_at
         queue.breaker.settle(self._permit, duration_s, error)
         if error is not None and error.trips_breaker:

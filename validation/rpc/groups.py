@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from validation.rpc.calls import Call, Reply
 from validation.rpc.classes import Shape
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import BadAnswer, RpcError
+from validation.rpc.timing import MOST_STRETCHES, Sending, Stretch, Timing
 from validation.rpc.wire import clean
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ _NONE: frozenset[int] = frozenset()  # shared: a set of its own costs a group as
 class Waiter:
     """One fetch: its future, its calls, and where among the group's calls each of them is."""
 
-    __slots__ = ("calls", "deadline", "future", "group", "places", "timeout_s")
+    __slots__ = ("asked_at", "calls", "deadline", "future", "group", "places", "timeout_s")
 
     def __init__(
         self,
@@ -35,10 +37,17 @@ class Waiter:
         self.future = future
         self.deadline = deadline
         self.timeout_s = timeout_s
+        self.asked_at = monotonic()
         self.group: Group | None = None
         self.places: Sequence[int] | None = None
 
-    def deliver(self, raws: Sequence[bytes], node: NodeUrl) -> None:
+    def deliver(
+        self,
+        raws: Sequence[bytes],
+        node: NodeUrl,
+        sending: Sending | None = None,
+        before: tuple[Stretch, ...] = (),
+    ) -> None:
         """Decodes the group's answers for this fetch, with its own decoders."""
         if self.future.done():
             return
@@ -52,11 +61,15 @@ class Waiter:
                 BadAnswer(f"an answer cannot be decoded: {words}", node=node.label)
             )
         else:
-            self.future.set_result(Reply(values, node.label, tuple(raws)))
+            timing = Timing(self.asked_at, sending, before)
+            self.future.set_result(Reply(values, node.label, tuple(raws), "node", 0.0, timing))
 
     def fail(self, error: RpcError) -> None:
         if not self.future.done():
-            self.future.set_exception(error.clone())
+            twin = error.clone()
+            if self.group is not None:
+                twin.timing = Timing(self.asked_at, None, self.group.before)
+            self.future.set_exception(twin)
 
 
 class Group:
@@ -66,19 +79,21 @@ class Group:
         "attempts",
         "batch",
         "batch_limit",
+        "before",
         "fragments",
         "kind",
         "lane",
         "last_error",
         "methods",
         "node",
+        "only",
         "queued_at",
         "sent_at",
         "tried",
         "waiters",
     )
 
-    def __init__(self, fragments: list[bytes], *, shape: Shape) -> None:
+    def __init__(self, fragments: list[bytes], *, shape: Shape, only: "Lane | None" = None) -> None:
         self.fragments = fragments
         self.methods, self.kind = shape
         self.waiters: list[Waiter] = []
@@ -89,12 +104,26 @@ class Group:
         self.batch_limit: int | None = None
         self.queued_at = 0.0
         self.sent_at = 0.0
-        self.node = 0  # the index of the one that has it, where `batch` says that one does
+        self.node: Lane | None = None  # who has it, where `batch` says that one does
+        self.only = only  # the one to be asked, where that is part of the question
         self.last_error: RpcError | None = None
+        self.before: tuple[Stretch, ...] = ()
 
     def fail(self, error: RpcError) -> None:
         for waiter in self.waiters:
             waiter.fail(error)
+
+    def tried_in_vain(self, sending: Sending, reason: str) -> None:
+        """Notes an attempt that failed, for who looks where the time went."""
+        before = self.before
+        if len(before) < MOST_STRETCHES:
+            since = before[-1][2] if before else min(self.queued_at, sending.launched_at)
+            self.before = (*before, *sending.stretches(since, reason))
+
+    def rested(self, since: float) -> None:
+        """Notes a back-off that ends now."""
+        if len(self.before) < MOST_STRETCHES:
+            self.before = (*self.before, ("backoff", since, monotonic(), "", ""))
 
     @property
     def deadline(self) -> float:

@@ -1,9 +1,11 @@
 """Which node to ask: the best by score that may be asked now."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NoReturn
 
 from validation.rpc.batching import Lane
 from validation.rpc.classes import MethodClass
+from validation.rpc.errors import NoNode
 from validation.rpc.queues import Queue
 
 _EVERY_S = 1.0
@@ -29,26 +31,34 @@ class NodeOrder:
         hedge_quantile: Callable[[], float | None],
     ) -> None:
         self._lanes = lanes
-        self._order = list(lanes)
+        self.best_first = list(lanes)
+        """Replaced, never changed: any thread may read it."""
         self._clock = clock
         self._hedge_quantile = hedge_quantile
         self._due = clock() + _EVERY_S
         self._first = self._head()
 
+    def set_lanes(self, lanes: Sequence[Lane]) -> None:
+        """Other nodes, or another order of preference."""
+        self._lanes = lanes
+        self._rank()
+
     def pick(self, kind: MethodClass, tried: Collection[int] = ()) -> Lane:
-        """The node to ask now. Where none may be asked, the best: its lane is where to wait."""
+        """The node to ask now. Where none may be asked, the best: its lane is where to wait.
+        Raises NoNode where there is none.
+        """
         first, queue = self._first[kind]
         if not tried and not queue.is_blocked and not first.is_resting:
             return first  # as it seemed of late; the lane asks again before it sends
         return (
             self.other(kind, tried)
             or self.other(kind, ())
-            or next((lane for lane in self._order if lane.index not in tried), first)
+            or next((lane for lane in self.best_first if lane.index not in tried), first)
         )
 
     def other(self, kind: MethodClass, tried: Collection[int]) -> Lane | None:
         """The best node that was not tried and may be asked now."""
-        for lane in self._order:
+        for lane in self.best_first:
             if lane.index not in tried and lane.may_send(kind):
                 return lane
         return None
@@ -71,13 +81,21 @@ class NodeOrder:
             lane.record.set_hedge_delay(quantile)
             lane.record.score = _score(told, fastest, lane.record.failing())
         # Sorting is stable, and earlier nodes count for more: equals keep the configured order.
-        self._order = sorted(self._lanes, key=_worth, reverse=True)
+        self.best_first = sorted(self._lanes, key=_worth, reverse=True)
         self._first = self._head()
 
     def _head(self) -> dict[MethodClass, tuple[Lane, Queue]]:
         """The best node, for who asks a hundred times a batch."""
-        first = self._order[0]
-        return {queue.kind: (first, queue) for queue in first.queues}
+        found = _Head()
+        if self.best_first:
+            first = self.best_first[0]
+            found.update({queue.kind: (first, queue) for queue in first.queues})
+        return found
+
+
+class _Head(dict[MethodClass, tuple[Lane, Queue]]):
+    def __missing__(self, kind: MethodClass) -> NoReturn:
+        raise NoNode("no node is in service")
 
 
 def _score(
@@ -96,4 +114,4 @@ def _score(
 
 def _worth(lane: Lane) -> float:
     score = lane.record.score
-    return (_UNMEASURED if score is None else score) * _PREFERENCE**lane.index
+    return (_UNMEASURED if score is None else score) * _PREFERENCE**lane.rank

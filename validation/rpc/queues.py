@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from time import monotonic
 
 from validation.resilience import Breaker, Permit, Rejected, State
 from validation.rpc.classes import MethodClass
@@ -19,6 +20,8 @@ class Batch:
         "blame",
         "fragments",
         "groups",
+        "kept_by",
+        "kept_since",
         "methods",
         "places",
         "task",
@@ -30,6 +33,7 @@ class Batch:
         self.places: dict[bytes, int] = {}
         self.methods: list[tuple[str, ...]] = []
         self.asks_chain = asks_chain
+        self.kept_by, self.kept_since = "", 0.0
         self.task: asyncio.Task[None] | None = None
         self.blame: RpcError | None = None
         """What the node is blamed for if it never answers: somebody's time ran out."""
@@ -67,7 +71,15 @@ def _new_methods(group: Group, places: dict[bytes, int], before: int) -> tuple[s
 class Queue:
     """`is_blocked`: the breaker let nothing pass when it was last asked."""
 
-    __slots__ = ("breaker", "groups", "is_blocked", "kind", "last_error")
+    __slots__ = (
+        "breaker",
+        "groups",
+        "is_blocked",
+        "kept_by",
+        "kept_since",
+        "kind",
+        "last_error",
+    )
 
     def __init__(self, kind: MethodClass, breaker: Breaker) -> None:
         self.kind: MethodClass = kind
@@ -76,6 +88,8 @@ class Queue:
         self.is_blocked = False
         self.last_error: RpcError | None = None
         """The last that counted against the node."""
+        self.kept_by, self.kept_since = "", 0.0
+        """What keeps its groups back (breaker, limiter, rate, pool) and since when."""
 
     def admit(self) -> Permit | None:
         """A permit for one batch; None where the queue is blocked from now on."""
@@ -97,6 +111,10 @@ class Queue:
         """The breaker may have changed its mind."""
         self.is_blocked = not self.breaker.admits()
 
+    def keep_back(self, by: str) -> None:
+        if self.kept_by != by:
+            self.kept_by, self.kept_since = by, monotonic()
+
     def forget_abandoned(self) -> None:
         """Drops those at the head whom nobody waits for: while nothing is sent, only this does."""
         groups = self.groups
@@ -117,8 +135,9 @@ class Queue:
         why = "is held open by an operator" if is_forced else "is open"
         cause = (group.last_error if group else None) or self.last_error
         last = f"; the last error: {cause}" if cause else ""
+        others = "takes the call" if group is None or group.only is None else "is to be asked"
         error = BreakerOpen(
-            f"breaker {breaker.name} {why}, and no other node takes the call{last}",
+            f"breaker {breaker.name} {why}, and no other node {others}{last}",
             retry_after_s=breaker.retry_in_s(),
         )
         error.__cause__ = cause

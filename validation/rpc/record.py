@@ -1,5 +1,6 @@
 """What one node did of late, in constant memory: counts, times, and how it scores."""
 
+from collections import Counter
 from collections.abc import Callable
 
 from validation.rpc.counters import NodeCounters
@@ -23,10 +24,14 @@ class NodeRecord:
         "_good",
         "_speeds",
         "counters",
+        "head",
+        "head_at",
+        "head_rtts",
         "hedge_after_s",
         "rtts",
         "score",
         "waits",
+        "watch_failures",
     )
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -40,6 +45,24 @@ class NodeRecord:
         self.rtts = RecentTimes(clock)
         self.score: float | None = None
         self.hedge_after_s: float | None = None
+        self.head: int | None = None
+        """The newest block that it told when it was last asked for that, at `head_at`."""
+        self.head_at = 0.0
+        self.head_rtts = RecentTimes(clock)
+        self.watch_failures: Counter[str] = Counter()
+
+    def watched(self, head: int, rtt_s: float) -> None:
+        self.head, self.head_at = head, self._clock()
+        self.head_rtts.add(rtt_s)
+
+    def watched_in_vain(self, reason: str, *, forget: bool) -> None:
+        """`forget`: what it told before is of another chain."""
+        self.watch_failures[reason] += 1
+        if forget:
+            self.head = None
+
+    def head_age_s(self) -> float | None:
+        return None if self.head is None else max(0.0, self._clock() - self.head_at)
 
     def answered(self, rtt_s: float, calls: int) -> None:
         self.rtts.add(rtt_s)

@@ -1,7 +1,7 @@
 """Finds out in the background that a node which its breaker keeps out is back."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 from validation.resilience import State
@@ -23,7 +23,7 @@ class Recovery:
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
+        lanes: Callable[[], Sequence[Lane]],
         *,
         exchange: Exchange,
         turns: ProbeTurns,
@@ -36,12 +36,17 @@ class Recovery:
         self._random = random
         self._loop = loop
         self._task: asyncio.Task[None] | None = None
-        self._hints = {queue: _Hint() for lane in lanes for queue in lane.queues}
+        self._hints: dict[Queue, _Hint] = {}
 
     def watch(self) -> None:
         """A breaker may have opened."""
-        if (self._task is None or self._task.done()) and any(map(_kept_out, self._lanes)):
+        if (self._task is None or self._task.done()) and any(map(_kept_out, self._lanes())):
             self._task = self._loop.create_task(self._run())
+
+    def keep(self, lanes: Sequence[Lane]) -> None:
+        """Forgets the nodes that are not among these."""
+        queues = {queue for lane in lanes for queue in lane.queues}
+        self._hints = {queue: hint for queue, hint in self._hints.items() if queue in queues}
 
     async def aclose(self) -> None:
         if self._task is not None:
@@ -52,7 +57,7 @@ class Recovery:
         while True:
             # Twice an interval, so that what one process found reaches all within it.
             await asyncio.sleep(self._turns.every_s / 2 * self._random.uniform(0.8, 1.2))
-            lanes = [lane for lane in self._lanes if _kept_out(lane)]
+            lanes = [lane for lane in self._lanes() if _kept_out(lane)]
             if not lanes:
                 return
             await asyncio.gather(*(self._try(lane) for lane in lanes))
@@ -64,7 +69,8 @@ class Recovery:
             turn = Turn.UP
         if turn is Turn.UP:
             for queue in _kept_out(lane):
-                if self._hints[queue].may_give(self._loop.time()):
+                hint = self._hints.setdefault(queue, _Hint())
+                if hint.may_give(self._loop.time()):
                     queue.breaker.hint_recovered()
                     queue.look_again()
             lane.flush_soon()
@@ -73,10 +79,12 @@ class Recovery:
         limits = lane.limits
         if limits.requests >= limits.max_requests:
             return False  # what is out now will tell
+        if lane.is_gone:
+            return False
         limits.send(1)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                await self._exchange.ask_chain(lane.node, gate=lambda: _let_out(lane))
+                await self._exchange.ask_chain(lane.node, gate=lambda: let_out(lane))
         except (RpcError, TimeoutError):
             return False
         finally:
@@ -111,7 +119,8 @@ def _kept_out(lane: Lane) -> list[Queue]:
     return [queue for queue, state in zip(lane.queues, states, strict=True) if state is State.OPEN]
 
 
-def _let_out(lane: Lane) -> None:
+def let_out(lane: Lane) -> None:
+    """A gate for questions that are nobody's work: shut where an operator holds a breaker open."""
     for queue in lane.queues:
         queue.check_open()
     lane.record.counters.requests += 1

@@ -6,9 +6,11 @@ means.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from validation.rpc.batching import Lane
 from validation.rpc.config import RpcConfig
+from validation.rpc.counters import NodeCounters
 from validation.rpc.recent import RecentTimes
 from validation.rpc.seams import Posts
 
@@ -51,6 +53,54 @@ class NodeState:
     latency_p95_ms: float | None
     score: float | None
     failures: dict[str, int]
+
+
+def nodes_of(lanes: Sequence[Lane]) -> list[NodeState]:
+    """Any thread may ask."""
+    heads = [lane.record.head for lane in lanes]
+    best = max((head for head in heads if head is not None), default=None)
+    return [_node_of(lane, best) for lane in lanes]
+
+
+def _node_of(lane: Lane, best: int | None) -> NodeState:
+    record = lane.record
+    head = record.head
+    p50_ms, p95_ms = _percentiles_ms(record.rtts)
+    if p50_ms is None:
+        p50_ms, p95_ms = _percentiles_ms(record.head_rtts)
+    return NodeState(
+        label=lane.node.label,
+        in_service=lane.in_service,
+        head=head,
+        head_age_s=record.head_age_s(),
+        lag=None if head is None or best is None else max(0, best - head),
+        latency_p50_ms=p50_ms,
+        latency_p95_ms=p95_ms,
+        score=record.score if lane.in_service else None,
+        failures=dict(record.counters.failures + record.watch_failures),
+    )
+
+
+def counts_of(
+    lanes: Sequence[Lane], left: NodeCounters, transport: Posts
+) -> tuple[dict[str, dict[str, Any]], dict[str, int]]:
+    """Of each node by its label, and of all together with those that left. Any thread may ask."""
+    nodes = {
+        lane.node.label: lane.record.counters.as_dict()
+        | {
+            "in_flight": lane.limits.in_flight,
+            "in_flight_max": lane.limits.in_flight_max_seen,
+            "waiting": lane.limits.waiting,
+            "connections_made": transport.dialled(lane.node),
+            "rests_s": lane.rests_s(),
+        }
+        for lane in lanes
+    }
+    before = left.as_dict()
+    return nodes, {
+        name: before.get(name, 0) + sum(node[name] for node in nodes.values())
+        for name in ("in_flight", "waiting", "requests", "batches", "calls")
+    }
 
 
 def pools_of(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
+from time import monotonic
 
 from validation.resilience import Backoff, RetryBudget
 from validation.rpc.batching import Lane
@@ -79,11 +80,12 @@ class Retries:
             error = group.last_error
             if error is None or not group.waiters:
                 continue
+            is_free = group.only is None
             verdict = judge(
                 error,
                 attempts=group.attempts,
                 max_attempts=self._max_attempts,
-                has_other_node=self._order.other(group.kind, group.tried) is not None,
+                has_other_node=is_free and self._order.other(group.kind, group.tried) is not None,
             )
             if verdict is Verdict.NEVER:
                 self._fail(group, error)
@@ -117,8 +119,12 @@ class Retries:
             self._wake_later(delay, again)
 
     def _wake_later(self, delay: float, groups: list[Group]) -> None:
+        since = monotonic()
+
         def wake() -> None:
             self._later.discard(handle)
+            for group in groups:
+                group.rested(since)
             self._requeue(groups)
 
         handle = self._loop.call_later(delay, wake)

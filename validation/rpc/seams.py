@@ -24,6 +24,9 @@ class Posts(Protocol):
     def drop(self, node: NodeUrl) -> None:
         """Closes the node's idle connections, so that the next request asks again who is there."""
 
+    def forget(self, node: NodeUrl) -> None:
+        """Closes the node's connections and keeps nothing of it, until it is asked again."""
+
     def dialled(self, node: NodeUrl) -> int:
         """How many connections were made so far."""
 

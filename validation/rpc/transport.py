@@ -29,24 +29,34 @@ class Transport:
         self._client = httpx.AsyncClient(
             transport=self._pools, trust_env=False, follow_redirects=False
         )
-        self._urls = {node: _public_url(node) for node in config.nodes}
+        self._urls: dict[NodeUrl, httpx.URL] = {}
 
     def has_vouched_idle(self, node: NodeUrl) -> bool:
-        return self._pools.of(node).has_vouched_idle()
+        pool = self._pools.known(node)
+        return pool is not None and pool.has_vouched_idle()
 
     def dialled(self, node: NodeUrl) -> int:
-        return self._pools.of(node).dialled
+        pool = self._pools.known(node)
+        return 0 if pool is None else pool.dialled
 
     def drop(self, node: NodeUrl) -> None:
-        self._pools.of(node).close_idle()
+        pool = self._pools.known(node)
+        if pool is not None:
+            pool.close_idle()
+
+    def forget(self, node: NodeUrl) -> None:
+        self._urls.pop(node, None)
+        self._pools.forget(node)
 
     def sockets(self, node: NodeUrl) -> tuple[int, int]:
-        return self._pools.of(node).sockets()
+        pool = self._pools.known(node)
+        return (0, 0) if pool is None else pool.sockets()
 
     async def post(self, node: NodeUrl, body: bytes, gate: Gate) -> Response:
-        request = httpx.Request(
-            "POST", self._urls[node], content=body, extensions={"node": node, "gate": gate}
-        )
+        url = self._urls.get(node)
+        if url is None:
+            url = self._urls[node] = _public_url(node)
+        request = httpx.Request("POST", url, content=body, extensions={"node": node, "gate": gate})
         try:
             response = await self._client.send(request, stream=True)
         except ConnectionDropped as exc:
@@ -67,13 +77,21 @@ class _Pools(httpx.AsyncBaseTransport):
     def __init__(self, config: RpcConfig) -> None:
         self._config = config
         self._tls: ssl.SSLContext | None = None
-        self._pools = {node: NodePool(node, config, tls=self._context) for node in config.nodes}
+        self._pools: dict[NodeUrl, NodePool] = {}
 
-    def of(self, node: NodeUrl) -> NodePool:
-        return self._pools[node]
+    def known(self, node: NodeUrl) -> NodePool | None:
+        return self._pools.get(node)
+
+    def forget(self, node: NodeUrl) -> None:
+        pool = self._pools.pop(node, None)
+        if pool is not None:
+            pool.close()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        pool = self._pools[request.extensions["node"]]
+        node = request.extensions["node"]
+        pool = self._pools.get(node)
+        if pool is None:
+            pool = self._pools[node] = NodePool(node, self._config, tls=self._context)
         stream = cast(httpx.ByteStream, request.stream)
         answer = await pool.request(b"".join(stream), request.extensions["gate"])
         return httpx.Response(
