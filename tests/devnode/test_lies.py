@@ -21,12 +21,15 @@ def everything(chain: Chain) -> list[dict[str, object]]:
     receipts = {tx: json.loads(text) for tx, text in chain.receipt_json.items()}
     logged = next(tx for tx, receipt in receipts.items() if receipt["logs"])
     creation = next(tx for tx, receipt in receipts.items() if receipt["contractAddress"])
-    coded = next(a.address for a in chain.accounts.values() if a.code != "0x")
+    account = next(a for a in chain.accounts.values() if a.code != "0x" and a.storage)
+    coded, slot = account.address, next(iter(account.storage))
     asked: list[tuple[Any, ...]] = [("eth_chainId",), ("eth_blockNumber",)]
     for tx in (logged, creation):
         asked += [("eth_getTransactionByHash", tx), ("eth_getTransactionReceipt", tx)]
     asked += [("eth_getBlockByNumber", "0x64", full) for full in (True, False)]
-    asked += [("eth_getBlockReceipts", "0x64"), ("eth_getProof", coded, [], "latest")]
+    asked += [("eth_getBlockByNumber", tag, False) for tag in ("latest", "finalized")]
+    asked += [("eth_getBlockReceipts", "0x64"), ("eth_getProof", coded, [slot], "latest")]
+    asked += [("eth_getBlockByHash", chain.blocks[100], True)]
     asked += [
         (method, coded, "latest")
         for method in ("eth_getBalance", "eth_getTransactionCount", "eth_getCode")
@@ -46,6 +49,8 @@ def test_there_are_at_least_twenty_each_described() -> None:
         assert lie.name == name
         assert lie.says
         assert lie.caught_by
+        assert lie.promises
+        assert lie.why or lie.level == 0
         assert [lie.result, lie.answers, lie.body].count(None) == 2
     assert len({lie.says + lie.caught_by for lie in LIES.values()}) > len(LIES) * 0.9
 
@@ -54,7 +59,7 @@ def test_there_are_at_least_twenty_each_described() -> None:
 def test_each_lie_is_told_counted_and_forgotten(
     chain: Chain, everything: list[dict[str, object]], name: str
 ) -> None:
-    node = Within(create_app(chain))
+    node = Within(create_app(chain, final=300))
     truth = node.post(everything)
     node.control(lie=name)
     told = node.post(everything)
@@ -68,7 +73,7 @@ def test_each_lie_is_told_counted_and_forgotten(
 def test_a_lie_about_results_keeps_ids_and_form(
     chain: Chain, everything: list[dict[str, object]], name: str
 ) -> None:
-    node = Within(create_app(chain))
+    node = Within(create_app(chain, final=300))
     truth = node.post(everything).json
     node.control(lie=name)
     told = node.post(everything).json

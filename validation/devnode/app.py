@@ -15,6 +15,7 @@ from validation.devnode.errors import BadSetting, RpcFault
 from validation.devnode.faults import Faults, Sleep, hold
 from validation.devnode.lies import LIES, Spoken, tell
 from validation.devnode.methods import methods
+from validation.devnode.truth import stock
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -36,8 +37,11 @@ def create_app(
     random: Random | None = None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Sleep = asyncio.sleep,
+    final: int | None = None,
 ) -> App:
-    """The node as an ASGI application; `random`, `clock` and `sleep` decide its faults."""
+    """The node as an ASGI application; `random`, `clock` and `sleep` decide its faults, `final` is
+    the newest block that is final: all of them unless it is said.
+    """
     controls = controls or Controls()
     faults = Faults(
         controls,
@@ -45,15 +49,18 @@ def create_app(
         clock=clock,
         sleep=sleep,
     )
-    return Node(chain, controls, faults)
+    return Node(chain, controls, faults, final=final)
 
 
 class Node:
-    def __init__(self, chain: Chain, controls: Controls, faults: Faults) -> None:
+    def __init__(
+        self, chain: Chain, controls: Controls, faults: Faults, *, final: int | None
+    ) -> None:
         self._chain = chain
         self._controls = controls
         self._faults = faults
-        self._methods = methods(chain)
+        self._methods = methods(chain, final=final)
+        self._stock = stock(chain, self._methods)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -112,7 +119,7 @@ class Node:
         if lie is None or not truth:
             await _send_reply(send, truth)
             return
-        spoken, lies = tell(LIES[lie], asked, truth, self._chain)
+        spoken, lies = tell(LIES[lie], asked, truth, self._stock)
         self._controls.counters.lies_told += lies
         await _speak(send, spoken)
 
@@ -135,6 +142,7 @@ class Node:
             return {"field": "", "value": "", "error": f"A JSON object of settings: {exc}."}
         try:
             self._controls.settings = self._controls.settings.changed(wanted)
+            self._stock.memory.clear()  # whoever lies anew need not stand by an old lie
         except BadSetting as exc:
             return {"field": exc.name, "value": exc.shown, "error": str(exc)}
         return None

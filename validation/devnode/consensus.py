@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from tiny_keccak import keccak256
 
 from validation.devnode import rlp
@@ -89,19 +89,46 @@ def envelope(tx: Document) -> bytes:
     return (bytes([kind]) if kind else b"") + rlp.encode(_signed_fields(tx))
 
 
-def sender(tx: Document) -> str:
-    """The address that the signature recovers to, in lower case."""
+def signed_part(tx: Document) -> bytes:
+    """What the signature of a transaction covers, before it is hashed."""
     kind, v = number(tx["type"]), number(tx["v"])
     if kind:
-        parity, signed = number(tx["yParity"]), bytes([kind]) + rlp.encode(_body(tx))
-    elif v in (27, 28):  # before EIP-155: no chain id in the signature
-        parity, signed = v - 27, rlp.encode(_legacy_body(tx))
-    else:
-        chain_id, parity = divmod(v - 35, 2)
-        signed = rlp.encode([*_legacy_body(tx), chain_id, 0, 0])
-    signature = number(tx["r"]).to_bytes(32) + number(tx["s"]).to_bytes(32) + bytes([parity])
-    key = PublicKey.from_signature_and_message(signature, keccak256(signed), hasher=None)
+        return bytes([kind]) + rlp.encode(_body(tx))
+    if v in (27, 28):  # before EIP-155: no chain id in the signature
+        return rlp.encode(_legacy_body(tx))
+    return rlp.encode([*_legacy_body(tx), (v - 35) // 2, 0, 0])
+
+
+def _parity(tx: Document) -> int:
+    if number(tx["type"]):
+        return number(tx["yParity"])
+    v = number(tx["v"])
+    return v - 27 if v in (27, 28) else (v - 35) % 2
+
+
+def address_of(key: PublicKey) -> str:
     return "0x" + keccak256(key.format(compressed=False)[1:])[12:].hex()
+
+
+def sender(tx: Document) -> str:
+    """The address that the signature recovers to, in lower case."""
+    words = number(tx["r"]).to_bytes(32) + number(tx["s"]).to_bytes(32)
+    signature = words + bytes([_parity(tx)])
+    digest = keccak256(signed_part(tx))
+    return address_of(PublicKey.from_signature_and_message(signature, digest, hasher=None))
+
+
+def sign(tx: dict[str, Any], key: PrivateKey) -> None:
+    """Signs with `key` what the transaction says now, and names its hash and sender anew."""
+    signature = key.sign_recoverable(keccak256(signed_part(tx)), hasher=None)
+    parity = signature[64]
+    if number(tx["type"]):
+        tx["v"] = tx["yParity"] = hex(parity)
+    else:
+        v = number(tx["v"])
+        tx["v"] = hex(27 + parity if v in (27, 28) else v - (v - 35) % 2 + parity)
+    tx["r"], tx["s"] = (hex(int.from_bytes(signature[i : i + 32])) for i in (0, 32))
+    tx["hash"], tx["from"] = "0x" + keccak256(envelope(tx)).hex(), address_of(key.public_key)
 
 
 def bloom(logs: Sequence[Document]) -> bytes:
@@ -128,6 +155,11 @@ def receipt_bytes(receipt: Document) -> bytes:
 def list_root(values: Sequence[bytes]) -> bytes:
     """The root of a trie keyed by position: transactions, receipts."""
     return Trie((rlp.encode(i), value) for i, value in enumerate(values)).root
+
+
+def withdrawal_bytes(withdrawal: Document) -> bytes:
+    place = [number(withdrawal[name]) for name in ("index", "validatorIndex")]
+    return rlp.encode([*place, raw(withdrawal["address"]), number(withdrawal["amount"])])
 
 
 def block_size(block: Document) -> int:

@@ -41,10 +41,10 @@ def _by_hash(table: Mapping[str, bytes], name: str) -> Method:
     return answer
 
 
-def _block_by_number(chain: Chain) -> Method:
+def _block_by_number(chain: Chain, final: int) -> Method:
     def answer(params: Sequence[Any]) -> bytes:
         tag, full = read.counted(params, ("block", "full transactions"))
-        number = read.block_number(tag, chain.latest)
+        number = final if tag == "finalized" else read.block_number(tag, chain.latest)
         full = read.truth(full, "full transactions")
         return chain.block_json(number, full=full) if number <= chain.latest else NULL
 
@@ -124,12 +124,14 @@ def _proof(chain: Chain) -> Method:
     return answer
 
 
-def methods(chain: Chain) -> Mapping[str, Method]:
+def methods(chain: Chain, *, final: int | None = None) -> Mapping[str, Method]:
+    """`final`: the newest block that will never be reorganised; None: all of them."""
+    finalized = chain.latest if final is None else final
     version = f"switchyard-devnode/1 (chain made by {chain.made_by})"
     return {
         "eth_chainId": _constant(_quoted(hex(chain.chain_id))),
         "eth_blockNumber": _constant(_quoted(hex(chain.latest))),
-        "eth_getBlockByNumber": _block_by_number(chain),
+        "eth_getBlockByNumber": _block_by_number(chain, finalized),
         "eth_getBlockByHash": _block_by_hash(chain),
         "eth_getTransactionByHash": _by_hash(chain.transaction_json, "transaction hash"),
         "eth_getTransactionReceipt": _by_hash(chain.receipt_json, "transaction hash"),

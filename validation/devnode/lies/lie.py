@@ -1,12 +1,12 @@
 """What a lie is, and how one is told: results first, then the list of answers, then the bytes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from validation.devnode.chain import Chain
+from validation.devnode.lies.stock import Stock
 from validation.devnode.wire import Asked
 
 type Answer = dict[str, Any]
@@ -24,39 +24,51 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """One true result, decoded for the lie alone, which may change it in place."""
+    """One true result, decoded for the lie alone, which may change it in place.
+
+    `result` is None where the truth is null or an error.
+    """
 
     method: str
     params: Sequence[Any]
     result: Any
-    chain: Chain
+    stock: Stock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lie:
     """Exactly one of `result`, `answers` and `body` tells it.
 
-    `level` is the level of trust at which it is caught: 0 by the client, before any check; None for
-    what no level catches by itself (another node, or a proof, is needed) or what is no lie at all.
+    `promises`: for each kind of item that it is told about, the level of trust that promises to
+    catch it: 0 by the client, before any check; None where no level does by itself. `caught_by`
+    says by what, and `why` why not at the levels below, or why at none. `is_harmless`: nothing
+    untrue is said by it, so that it must do no harm.
     """
 
     name: str
     says: str
+    promises: Mapping[str, int | None]
     caught_by: str
-    level: int | None
+    why: str
+    is_harmless: bool = False
     result: Callable[[Told], Any] | None = field(default=None, repr=False)
     answers: Callable[[list[Answer]], list[Answer]] | None = field(default=None, repr=False)
     body: Callable[[bytes], Spoken] | None = field(default=None, repr=False)
 
+    @property
+    def level(self) -> int | None:
+        """The lowest that promises to catch it, whatever it is told about."""
+        return min((at for at in self.promises.values() if at is not None), default=None)
 
-def tell(lie: Lie, asked: Asked, truth: bytes, chain: Chain) -> tuple[Spoken, int]:
+
+def tell(lie: Lie, asked: Asked, truth: bytes, stock: Stock) -> tuple[Spoken, int]:
     """The reply to send instead of the `truth`, which is not empty, and the lies in it, counted."""
     if lie.body:
         return lie.body(truth), 1
     answers: list[Answer] = msgspec.json.decode(truth if asked.batch else b"[%b]" % truth)
     before = list(map(msgspec.json.encode, answers))
     if lie.result:
-        _tell_results(lie.result, asked, answers, chain)
+        _tell_results(lie.result, asked, answers, stock)
     if lie.answers:
         answers = lie.answers(answers)
     after = list(map(msgspec.json.encode, answers))
@@ -68,11 +80,15 @@ def tell(lie: Lie, asked: Asked, truth: bytes, chain: Chain) -> tuple[Spoken, in
 
 
 def _tell_results(
-    change: Callable[[Told], Any], asked: Asked, answers: Sequence[Answer], chain: Chain
+    change: Callable[[Told], Any], asked: Asked, answers: Sequence[Answer], stock: Stock
 ) -> None:
     for call, answer in zip(asked.answered(), answers, strict=True):
-        if answer.get("result") is not None:
-            told = Told(
-                method=call.method, params=call.params, result=answer["result"], chain=chain
-            )
-            answer["result"] = change(told)
+        told = Told(
+            method=call.method, params=call.params, result=answer.get("result"), stock=stock
+        )
+        said = change(told)
+        if said is not None:  # also where the truth was an error
+            answer.pop("error", None)
+            answer["result"] = said
+        elif "error" not in answer:
+            answer["result"] = None

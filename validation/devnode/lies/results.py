@@ -1,14 +1,11 @@
-"""Lies about a call's result: a field altered, or the truth about something else."""
+"""Lies that alter a field of a call's result, wherever the field is told."""
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from validation.devnode.lies.lie import Told
+from validation.devnode.lies.stock import Document
 
-type Document = dict[str, Any]
 type Change = Callable[[Told], Any]
 
 SECP256K1_N = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
@@ -22,6 +19,14 @@ def flipped(text: str) -> str:
 
 def raised(quantity: str) -> str:
     return hex(int(quantity, 16) + 1)
+
+
+def lowered(quantity: str) -> str:
+    return hex(max(0, int(quantity, 16) - 1))
+
+
+def other_status(status: str) -> str:
+    return hex(int(status, 16) ^ 1)
 
 
 def transactions(told: Told) -> Iterator[Document]:
@@ -63,7 +68,9 @@ def answering(method: str, change: Callable[[Any], object]) -> Change:
     """Changes the whole result of one method."""
 
     def tell(told: Told) -> Any:
-        return change(told.result) if told.method == method else told.result
+        if told.method != method or told.result is None:
+            return told.result
+        return change(told.result)
 
     return tell
 
@@ -96,6 +103,11 @@ def alter_log(receipt: Document) -> None:
         log["data"] = flipped(log["data"])
 
 
+def shift_logs(receipt: Document) -> None:
+    for log in receipt["logs"]:
+        log["logIndex"] = raised(log["logIndex"])
+
+
 def drop_log(receipt: Document) -> None:
     if receipt["logs"]:
         receipt["logs"].pop()
@@ -123,86 +135,23 @@ def drop_transaction(block: Document) -> None:
         block["transactions"].pop()
 
 
+def double_transaction(block: Document) -> None:
+    if block["transactions"]:
+        block["transactions"].append(block["transactions"][-1])
+
+
+def add_withdrawal(block: Document) -> None:
+    if block.get("withdrawals") is not None:
+        amount = {"address": block["miner"], "amount": "0x3b9aca00"}
+        block["withdrawals"].append({"index": "0x7", "validatorIndex": "0x7", **amount})
+
+
 def forge_transaction_hash(block: Document) -> None:
     first = block["transactions"][:1]
     if first and isinstance(first[0], dict):
         first[0]["hash"] = flipped(first[0]["hash"])
     elif first:
         block["transactions"][0] = flipped(first[0])
-
-
-def _decoded(text: bytes) -> Any:
-    return msgspec.json.decode(text)
-
-
-def _neighbour(told: Told) -> str:
-    """The hash of another transaction of the chain."""
-    hashes = told.chain.transactions
-    return hashes[(hashes.index(told.params[0].lower()) + 1) % len(hashes)]
-
-
-def another_transaction(told: Told) -> Any:
-    if told.method != "eth_getTransactionByHash":
-        return told.result
-    return _decoded(told.chain.transaction_json[_neighbour(told)])
-
-
-def another_receipt(told: Told) -> Any:
-    if told.method != "eth_getTransactionReceipt":
-        return told.result
-    return _decoded(told.chain.receipt_json[_neighbour(told)])
-
-
-_PLACE = ("transactionHash", "transactionIndex", "blockHash", "blockNumber", "from", "to", "type")
-
-
-def relabelled_receipt(told: Told) -> Any:
-    """Another transaction's receipt, wearing everything by which this one would be known."""
-    if told.method != "eth_getTransactionReceipt":
-        return told.result
-    worn = {name: told.result[name] for name in _PLACE}
-    receipt = {**another_receipt(told), **worn, "contractAddress": told.result["contractAddress"]}
-    for log in receipt["logs"]:
-        log.update({name: worn[name] for name in _PLACE[:4]})
-    return receipt
-
-
-def another_block(told: Told) -> Any:
-    for block in blocks(told):
-        number = int(block["number"], 16)
-        full = bool(told.params[1:]) and told.params[1] is True
-        return _decoded(told.chain.block_json(number - 1 if number else 1, full=full))
-    return told.result
-
-
-def nothing(told: Told) -> Any:
-    """Null for what exists; the node's own facts stay."""
-    known = told.method.startswith("eth_get")
-    return None if known and isinstance(told.result, dict | list) else told.result
-
-
-def _proof(told: Told) -> Document | None:
-    return told.result if told.method == "eth_getProof" else None
-
-
-def cut_proof(told: Told) -> Any:
-    if proof := _proof(told):
-        proof["accountProof"].pop()
-    return told.result
-
-
-def foreign_proof(told: Told) -> Any:
-    """The proof of another account."""
-    if proof := _proof(told):
-        others = (a for a in told.chain.addresses if a != proof["address"].lower())
-        for other in itertools.islice(others, 1):
-            nodes: Mapping[str, Any] = _decoded(told.chain.proof_json(other, ()))
-            proof["accountProof"] = nodes["accountProof"]
-    return told.result
-
-
-def long_ago(number: str) -> str:
-    return hex(max(0, int(number, 16) - 100))
 
 
 def in_a_century(timestamp: str) -> str:
