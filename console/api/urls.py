@@ -8,7 +8,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from console.api import audit, breakers, caches, pools, problems, runs, workers
+from console.api import audit, breakers, caches, pools, problems, proofs, runs, workers
 from console.api.auth import guarded
 from console.api.docs import docs_page
 from console.api.schema import openapi_document
@@ -24,6 +24,7 @@ api = NinjaAPI(
 )
 problems.install(api)
 api.add_router("", runs.router)
+api.add_router("", proofs.router)
 api.add_router("", workers.router)
 api.add_router("", breakers.router)
 api.add_router("", pools.router)

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from console.pages import figures
 from console.pages.curve import Chart
+from console.pages.examined import Bar
 from console.pages.ribbon import Lane
 from console.pages.states import State
 
@@ -135,6 +136,19 @@ def curve_chart(chart: Chart) -> SafeString:
         _HIGH,
         chart.line,
         _marks(chart),
+    )
+
+
+@register.simple_tag
+def stretch(bar: Bar) -> SafeString:
+    """One row of a waterfall: where in all of the time this was. Its figure stands beside it."""
+    return format_html(
+        '<svg class="stretch" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><rect class="{}" x="{}" width="{}" height="10"/></svg>',
+        bar.said,
+        bar.shade,
+        f"{bar.left:.2f}",
+        f"{bar.width:.2f}",
     )
 
 
