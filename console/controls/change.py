@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from console.access import audit
 from console.access.audit import Actor
 from console.access.models import AuditEntry
+from console.controls import names
 from console.controls.errors import Conflict
 from console.controls.layers import Layers
 from console.controls.orders import Order, order_of
@@ -76,6 +77,26 @@ def add(act: Act, kind: str, name: str) -> int:
     return revision
 
 
+def change_nodes(
+    act: Act, target: str, write: Callable[[datetime], tuple[dict[str, Any], dict[str, Any]]]
+) -> Order:
+    """What `write` does to the table of nodes, with its revision; it returns what was and what is,
+    without a URL. `target` is a label, or "" for the order of all.
+    """
+    with transaction.atomic():
+        revision, now = _next()
+        row = Control.objects.filter(kind=ControlKind.NODES, name="").first()
+        row = row or Control(kind=ControlKind.NODES, name="", revision=0)
+        if conflict := Conflict.between(act.based_on, order_of(row, now)):
+            raise conflict
+        before, after = write(now)
+        row.revision, row.changed_at = revision, now
+        row.reason, row.actor = act.reason, act.actor.name
+        row.save()
+        _record(act, row, before, after, target=target)
+    return order_of(row, now)
+
+
 def _next() -> tuple[int, datetime]:
     """The next revision and the database's time. Its row stays locked until the commit."""
     with connection.cursor() as cursor:
@@ -84,20 +105,37 @@ def _next() -> tuple[int, datetime]:
     return revision, now
 
 
-def _record(act: Act, row: Control, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+def _record(
+    act: Act,
+    row: Control,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    target: str | None = None,
+) -> None:
+    target = row.name if target is None else target
     audit.record(
         act.actor,
         act.action,
         kind=row.kind,
-        target=row.name,
+        target=target,
         before=before,
         after=after,
         reason=act.reason,
         revision=row.revision,
         reverts=act.reverts,
     )
-    topics = ("breakers", f"breaker:{row.name}") if row.kind == ControlKind.BREAKER else ("caches",)
+    topics = _topics(row.kind, target)
     transaction.on_commit(lambda: events.publish("controls", "overview", *topics))
+
+
+def _topics(kind: str, target: str) -> tuple[str, ...]:
+    """Of the pages that show it."""
+    if kind == ControlKind.BREAKER:
+        return ("breakers", f"breaker:{target}")
+    if kind == ControlKind.NODES:
+        return ("nodes", f"node:{names.in_address(target)}")
+    return ("caches",)
 
 
 _NEXT = """

@@ -28,6 +28,10 @@ class UnknownBreaker(ControlError):
     pass
 
 
+class UnknownNode(ControlError):
+    pass
+
+
 class NotReversible(ControlError):
     pass
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from console.access.audit import Actor
 from console.access.models import AuditEntry
 from console.access.roles import Role
-from console.controls import bounds
+from console.controls import bounds, node_reverts
 from console.controls.change import Act, change
 from console.controls.errors import Conflict, NotReversible
 from console.controls.layers import Layers
@@ -18,6 +18,8 @@ REVERSIBLE = frozenset({*bounds.MODES, "auto", "tune", "resize", "revert"})
 
 def is_reversible(entry: AuditEntry) -> bool:
     """Whether `revert` could take it back, as long as nothing followed it."""
+    if entry.kind == ControlKind.NODES:
+        return entry.action in node_reverts.ACTIONS
     kinds = {ControlKind.BREAKER.value, ControlKind.L1.value}
     return entry.kind in kinds and entry.action in REVERSIBLE
 
@@ -32,23 +34,27 @@ def revert(
 ) -> Order:
     """Raises Conflict where the target was changed again since: that is to be taken back first.
 
-    What had an end and is past it stays ended. Where a breaker would be forced open again,
-    `confirm` holds its name; where lasting settings change, only an admin may. `based_on` is the
-    revision that the person saw, if they say.
+    What had an end and is past it stays ended. Where a breaker would be forced open again, or the
+    last node leave service, `confirm` holds its name; where lasting settings change, or which nodes
+    there are, only an admin may. `based_on` is the revision that the person saw, if they say.
     """
     bounds.needs(actor, Role.OPERATOR, "Taking back a change")
     if not is_reversible(entry):
         raise NotReversible(f"{entry.action.capitalize()} is done once: nothing to take back.")
+    of_nodes = entry.kind == ControlKind.NODES
     if based_on not in {None, entry.revision}:
         text = f"That act made revision {entry.revision}, and you saw {based_on}: look again."
-        raise Conflict(text, desired(entry.kind, entry.target))
+        raise Conflict(text, desired(entry.kind, "" if of_nodes else entry.target))
     act = Act(
         actor=actor,
         action="revert",
         reason=bounds.reason_of(reason),
-        based_on=entry.revision,
+        # The revision of nodes is of all of them: what counts is what became of this one.
+        based_on=None if of_nodes else entry.revision,
         reverts=entry,
     )
+    if of_nodes:
+        return node_reverts.revert_node(act, actor, entry, confirm)
 
     def restored(layers: Layers, now: datetime) -> Layers:
         before = Layers.from_json(entry.before, now)

@@ -1,4 +1,4 @@
-"""The fleet's truth in one place: breakers, pools and caches as every worker process sees them.
+"""The fleet's truth in one place: breakers, pools, caches, nodes as every process sees them.
 
 Enters: the snapshots that workers publish and what operators want of them (`console.controls`).
 Leaves: frozen rows for pages, API and commands alike, each with its age, the worst first. What
@@ -10,20 +10,26 @@ answer to the others so that one page shows one moment. Depends on `monitoring.s
 from console.fleetview.breakers import FleetBreaker, WorkerBreaker, breaker, breakers
 from console.fleetview.caches import FleetCache, KindCounts, WorkerCache, caches
 from console.fleetview.fleet import Fleet, look
+from console.fleetview.nodes import CaughtAt, FleetNode, FleetNodes, WorkerNode, nodes
 from console.fleetview.pools import FleetPool, WorkerPool, pools
 
 __all__ = [
+    "CaughtAt",
     "Fleet",
     "FleetBreaker",
     "FleetCache",
+    "FleetNode",
+    "FleetNodes",
     "FleetPool",
     "KindCounts",
     "WorkerBreaker",
     "WorkerCache",
+    "WorkerNode",
     "WorkerPool",
     "breaker",
     "breakers",
     "caches",
     "look",
+    "nodes",
     "pools",
 ]
