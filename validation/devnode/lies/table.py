@@ -237,7 +237,7 @@ _ACCOUNTS: Iterable[Row] = (
     ("slot-value", a.proof(a.slot_value), _SLOT, "each storage slot one higher", _STATE),
     ("slot-absent", a.proof(a.slot_absence), _SLOT,
      "each storage slot empty, proved by a proof cut short", _STATE),
-    ("forged-state", a.forged_state, _of(4, "address", "slot"),
+    ("forged-state", a.forged_state, _of(4, "address", "slot", "head"),
      "a state in which everybody has a wei more, under a header made for it", _LINKED),
 )  # fmt: skip
 
