@@ -14,8 +14,13 @@ import msgspec
 import psycopg
 import structlog
 
+from validation import node_table
+from validation.node_table import NodesWish
 from validation.resilience import THRESHOLDS, Override
 from validation.resilience.states import FORCED
+from validation.rpc import NodeUrl
+
+__all__ = ["Breakers", "Cache", "Changes", "Desired", "Nodes", "NodesWish", "Obedience", "read"]
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +30,9 @@ PURGES_MATTER_S = 2 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One row of what is wanted. `kind` is "breaker", "l1" or "purge" (`name` is the tag then)."""
+    """One row of what is wanted. `kind` is "breaker", "l1", "nodes" (the table of nodes changed)
+    or "purge" (`name` is the tag then).
+    """
 
     kind: str
     name: str
@@ -84,6 +91,17 @@ class Cache(Protocol):
         """Drops what carries `tag` and is older than `age_s`; once more does no harm."""
 
 
+class Nodes(Protocol):
+    """A process's nodes: `validation.fleet_engine.FleetEngine`."""
+
+    @property
+    def configured(self) -> tuple[NodeUrl, ...]:
+        """Those of NODE_URLS."""
+
+    def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
+        """Asks these from now on, none of them too; those watched do no work."""
+
+
 class Obedience:
     """Applies what is wanted. Its ends come without Postgres: breakers end theirs themselves, and
     those of L1 are remembered.
@@ -92,10 +110,17 @@ class Obedience:
     """
 
     def __init__(
-        self, breakers: Breakers, cache: Cache, *, clock: Callable[[], float] = time.monotonic
+        self,
+        breakers: Breakers,
+        cache: Cache,
+        *,
+        nodes: Nodes | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._breakers = breakers
         self._cache = cache
+        self._nodes = nodes
+        self._wish: NodesWish | None = None
         self._clock = clock
         self._standing: dict[tuple[str, str], _Standing] = {}
         self._resets: dict[str, int] = {}
@@ -115,12 +140,17 @@ class Obedience:
         same, before = connection is self._server, self.revision
         changes = read(connection, (before or 0) if same else 0)
         self._server = None  # should this end midway, all is read again
+        is_new = not same or changes.revision < self._seen
         if changes.revision < self._seen:
             # Restored, or another: numbers that come were used before.
             changes = changes if changes.whole else read(connection, 0)
             self._begin_anew()
         elif not same:
             self._done.clear()
+        if is_new or any(row.kind == "nodes" for row in changes.rows):
+            self._read_nodes(connection, seed=is_new)
+        if is_new:
+            self._set_nodes()  # also where no row says so: another server has another table
         failed = [row.revision for row in changes.rows if not self._meets(row)]
         if changes.whole:
             self._forget_all_but({(row.kind, row.name) for row in changes.rows})
@@ -129,6 +159,21 @@ class Obedience:
         self._forget_done(self.revision)
         self._server, self._seen = connection, changes.revision
         return self.revision != before
+
+    def _read_nodes(self, connection: psycopg.Connection[Any], *, seed: bool) -> None:
+        """After the revision: what is read may be newer than that, never older."""
+        if self._nodes is not None:
+            configured = self._nodes.configured
+            if seed:
+                node_table.seed(connection, configured)
+            self._wish = node_table.read(connection, configured)
+
+    def _set_nodes(self) -> bool:
+        """False where some of them cannot be asked by this release."""
+        if self._nodes is None or self._wish is None:
+            return True
+        self._nodes.set_nodes(self._wish.in_service, watched=self._wish.watched)
+        return not self._wish.unreadable
 
     def tend(self) -> None:
         """Ends what has ended. Needs nobody, and never raises."""
@@ -162,6 +207,8 @@ class Obedience:
                 self._cache.purge(row.name, age_s=row.age_s, revision=row.revision)
                 self._purged.add(row.revision)
             return True
+        if row.kind == "nodes":
+            return self._set_nodes()
         standing = _Standing(row, self._clock())
         if row.kind == "breaker" and row.reset_revision > self._resets.get(row.name, 0):
             self._breakers.reset(row.name)

@@ -2,14 +2,45 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import msgspec
+from msgspec import UNSET
+
+from validation.agreement import agree
+from validation.keeping import SLOW_MS, Keeping, spans_of
 from validation.rpc import RpcClient, RpcConfig
-from validation.subjects import parse_subject
-from validation.validators import Fetcher, Grounds, Outcome, validate
+from validation.second_opinion import Examined, SecondOpinions, with_caught
+from validation.subjects import Subject, parse_subject
+from validation.validators import (
+    Check,
+    Fetcher,
+    Grounds,
+    Heard,
+    Outcome,
+    Status,
+    Verdict,
+    validate,
+)
+from validation.validators.registry import default_level
 
 # Enough to fill every batch; more would only wait in the client, at the cost of their own deadline.
 _AT_ONCE = 256
+# Nodes that say otherwise are held to what they say; so many of them for one item.
+_MOST_HELD = 4
+# What a node's own answers must amount to, whatever was asked of the item.
+_CONSISTENT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is wanted of each item. `agreement`: how many nodes must say the same; None: one is
+    enough. `explain`: where the time went, and what was computed of checks that passed too.
+    """
+
+    level: int | None
+    agreement: int | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,28 +50,43 @@ class Engine:
     client: RpcClient
     fetcher: Fetcher
     grounds: Grounds
+    _opinions: SecondOpinions = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_opinions", SecondOpinions(self.grounds))
 
     @classmethod
-    def on(cls, config: RpcConfig) -> "Engine":
+    def on(cls, config: RpcConfig, grounds: Grounds | None = None) -> "Engine":
         """Asks the nodes and nobody else."""
         client = RpcClient(config)
-        return cls(client, client, Grounds(chain_id=config.chain_id))
+        return cls(client, client, grounds or grounds_of(config, client))
 
     async def validate_one(
-        self, subject: str, *, level: int | None, agreement: int | None = None
+        self,
+        subject: str,
+        *,
+        level: int | None,
+        agreement: int | None = None,
+        explain: bool = False,
+        keeping: Keeping | None = None,
     ) -> Outcome:
-        """`agreement`: how many nodes must say the same; None: one is enough."""
-        del agreement
-        return await validate(
-            parse_subject(subject), level=level, fetcher=self.fetcher, grounds=self.grounds
-        )
+        """`keeping` None: no proof is kept of what it accuses a node of."""
+        asked = Asked(level=level, agreement=agreement, explain=explain)
+        return await self._validate(parse_subject(subject), asked, keeping)
 
     async def validate_many(
-        self, subjects: Sequence[str], *, level: int | None, agreement: int | None = None
+        self,
+        subjects: Sequence[str],
+        *,
+        level: int | None,
+        agreement: int | None = None,
+        explain: bool = False,
+        keeping: Keeping | None = None,
     ) -> list[Outcome]:
         """One outcome a subject, in their order."""
+        asked = Asked(level=level, agreement=agreement, explain=explain)
         found: dict[int, Outcome] = {}
-        await self.validate_each(subjects, level=level, agreement=agreement, tell=found.__setitem__)
+        await self._validate_each(subjects, asked, found.__setitem__, keeping)
         return [found[place] for place in range(len(subjects))]
 
     async def validate_each(
@@ -55,11 +101,20 @@ class Engine:
 
         What `tell` raises ends it, and nothing goes on behind its back.
         """
+        await self._validate_each(subjects, Asked(level=level, agreement=agreement), tell, None)
+
+    async def _validate_each(
+        self,
+        subjects: Iterable[str],
+        asked: Asked,
+        tell: Callable[[int, Outcome], None],
+        keeping: Keeping | None,
+    ) -> None:
         waiting = iter(enumerate(subjects))
 
         async def work() -> None:
             for place, subject in waiting:
-                tell(place, await self.validate_one(subject, level=level, agreement=agreement))
+                tell(place, await self._validate(parse_subject(subject), asked, keeping))
 
         workers = [asyncio.create_task(work()) for _ in range(_AT_ONCE)]
         try:
@@ -68,3 +123,86 @@ class Engine:
             for worker in workers:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
+
+    async def _validate(self, subject: Subject, asked: Asked, keeping: Keeping | None) -> Outcome:
+        heard: list[Heard] = []
+        level = asked.level
+        if level is None:
+            level = default_level(subject.kind, self.grounds)
+        outcome = await validate(
+            subject,
+            level=level,
+            fetcher=self.fetcher,
+            grounds=self.grounds,
+            heard=heard,
+            explain=asked.explain,
+        )
+        if _is_plain(outcome) and asked.agreement is None:
+            return outcome
+        return await self._follow_up(subject, asked, Examined(outcome, heard, level), keeping)
+
+    async def _follow_up(
+        self, subject: Subject, asked: Asked, first: Examined, keeping: Keeping | None
+    ) -> Outcome:
+        """What an item takes that does not simply pass, or that more than one node is asked of."""
+        standing = first
+        accused = first if first.outcome.verdict is Verdict.INVALID else None
+        if accused is not None and self.grounds.others is not None:
+            found = await self._opinions.on(
+                subject, first.outcome, level=first.level, explain=asked.explain
+            )
+            standing = found or first
+        outcome = standing.outcome
+        if asked.explain or not _is_plain(first.outcome):
+            outcome = msgspec.structs.replace(outcome, spans=spans_of(standing) or UNSET)
+        if asked.agreement is not None:
+            outcome, liar = await self._agreed(subject, asked, standing._replace(outcome=outcome))
+            accused = accused or liar
+        if accused is None or keeping is None:
+            return outcome
+        bundle = keeping.bundle(subject, accused, grounds=self.grounds)
+        return msgspec.structs.replace(outcome, bundle=bundle)
+
+    async def _agreed(
+        self, subject: Subject, asked: Asked, standing: Examined
+    ) -> tuple[Outcome, Examined | None]:
+        """With what other nodes say; and the first of those that differ who is caught by it."""
+        outcome, liar = standing.outcome, None
+        agreement = await agree(
+            subject, outcome, standing.heard, asked=asked.agreement or 1, grounds=self.grounds
+        )
+        outcome = msgspec.structs.replace(outcome, agreement=agreement)
+        if outcome.verdict is not Verdict.VALID:
+            return outcome, None
+        level = max(standing.level, _CONSISTENT)
+        for differing in agreement.differs[:_MOST_HELD]:
+            word = await self._opinions.of(differing.node, subject, level=level)
+            if word.outcome.caught is not UNSET:
+                liar = liar or word
+                known = () if outcome.caught is UNSET else outcome.caught
+                outcome = with_caught(outcome, (*known, *word.outcome.caught))
+        return outcome, liar
+
+
+def grounds_of(config: RpcConfig, client: RpcClient) -> Grounds:
+    """Of a client whose chain nobody follows. One node has no others to be held against."""
+    return Grounds(chain_id=config.chain_id, others=client if len(config.nodes) > 1 else None)
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    """Passed, and soon: nothing is kept of it but its result."""
+    return outcome.verdict is Verdict.VALID and outcome.ms < SLOW_MS
+
+
+def no_node(subject: str) -> Outcome:
+    """What is known of an item that nobody can be asked about."""
+    told = Check("answered", Status.FAIL, "no node is in service: add one, or uncordon one")
+    return Outcome(
+        subject=subject,
+        verdict=Verdict.ERROR,
+        level=0,
+        reason="no_node",
+        checks=(told,),
+        node="",
+        ms=0.0,
+    )

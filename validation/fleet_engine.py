@@ -1,17 +1,21 @@
 """The engine of one worker process: its loop's thread, its breakers and cache, and its clients."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import structlog
 
-from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, Transition
+from monitoring.snapshots import BreakerReport, CacheReport, NodeReport, PoolReport, Transition
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
-from validation.engine import Engine
+from validation.checkpoint import Checkpoint
+from validation.engine import Engine, no_node
 from validation.heads import ChainView
+from validation.keeping import Keeping
+from validation.lineage import lineage_to
 from validation.resilience import BreakerConfig, Breakers, Change, Override
 from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
@@ -24,6 +28,8 @@ _log = structlog.get_logger(__name__)
 
 _CLIENTS_KEPT = 8
 _STOP_S = 2.0
+# A chunk that nobody can be asked about is given back after this; a node may come meanwhile.
+_NODE_WAIT_S = 1.0
 _FIT_EVERY = 5
 """Snapshots between two looks at the memory that is left."""
 L2_BREAKER = "l2"
@@ -31,8 +37,8 @@ L2_BREAKER = "l2"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineConfig:
-    """`rpc` None: no node is configured, and every run names its own. `max_in_flight` counts calls
-    a node over the whole fleet.
+    """`rpc` None: no node is configured; operators may add some, and runs name their own.
+    `max_in_flight` counts calls a node over the whole fleet.
     """
 
     rpc: RpcConfig | None
@@ -43,6 +49,7 @@ class EngineConfig:
     # Processes that are to be expected, where nobody can count them.
     processes: int
     valkey_url: str = ""
+    checkpoint: Checkpoint | None = None
 
 
 class FleetEngine:
@@ -71,7 +78,12 @@ class FleetEngine:
         self._until_fit = _FIT_EVERY
         self._turns = ProbeTurns(self._fleet)
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
-        portal.run(self._make(), timeout_s=_STOP_S)
+        self._nodes: tuple[NodeUrl, ...] = ()
+        self._watched: tuple[NodeUrl, ...] = ()
+        self._has_nodes = asyncio.Event()
+        self._has_begun = False
+        if config.rpc is not None:
+            portal.run(self._set_nodes(config.rpc.nodes, ()), timeout_s=_STOP_S)
 
     # -- work
 
@@ -81,6 +93,18 @@ class FleetEngine:
         """
         self._portal.run(self._start(), timeout_s=_STOP_S)
 
+    @property
+    def configured(self) -> tuple[NodeUrl, ...]:
+        """The nodes of NODE_URLS."""
+        return () if self._config.rpc is None else self._config.rpc.nodes
+
+    def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
+        """Asks these from now on, for runs that name none; those `watched` do no work. Without any
+        node what is validated waits a moment, and is an error of reason `no_node` then.
+        """
+        if (nodes, watched) != (self._nodes, self._watched):
+            self._portal.run(self._set_nodes(nodes, watched), timeout_s=_STOP_S)
+
     def validate(
         self,
         subjects: Sequence[str],
@@ -88,11 +112,20 @@ class FleetEngine:
         level: int | None,
         node_urls: tuple[str, ...],
         agreement: int | None = None,
+        explain: bool = False,
     ) -> "Future[list[Outcome]]":
         """Validates a chunk on the loop's thread; one outcome a subject, in order."""
-        return self._portal.submit(
-            self._engine(node_urls).validate_many(subjects, level=level, agreement=agreement)
-        )
+        own = self._own_engine(node_urls) if node_urls else None
+
+        async def work() -> list[Outcome]:
+            engine = own or await self._shared_engine()
+            if engine is None:
+                return [no_node(subject) for subject in subjects]
+            return await engine.validate_many(
+                subjects, level=level, agreement=agreement, explain=explain, keeping=Keeping()
+            )
+
+        return self._portal.submit(work())
 
     def share_with(self, processes: int) -> None:
         """Gives each of `processes` its part of what the nodes may be asked at once."""
@@ -130,6 +163,7 @@ class FleetEngine:
             "pools": tuple(
                 PoolReport(**asdict(pool)) for engine in engines for pool in engine.client.pools()
             ),
+            "nodes": self._node_reports(),
             "cache": CacheReport(**self.cache.report()),
             "head": chain.head.number if chain is not None and chain.head is not None else None,
             "final": None if chain is None else chain.final_number(),
@@ -151,24 +185,42 @@ class FleetEngine:
     async def _steer(self) -> Steering:
         return Steering(self._cache, asyncio.get_running_loop())
 
-    async def _make(self) -> None:
-        rpc = self._config.rpc
-        if rpc is None:
-            return
-        client = self._client(rpc)
+    async def _set_nodes(self, nodes: tuple[NodeUrl, ...], watched: tuple[NodeUrl, ...]) -> None:
+        if self._default is None and nodes:
+            self._default = self._make(self._config.rpc or self._config.own_nodes(nodes))
+            if self._has_begun:
+                await self._start()
+        if self._default is not None:
+            self._default.client.set_nodes(nodes, watched=watched)
+        gone = {*self._nodes, *self._watched} - {*nodes, *watched}
+        self._nodes, self._watched = nodes, watched
+        if nodes:
+            self._has_nodes.set()
+        else:
+            self._has_nodes.clear()
+        self._discard_breakers(_breakers_of(gone))
+
+    def _make(self, rpc: RpcConfig) -> Engine:
+        client = self._client(replace(rpc, max_in_flight=self._share()))
         self.chain = ChainView(client)
         self.chain.on_reorg = self._reorganised
         self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
-        self._default = Engine(
-            client=client,
-            fetcher=self._fetcher,
-            grounds=Grounds(chain_id=rpc.chain_id, finality=self.chain),
+        grounds = Grounds(
+            chain_id=rpc.chain_id,
+            checkpoint=self._config.checkpoint,
+            lineage=lineage_to(self._config.checkpoint),
+            finality=self.chain,
+            others=client,
         )
+        return Engine(client=client, fetcher=self._fetcher, grounds=grounds)
 
     async def _start(self) -> None:
+        self._has_begun = True
         if self.chain is not None and self._fetcher is not None:
             self.chain.start()
             self._fetcher.start()
+        if self._default is not None:
+            self._default.client.watch_heads()
 
     async def _stop(self) -> None:
         if self.chain is not None:
@@ -188,10 +240,14 @@ class FleetEngine:
         own = list(self._own.values())
         return own if self._default is None else [self._default, *own]
 
-    def _engine(self, node_urls: tuple[str, ...]) -> Engine:
+    async def _shared_engine(self) -> Engine | None:
+        """None where no node is in service, nor comes to be within a moment."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._has_nodes.wait(), _NODE_WAIT_S)
+        return self._default if self._nodes else None
+
+    def _own_engine(self, node_urls: tuple[str, ...]) -> Engine:
         """Runs that name nodes ask those nodes, and no cache: they want to know what *they* say."""
-        if not node_urls and self._default is not None:
-            return self._default
         engine = self._own.pop(node_urls, None)
         if engine is not None:
             self._own[node_urls] = engine  # the last to be forgotten
@@ -199,9 +255,13 @@ class FleetEngine:
             nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)]
             config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
             client = self._client(config)
-            engine = Engine(
-                client=client, fetcher=client, grounds=Grounds(chain_id=config.chain_id)
+            grounds = Grounds(
+                chain_id=config.chain_id,
+                checkpoint=self._config.checkpoint,
+                lineage=lineage_to(self._config.checkpoint),
+                others=client if len(nodes) > 1 else None,
             )
+            engine = Engine(client=client, fetcher=client, grounds=grounds)
             self._own[node_urls] = engine
             self._forget_oldest()
         return engine
@@ -211,9 +271,22 @@ class FleetEngine:
         if len(self._own) > _CLIENTS_KEPT:
             oldest = self._own.pop(next(iter(self._own)))
             self._portal.submit(oldest.client.aclose())
-            asked = {name for engine in self._engines() for name in engine.client.breaker_names()}
-            for name in set(oldest.client.breaker_names()) - asked:
-                self._registry.discard(name)
+            self._discard_breakers(oldest.client.breaker_names())
+
+    def _discard_breakers(self, names: Iterable[str]) -> None:
+        """Those that stand before no node any more."""
+        asked = {name for engine in self._engines() for name in engine.client.breaker_names()}
+        asked |= _breakers_of((*self._nodes, *self._watched))
+        for name in set(names) - asked:
+            self._registry.discard(name)
+
+    def _node_reports(self) -> tuple[NodeReport, ...]:
+        engine = self._default
+        return (
+            ()
+            if engine is None
+            else tuple(NodeReport(**asdict(node)) for node in engine.client.nodes())
+        )
 
     def _share(self) -> int:
         return max(1, self._config.max_in_flight // self._processes)
@@ -255,8 +328,11 @@ class SteeredBreakers:
 
 def _named(config: RpcConfig | None) -> frozenset[str]:
     """The breakers there always are: those of the configured nodes, and L2's."""
-    nodes = () if config is None else config.nodes
-    return frozenset(breaker_name(node, kind) for node in nodes for kind in CLASSES) | {L2_BREAKER}
+    return frozenset(_breakers_of(() if config is None else config.nodes)) | {L2_BREAKER}
+
+
+def _breakers_of(nodes: Iterable[NodeUrl]) -> set[str]:
+    return {breaker_name(node, kind) for node in nodes for kind in CLASSES}
 
 
 def _breaker_report(report: Report) -> BreakerReport:

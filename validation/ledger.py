@@ -8,14 +8,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from math import isqrt
 from typing import Any
 
-import msgspec
 import psycopg
 
-from validation import retractions
+from validation import catches, evidence_rows, retractions, rows
 from validation.models import VERDICTS
 from validation.validators import Check, Outcome, Verdict
 
@@ -47,6 +45,8 @@ class Claim:
     agreement: int | None
     node_urls: tuple[str, ...]
     subjects: tuple[str, ...]
+    total: int
+    """Items of the whole run."""
 
 
 class Ledger:
@@ -61,6 +61,8 @@ class Ledger:
         self._connect = connect
         self._restart_grace_s = restart_grace_s
         self._worker = worker
+        self.configured: tuple[str, ...] = ()
+        """The labels of NODE_URLS: nodes that the table names without a URL."""
         self._open: psycopg.Connection[Any] | None = None
         self._profiles: dict[str, int] = {}
         self._fields: dict[tuple[Check, ...], str] = {}
@@ -87,9 +89,9 @@ class Ledger:
             if row is None:
                 return None
             chunk, run, first, size, fence, attempts = row
-            level, agreement, node_urls, subjects, started = self.connection.execute(
+            level, agreement, node_urls, subjects, total, started = self.connection.execute(
                 _LOAD, {"run": run, "first": first, "end": first + size}
-            ).fetchone() or (None, None, [], [], True)
+            ).fetchone() or (None, None, [], [], 0, True)
         if not started:
             # After the commit: cancelling locks the run first and its chunks then.
             self.connection.execute(_START, (run,))
@@ -103,6 +105,7 @@ class Ledger:
             agreement=agreement,
             node_urls=tuple(node_urls),
             subjects=tuple(subjects),
+            total=total,
         )
 
     def renew(self, claim: Claim) -> bool:
@@ -121,7 +124,8 @@ class Ledger:
     def settle(
         self, claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettled | None = None
     ) -> bool:
-        """Writes one result an item and closes the chunk, in one transaction.
+        """Writes one result an item and closes the chunk, in one transaction; with them evidence,
+        and what nodes were caught at.
 
         Verdicts in blocks that are not settled (None: not known, so all) are anchored: they can
         be retracted. False, and nothing written, where the chunk is no longer ours.
@@ -131,16 +135,22 @@ class Ledger:
         counts = Counter(outcome.verdict.value for outcome in outcomes)
         closing = (*(counts[v] for v in VERDICTS), claim.chunk, claim.fence)
         connection = self.connection
-        lines = self._copy_lines(claim, outcomes)
+        lines = rows.result_lines(outcomes, run=claim.run, first=claim.first, checks=self._checks)
         anchors = _anchor_lines(claim, outcomes, is_settled)
+        kept = evidence_rows.of(outcomes, first=claim.first)
+        caught = catches.of(outcomes, first=claim.first)
         with connection.transaction(), connection.cursor() as cursor:
             is_ours = cursor.execute(_CLOSE, closing).rowcount == 1
             if is_ours:
-                with cursor.copy(_COPY) as copy:
+                with cursor.copy(rows.COPY_RESULTS) as copy:
                     copy.write(lines)
                 if anchors:
-                    with cursor.copy(_COPY_ANCHORS) as copy:
+                    with cursor.copy(rows.COPY_ANCHORS) as copy:
                         copy.write(anchors)
+                if kept:
+                    evidence_rows.write(cursor, kept, run=claim.run)
+                if caught:
+                    self._accuse(cursor, claim, caught)
         # The results are written, whatever becomes of the rest: sweeps do it otherwise.
         with contextlib.suppress(psycopg.OperationalError, psycopg.InterfaceError):
             # Also where it was closed before: perhaps by us, and only the answer was lost.
@@ -176,16 +186,15 @@ class Ledger:
         connection.execute(_FINISH_ALL)
         return len(dead)
 
-    def _copy_lines(self, claim: Claim, outcomes: Sequence[Outcome]) -> bytes:
-        run = claim.run
-        return "".join(
-            [
-                f"{run}\t{ordinal}\t{o.subject}\t{o.verdict.value}\t{o.level}\t{o.reason}"
-                f"\t{_escaped(o.node[:_NODE_WIDTH])}\t{o.ms:.3f}\t{o.source}\t{o.age_s:.3f}"
-                f"\t{self._checks(o.checks)}\n"
-                for ordinal, o in enumerate(outcomes, claim.first)
-            ]
-        ).encode()
+    def _accuse(
+        self, cursor: psycopg.Cursor[Any], claim: Claim, caught: Sequence[catches.Catch]
+    ) -> None:
+        """A run that names nodes of its own accuses none of the deployment's."""
+        catches.write(cursor, caught, run=claim.run)
+        if not claim.node_urls:
+            catches.cordon(
+                cursor, caught, run=claim.run, worker=self._worker, configured=self.configured
+            )
 
     def _checks(self, checks: tuple[Check, ...]) -> str:
         """The fields `profile_id` and `details`. Most items of a run share theirs."""
@@ -193,7 +202,7 @@ class Ledger:
         if fields is None:
             if len(self._fields) >= _FIELDS_KEPT:
                 self._fields.clear()
-            fields = f"{self._profile(checks)}\t{_details(checks)}"
+            fields = f"{self._profile(checks)}\t{rows.details_field(checks)}"
             self._fields[checks] = fields
         return fields
 
@@ -230,7 +239,7 @@ _LOAD = """
 SELECT level, agreement, array(SELECT jsonb_array_elements_text(node_urls)), array(
     SELECT subject FROM validation_item
     WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
-), started_at IS NOT NULL FROM validation_run WHERE id = %(run)s
+), total, started_at IS NOT NULL FROM validation_run WHERE id = %(run)s
 """
 
 _START = "UPDATE validation_run SET started_at = now() WHERE id = %s AND started_at IS NULL"
@@ -324,21 +333,9 @@ SELECT run_id, ordinal, subject, 'error', 0, 'poison', '', 0, %(profile)s
 FROM validation_item WHERE run_id = %(run)s AND ordinal = %(ordinal)s
 """
 
-_COPY = """
-COPY validation_result
-    (run_id, ordinal, subject, verdict, level, reason, node, ms, source, age_s, profile_id, details)
-FROM STDIN
-"""
-
-_COPY_ANCHORS = """
-COPY validation_anchor (run_id, ordinal, block_number, block_hash) FROM STDIN
-"""
-
 _ADD_PROFILE = "INSERT INTO validation_checkprofile (text) VALUES (%s) ON CONFLICT DO NOTHING"
 _FIND_PROFILE = "SELECT id FROM validation_checkprofile WHERE text = %s"
 _FIELDS_KEPT = 4_096
-_NODE_WIDTH = 120
-
 
 # What a node contradicted itself in stays so, wherever its block is; an error names no block.
 _ANCHORED = {Verdict.VALID, Verdict.UNVERIFIABLE}
@@ -357,22 +354,3 @@ def _anchor_lines(claim: Claim, outcomes: Sequence[Outcome], is_settled: IsSettl
             and not (is_settled is not None and is_settled(o.block.number, o.block.hash))
         ]
     ).encode()
-
-
-def _details(checks: tuple[Check, ...]) -> str:
-    """Details by position as JSON in COPY's escaping, or COPY's null. jsonb has no NUL."""
-    details = {
-        str(n): [check.detail, check.computed, check.claimed] if check.computed else check.detail
-        for n, check in enumerate(checks)
-        if check.detail
-    }
-    if not details:
-        return "\\N"
-    return _escaped(msgspec.json.encode(details).decode().replace("\\u0000", "\\ufffd"))
-
-
-@lru_cache(maxsize=1_024)
-def _escaped(text: str) -> str:
-    """COPY's text format: a backslash, tab or line break would end the field."""
-    text = text.replace("\\", "\\\\").replace("\t", "\\t")
-    return text.replace("\n", "\\n").replace("\r", "\\r")

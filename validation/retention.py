@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from validation.models import Anchor, Item, Orphan, Retraction, Run, RunState
+from validation.models import Anchor, Catch, Evidence, Item, Orphan, Retraction, Run, RunState
 
 DRAFT_LIFE = timedelta(hours=24)
 ORPHAN_LIFE = timedelta(hours=24)
@@ -26,8 +26,10 @@ def forget_orphans() -> int:
 
     Verdicts stay retracted; a verdict given later in such a block is found by looking it up.
     """
-    for left in (Anchor, Retraction):
-        left.objects.filter(~Exists(Run.objects.filter(pk=OuterRef("run_id")))).delete()
+    gone = ~Exists(Run.objects.filter(pk=OuterRef("run_id")))
+    for left in (Anchor, Retraction, Evidence):
+        left.objects.filter(gone).delete()
+    Catch.objects.filter(gone, run_id__isnull=False).delete()
     old = Orphan.objects.filter(seen_at__lt=Now() - ORPHAN_LIFE)
     # A verdict that rests on one is retracted first.
     resting = Anchor.objects.filter(block_hash=OuterRef("block_hash"))

@@ -54,6 +54,7 @@ def engine_config() -> EngineConfig:
         max_in_flight=settings.NODE_MAX_IN_FLIGHT,
         processes=processes,
         valkey_url=settings.REDIS_URL,
+        checkpoint=settings.CHECKPOINT,
     )
 
 

@@ -19,6 +19,7 @@ from validation import controls, retractions, tally
 from validation.controls import Obedience
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
 from validation.reporter import Reporter
+from validation.rpc import NodeUrl
 from validation.validators import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
@@ -32,9 +33,11 @@ RECONNECT_S = 0.25
 # A chunk is held back so long where its nodes are shut, before its items are given up as errors.
 HOLD_S = 3_600.0
 _HELD_KEPT = 10_000
-_SHUT = frozenset({"breaker_open", "rate_limited"})
+_SHUT = frozenset({"breaker_open", "rate_limited", "no_node"})
 # Every fetch has a deadline far below this: a chunk that takes longer is stuck for ever.
 STUCK_S = 120.0
+# Of the items of a run so small it is told where the time went, and what each check compared.
+EXPLAINED_ITEMS = 100
 # The database is away or restarting; any other error of its is a defect and said as one.
 DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
@@ -48,6 +51,11 @@ class ChunkEngine(Protocol):
     def cache(self) -> controls.Cache: ...
     @property
     def chain(self) -> retractions.Chain | None: ...
+    @property
+    def configured(self) -> tuple[NodeUrl, ...]: ...
+    def set_nodes(
+        self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()
+    ) -> None: ...
     def validate(
         self,
         subjects: tuple[str, ...],
@@ -55,6 +63,7 @@ class ChunkEngine(Protocol):
         level: int | None,
         node_urls: tuple[str, ...],
         agreement: int | None = None,
+        explain: bool = False,
     ) -> "Future[list[Outcome]]": ...
     def begin(self) -> None: ...
     def is_settled(self, number: int, block_hash: str) -> bool: ...
@@ -83,8 +92,8 @@ class Worker:
         self.id = snapshots.worker_id()
         self._ledger = ledger
         self._engine = engine
-        self._obedience = Obedience(engine.breakers, engine.cache, clock=clock)
-        self._retracting = None if engine.chain is None else retractions.Sweeper(engine.chain)
+        self._obedience = Obedience(engine.breakers, engine.cache, nodes=engine, clock=clock)
+        ledger.configured = tuple(node.label for node in engine.configured)
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._die = die
@@ -96,6 +105,7 @@ class Worker:
         self._next_sweep = 0.0
         self._next_heed = 0.0
         self._has_begun = False
+        self._retracting: retractions.Sweeper | None = None
         self._started_at = time.time()
         self._run: int | None = None
         self._held: dict[int, float] = {}
@@ -158,6 +168,8 @@ class Worker:
     def _sweep(self) -> None:
         """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
         self._ledger.expire()
+        if self._retracting is None and self._engine.chain is not None:
+            self._retracting = retractions.Sweeper(self._engine.chain)  # its first node came late
         if self._retracting is not None:
             for run in self._retracting.sweep(self._ledger.connection):
                 self._reporter.changed(f"run:{run}")
@@ -173,6 +185,9 @@ class Worker:
                 return
             if self._settled(claim, outcomes):
                 tally.count(outcomes)
+                if any(outcome.caught for outcome in outcomes):
+                    for topic in ("controls", "nodes", "overview"):
+                        self._reporter.changed(topic)
                 self._items += len(outcomes)
                 self._chunks += 1
                 self._rate.add(len(outcomes))
@@ -209,6 +224,7 @@ class Worker:
                 level=claim.level,
                 node_urls=claim.node_urls,
                 agreement=claim.agreement,
+                explain=claim.total <= EXPLAINED_ITEMS,
             )
             return self._awaited(future, claim)
         except (CancelledError, *DATABASE_AWAY):

@@ -13,6 +13,7 @@ from validation import services
 from validation.ledger import Claim, IsSettled, Ledger
 from validation.models import Chunk, Result, Run
 from validation.resilience import Breakers
+from validation.rpc import NodeUrl
 from validation.validators import Outcome, Verdict
 from validation.worker import HOLD_S, Worker
 
@@ -35,6 +36,8 @@ class InstantEngine:
         self.breakers = Breakers()
         self.cache = NoCache()
         self.chain = None
+        self.configured = (NodeUrl.parse("http://one:8545"), NodeUrl.parse("http://two:8545"))
+        self.nodes: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.shares: list[int] = []
 
     def validate(
@@ -44,18 +47,22 @@ class InstantEngine:
         level: int | None,
         node_urls: tuple[str, ...],
         agreement: int | None = None,
+        explain: bool = False,
     ) -> "Future[list[Outcome]]":
         self.before()
         future: Future[list[Outcome]] = Future()
         claim = Claim(
             chunk=0, run=0, first=0, fence=0, attempts=1, level=level, agreement=agreement,
-            node_urls=node_urls, subjects=subjects,
+            node_urls=node_urls, subjects=subjects, total=len(subjects),
         )  # fmt: skip
         self.finish(future, outcomes(claim))
         return future
 
     def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
         future.set_result(found)
+
+    def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
+        self.nodes.append((tuple(map(str, nodes)), tuple(map(str, watched))))
 
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)

@@ -1,0 +1,121 @@
+"""Nobody is accused of lying to the operator before another node was asked."""
+
+import asyncio
+
+import pytest
+from msgspec import UNSET
+
+from tests.devnode.conftest import chain
+from tests.engine.world import FORGED, World, altered
+from validation import second_opinion
+from validation.devnode.chain import Chain
+from validation.evidence import unpack
+from validation.keeping import Keeping
+from validation.validators import Outcome, Verdict
+
+__all__ = ["chain"]
+
+COUNT = 40
+
+
+@pytest.fixture
+def subjects(chain: Chain) -> list[str]:
+    return [f"tx:{tx}" for tx in chain.transactions[:COUNT]]
+
+
+def validate(
+    world: World, subjects: list[str], *, keeping: Keeping | None = None, level: int = 2
+) -> list[Outcome]:
+    return asyncio.run(world.engine().validate_many(subjects, level=level, keeping=keeping))
+
+
+def test_what_one_node_lies_about_is_valid_by_another_and_the_liar_is_caught(
+    chain: Chain, subjects: list[str]
+) -> None:
+    world = World(chain, ("liar", "honest"), lies={"liar": FORGED})
+    for outcome in validate(world, subjects, keeping=Keeping()):
+        assert (outcome.verdict, outcome.node, outcome.level) == (Verdict.VALID, "honest", 2)
+        assert outcome.caught is not UNSET
+        assert {caught.node for caught in outcome.caught} == {"liar"}
+        assert "hash" in {caught.check for caught in outcome.caught}
+        # What is kept is the proof of the lie, not of the truth.
+        assert outcome.bundle is not UNSET
+        told = unpack(outcome.bundle)
+        assert (told.subject, told.outcome.verdict) == (outcome.subject, Verdict.INVALID)
+
+
+def test_two_liars_are_both_caught_by_the_third(chain: Chain, subjects: list[str]) -> None:
+    other = altered("eth_getTransactionReceipt", status="0x0", gasUsed="0xffffffffff")
+    world = World(chain, ("a", "b", "c"), lies={"a": FORGED, "b": other})
+    [outcome] = validate(world, subjects[:1])
+    assert (outcome.verdict, outcome.node) == (Verdict.VALID, "c")
+    assert {caught.node for caught in outcome.caught or ()} == {"a", "b"}
+
+
+def test_an_item_that_every_node_says_the_same_of_is_invalid(
+    chain: Chain, subjects: list[str]
+) -> None:
+    world = World(chain, ("a", "b"), lies={"a": FORGED, "b": FORGED})
+    [outcome] = validate(world, subjects[:1], keeping=Keeping())
+    assert (outcome.verdict, outcome.reason, outcome.node) == (
+        Verdict.INVALID, "hash_mismatch", "a",
+    )  # fmt: skip
+    assert outcome.bundle is not UNSET
+
+
+def test_an_honest_fleet_asks_one_node_of_each_item(chain: Chain, subjects: list[str]) -> None:
+    world = World(chain, ("a", "b"))
+    outcomes = validate(world, subjects, keeping=Keeping())
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.VALID}
+    assert world.asked == {"a": COUNT}
+    assert all(each.caught is UNSET and each.bundle is UNSET for each in outcomes)
+
+
+def test_with_one_node_there_is_nobody_to_ask(chain: Chain, subjects: list[str]) -> None:
+    world = World(chain, ("a",), lies={"a": FORGED})
+    [outcome] = validate(world, subjects[:1])
+    assert (outcome.verdict, outcome.node) == (Verdict.INVALID, "a")
+
+
+def test_other_nodes_that_are_down_cost_one_question_each_not_one_an_item(
+    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_opinion, "_AT_ONCE", 4)
+    world = World(chain, ("liar", "down"), lies={"liar": FORGED}, down={"down"})
+    outcomes = validate(world, subjects)
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.INVALID}
+    assert world.asked["down"] <= 4
+
+
+def test_a_node_that_never_answers_holds_nobody_up(
+    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_opinion, "_WITHIN_S", 0.01)
+
+    class Hanging(World):
+        async def fetch_from(self, node: str, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+            if node == "hangs":
+                await asyncio.Event().wait()
+            return await super().fetch_from(node, *args, **kwargs)  # type: ignore[arg-type]
+
+    world = Hanging(chain, ("liar", "hangs"), lies={"liar": FORGED})
+    outcomes = validate(world, subjects)
+    assert {outcome.verdict for outcome in outcomes} == {Verdict.INVALID}
+
+
+def test_a_node_that_does_not_know_the_item_clears_nobody(
+    chain: Chain, subjects: list[str]
+) -> None:
+    world = World(chain, ("liar", "empty"), lies={"liar": FORGED, "empty": lambda _, said: None})
+    [outcome] = validate(world, subjects[:1])
+    assert (outcome.verdict, outcome.node) == (Verdict.INVALID, "liar")
+
+
+def test_a_chunk_of_lies_keeps_as_many_bundles_as_there_is_room_for(
+    chain: Chain, subjects: list[str]
+) -> None:
+    keeping = Keeping()
+    keeping._bundles = 10
+    world = World(chain, ("liar", "honest"), lies={"liar": FORGED})
+    outcomes = validate(world, subjects, keeping=keeping)
+    assert sum(outcome.bundle is not UNSET for outcome in outcomes) == 10

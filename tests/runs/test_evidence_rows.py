@@ -1,0 +1,121 @@
+"""What is kept beside results: bundles of accusations, timelines, agreement; bounded a run."""
+
+from collections.abc import Callable
+
+import msgspec
+import psycopg
+import pytest
+
+from tests.runs.conftest import outcomes
+from validation import evidence_rows, retention
+from validation.ledger import Ledger
+from validation.models import Evidence, Result, Run
+from validation.rpc import Span
+from validation.validators import Agreement, Check, Difference, Outcome, Status, Verdict
+
+type Start = Callable[..., Run]
+
+SPANS = (Span(name="queue", at_ms=0.0, ms=1.5, node="one:8545", note='a "nul" \x00'),)
+BUNDLE = bytes(range(256))
+
+
+def settle(ledger: Ledger, **changes: object) -> list[Outcome]:
+    claim = ledger.claim()
+    assert claim is not None
+    found = [msgspec.structs.replace(outcome, **changes) for outcome in outcomes(claim)]
+    assert ledger.settle(claim, found)
+    return found
+
+
+def test_evidence_is_written_with_the_results(start: Start, ledger: Ledger) -> None:
+    run = start(2)
+    settle(ledger, spans=SPANS, bundle=BUNDLE, verdict=Verdict.INVALID)
+    rows = Evidence.objects.filter(run_id=run.pk).order_by("ordinal")
+    assert [row.ordinal for row in rows] == [0, 1]
+    told = {"name": "queue", "at_ms": 0.0, "ms": 1.5, "node": "one:8545", "note": 'a "nul" \ufffd'}
+    assert rows[0].spans == [told]
+    assert bytes(rows[0].bundle or b"") == BUNDLE
+
+
+def test_of_what_passed_nothing_is_kept(start: Start, ledger: Ledger) -> None:
+    start(2)
+    settle(ledger)
+    assert not Evidence.objects.exists()
+
+
+def test_either_is_kept_without_the_other(start: Start, ledger: Ledger) -> None:
+    start(1)
+    settle(ledger, spans=SPANS)
+    start(1)
+    settle(ledger, bundle=BUNDLE)
+    rows = [(row.spans is None, row.bundle is None) for row in Evidence.objects.order_by("run_id")]
+    assert rows == [(False, True), (True, False)]
+
+
+def test_a_run_of_lies_keeps_its_first_bundles_and_timelines(
+    start: Start, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence_rows, "BUNDLES_A_RUN", 30)
+    monkeypatch.setattr(evidence_rows, "SPANS_A_RUN", 40)
+    start(60)
+    while (claim := ledger.claim()) is not None:
+        found = [
+            msgspec.structs.replace(each, spans=SPANS, bundle=BUNDLE) for each in outcomes(claim)
+        ]
+        assert ledger.settle(claim, found)
+    rows = Evidence.objects.order_by("ordinal")
+    assert [row.ordinal for row in rows] == list(range(40))
+    assert sum(row.bundle is not None for row in rows) == 30
+    assert Result.objects.count() == 60
+
+
+def test_no_result_stands_without_its_evidence(
+    start: Start, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(1)
+    claim = ledger.claim()
+    assert claim is not None
+    found = [msgspec.structs.replace(each, bundle=BUNDLE) for each in outcomes(claim)]
+    with monkeypatch.context() as patched:
+        patched.setattr(evidence_rows, "_COUNT", "SELECT 1/0")
+        with pytest.raises(psycopg.DataError):
+            ledger.settle(claim, found)
+    assert (Result.objects.count(), Evidence.objects.count()) == (0, 0)
+    assert ledger.settle(claim, found)
+    assert (Result.objects.count(), Evidence.objects.count()) == (1, 1)
+
+
+def test_agreement_stands_with_the_result(start: Start, ledger: Ledger) -> None:
+    run = start(1, level=2)
+    Run.objects.filter(pk=run.pk).update(agreement=2)
+    claim = ledger.claim()
+    assert claim is not None
+    assert (claim.agreement, claim.total) == (2, 1)
+    agreement = Agreement(
+        asked=2,
+        agreed=("one:8545",),
+        differs=(Difference(node="two:8545", said="value: 0x1\t\\. not 0x2"),),
+        silent=(Difference(node="three:8545", said="node_timeout"),),
+    )
+    assert ledger.settle(
+        claim, [msgspec.structs.replace(each, agreement=agreement) for each in outcomes(claim)]
+    )
+    assert msgspec.convert(Result.objects.get().agreement, Agreement) == agreement
+
+
+def test_what_was_compared_is_told_of_checks_that_passed_too(start: Start, ledger: Ledger) -> None:
+    start(1)
+    passed = Check("hash", Status.PASS, "", "0x1", "0x1")
+    settle(ledger, checks=(passed,))
+    [told] = Result.objects.get().checks
+    assert (told["computed"], told["claimed"]) == ("0x1", "0x1")
+
+
+def test_evidence_goes_with_its_run(start: Start, ledger: Ledger) -> None:
+    run = start(1)
+    settle(ledger, spans=SPANS)
+    retention.forget_orphans()
+    assert Evidence.objects.count() == 1
+    run.delete()
+    retention.forget_orphans()
+    assert not Evidence.objects.exists()
