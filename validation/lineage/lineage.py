@@ -110,7 +110,7 @@ class Lineage:
         async with self._lock:
             if self._walks != begun and self._error is not None:
                 # The walk that this one waited for: it would ask the same nodes once more.
-                raise self._error.with_traceback(None)
+                raise self._error.clone()
             try:
                 await self._walk(number, headers, moved_to)
                 self._error = None
