@@ -57,9 +57,9 @@ class Process:
         self.fetcher = CachedFetcher(node, cache, finality=chain)
         self.fetcher.start()
 
-    async def validate(self, subject: str) -> Outcome:
+    async def validate(self, subject: str, *, level: int = 1) -> Outcome:
         return await validate(
-            parse_subject(subject), level=None, fetcher=self.fetcher, chain_id=world.CHAIN_ID
+            parse_subject(subject), level=level, fetcher=self.fetcher, chain_id=world.CHAIN_ID
         )
 
     async def fetch(self, subject: str, **options: Any) -> Reply:
@@ -135,9 +135,9 @@ async def test_that_nothing_is_there_is_said_from_memory(fleet: Fleet, node: Nod
 async def test_nobody_is_accused_from_memory(fleet: Fleet, node: Node) -> None:
     one = await fleet.start()
     node.answers["eth_getTransactionByHash"] = TX | {"value": "0x1"}
-    first = await one.validate(f"tx:{TX['hash']}")
+    first = await one.validate(f"tx:{TX['hash']}", level=2)
     node.answers["eth_getTransactionByHash"] = TX
-    then = [await one.validate(f"tx:{TX['hash']}") for _ in range(2)]
+    then = [await one.validate(f"tx:{TX['hash']}", level=2) for _ in range(2)]
     assert (first.verdict, first.source) == ("invalid", "node")
     assert [(o.verdict, o.source) for o in then] == [("valid", "node"), ("valid", "l1")]
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from random import Random
+from time import monotonic
 from typing import Any, Final, Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from validation.cache.tags import ALL
 from validation.cache.tiered import TieredCache
 from validation.cache.warming import remember, warm
 from validation.rpc import Call, DeadlineExceeded, Reply, WrongChain
+from validation.rpc.timing import Remembered, Timing
 
 _LEARN_AGAIN_S: Final = 60.0
 _LEARN_SOON_S: Final = 2.0
@@ -84,9 +86,13 @@ class CachedFetcher:
             return await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
         key, kind = found
         hit = None if fresh else self.cache.look(key, kind.name)
-        if not isinstance(hit, Hit):
-            hit = await self._ask(key, kind, calls, hit, timeout_s=timeout_s, fresh=fresh)
-        return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
+        if isinstance(hit, Hit):
+            return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
+        began_at = monotonic()
+        hit = await self._ask(key, kind, calls, hit, timeout_s=timeout_s, fresh=fresh)
+        has_l2 = not fresh and self.cache.wire is not None
+        timing = Remembered(began_at, monotonic(), hit.source, hit.node, has_l2, hit.timing)
+        return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s, timing)
 
     def forget(self, calls: Sequence[Call]) -> None:
         """Drops what is known of these calls, everywhere but in other processes' L1."""
@@ -123,8 +129,10 @@ class CachedFetcher:
             except WrongChain:
                 self.learn_again()
                 raise
+            timing = reply.timing if isinstance(reply.timing, Timing) else None
             if name != self.namespace or not key.startswith(name):
-                return Made(reply.values, reply.raws, reply.node, None)  # whose answer is it?
+                # Whose answer is it?
+                return Made(reply.values, reply.raws, reply.node, None, timing)
             life = lifetime(
                 kind,
                 calls[0].params,
@@ -133,7 +141,7 @@ class CachedFetcher:
                 finality=self.finality,
                 random=self._random,
             )
-            return Made(reply.values, reply.raws, reply.node, life)
+            return Made(reply.values, reply.raws, reply.node, life, timing)
 
         try:
             find = self.cache.find

@@ -147,6 +147,59 @@ def _address(
     return _brief(ADDRESS_S, (*tags, LATEST))
 
 
+def _header(
+    params: Sequence[object], values: Sequence[Any], tags: tuple[str, ...], finality: Finality
+) -> Lifetime | None:
+    (answer,) = values
+    asked = str(params[0])
+    if not asked.startswith("0x"):  # a tag: what it means changes with every block
+        return _head(params, values, tags, finality)
+    if answer is None:
+        return _block(params, values, tags, finality)
+    header = answer.value
+    by_hash = len(asked) == _HASH_CHARS
+    told = header.hash.lower() if by_hash else _number(header.number)
+    if told != (asked.lower() if by_hash else _number(asked)):
+        return None
+    return _of_block(header.number, header.hash, tags, finality, by_hash=by_hash)
+
+
+def _evidence(
+    params: Sequence[object], values: Sequence[Any], tags: tuple[str, ...], finality: Finality
+) -> Lifetime | None:
+    answer, receipts_answer = values
+    if answer is None:
+        return _missing(tags) if receipts_answer is None else None
+    if receipts_answer is None:
+        return None  # it serves no receipts yet, or never does
+    block, receipts = answer.value, receipts_answer.value
+    block_hash = block.hash.lower()
+    is_whole = len(receipts) == len(block.transactions) and all(
+        receipt.block_hash.lower() == block_hash for receipt in receipts[:1]
+    )
+    if block_hash != str(params[0]).lower() or not is_whole:
+        return None
+    return _of_block(block.number, block_hash, tags, finality, by_hash=True)
+
+
+def _proof(
+    params: Sequence[object], values: Sequence[Any], tags: tuple[str, ...], finality: Finality
+) -> Lifetime | None:
+    """What an account was at a block that is told by its number, its hash or a tag."""
+    if not isinstance(values[0], Answer):
+        return None
+    block = params[2]
+    if isinstance(block, dict):  # EIP-1898
+        block_hash = str(block.get("blockHash", "")).lower()
+        if len(block_hash) != _HASH_CHARS or finality.is_orphaned(block_hash):
+            return None
+        return _brief(BLOCK_S, (*tags, block_tag(block_hash)), block_hash=block_hash)
+    final = finality.final_number()
+    if final is not None and _number(str(block)) <= final:
+        return Lifetime(FINAL_S, FINAL_S + FINAL_STALE_S, tags)
+    return _brief(POINTER_S, (*tags, LATEST))
+
+
 type _Rule = Callable[[Sequence[object], Sequence[Any], tuple[str, ...], Finality], Lifetime | None]
 
 _RULES: Final[dict[str, _Rule]] = {
@@ -154,6 +207,9 @@ _RULES: Final[dict[str, _Rule]] = {
     "block": _block,
     "head": _head,
     "address": _address,
+    "header": _header,
+    "evidence": _evidence,
+    "proof": _proof,
 }
 _HASH_CHARS: Final = 66
 _node_tags: dict[str, str] = {}

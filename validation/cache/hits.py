@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from validation.cache.freshness import Lifetime
+from validation.rpc.timing import Timing
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -16,6 +17,8 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     node: str
     source: str
     age_s: float
+    timing: Timing | None = None
+    """Of the fetch that brought it, where a node did so now."""
 
 
 class Made(msgspec.Struct, frozen=True, gc=False):
@@ -25,6 +28,7 @@ class Made(msgspec.Struct, frozen=True, gc=False):
     raws: tuple[bytes, ...]
     node: str
     lifetime: Lifetime | None
+    timing: Timing | None = None
 
 
 type Factory = Callable[[], Awaitable[Made]]

@@ -15,8 +15,11 @@ from validation.rpc.answers import (
     Answer,
     Unreadable,
     read_block,
+    read_block_receipts,
     read_data,
+    read_header,
     read_lean_block,
+    read_proof,
     read_quantity,
     read_quantity_64,
     read_receipt,
@@ -30,12 +33,18 @@ _NAMESPACE_BYTES: Final = 8
 _encode = msgspec.json.encode
 
 
+type About = Callable[[Sequence[Call]], Sequence[object] | None]
+"""What calls that belong together ask about; None where they do not ask about one thing."""
+
+
 class Kind(NamedTuple):
     """A question that is cached: its methods and decoders, call by call."""
 
     name: str
     methods: tuple[str, ...]
     decoders: tuple[Callable[[bytes], Any], ...]
+    about: About | None = None
+    """Where its calls have parameters of their own; otherwise all have the same."""
 
     def read(self, raws: tuple[bytes, ...]) -> tuple[Any, ...]:
         """The values of raw answers. ValueError where they are none of this kind."""
@@ -44,6 +53,21 @@ class Kind(NamedTuple):
             if type(value) is Unreadable:
                 raise ValueError(value.detail)
         return values
+
+
+def _of_one_block(calls: Sequence[Call]) -> Sequence[object] | None:
+    """The whole block and its receipts, by the same hash."""
+    block, receipts = (call.params for call in calls)
+    return receipts if block == (*receipts, True) else None
+
+
+def _of_one_account(calls: Sequence[Call]) -> Sequence[object] | None:
+    """The account, slots of it, and the block."""
+    asked, *others = (call.params for call in calls)
+    if len(asked) != 3:  # noqa: PLR2004 - as said above
+        return None
+    account = (asked[0], asked[2])
+    return asked if all(params == account for params in others) else None
 
 
 KINDS: Final[tuple[Kind, ...]] = (
@@ -60,7 +84,25 @@ KINDS: Final[tuple[Kind, ...]] = (
         ("eth_getBalance", "eth_getTransactionCount", "eth_getCode"),
         (read_quantity, read_quantity_64, read_data),
     ),
+    Kind("header", ("eth_getBlockByNumber",), (read_header,)),
+    Kind("header", ("eth_getBlockByHash",), (read_header,)),
+    Kind(
+        "evidence",
+        ("eth_getBlockByHash", "eth_getBlockReceipts"),
+        (read_block, read_block_receipts),
+        _of_one_block,
+    ),
+    Kind(
+        "proof",
+        ("eth_getProof", "eth_getBalance", "eth_getTransactionCount", "eth_getCode"),
+        (read_proof, read_quantity, read_quantity_64, read_data),
+        _of_one_account,
+    ),
 )
+L2_ONLY: Final = frozenset({"evidence"})
+"""A megabyte each, and whoever asks keeps what it made of it: in L1 a hundred of them would push
+out all else.
+"""
 _BY_CALLS: Final = {
     tuple(zip(kind.methods, kind.decoders, strict=True)): (kind, kind.name.encode() + b":")
     for kind in KINDS
@@ -75,10 +117,15 @@ def key_of(namespace: bytes, calls: Sequence[Call]) -> tuple[bytes, Kind] | None
     if found is None:
         return None
     kind, code = found
-    params = calls[0].params
-    for call in calls:
-        if call.params != params:
-            return None  # all calls of a kind ask about the same thing
+    params: Sequence[object] | None = calls[0].params
+    if kind.about is not None:
+        params = kind.about(calls)
+        if params is None:
+            return None
+    else:
+        for call in calls:
+            if call.params != params:
+                return None  # all calls of a kind ask about the same thing
     asked = _encode(params)
     if len(asked) > _MAX_PARAMS:
         asked = blake2b(asked, digest_size=16).hexdigest().encode()

@@ -15,6 +15,7 @@ from validation.cache.flights import Asked, Failed, Flight, Flights
 from validation.cache.hits import Decode, Factory, Hit, Made, Want
 from validation.cache.hot import HotKeys
 from validation.cache.keeping import entry_of, payload_of
+from validation.cache.keys import L2_ONLY
 from validation.cache.l1 import L1
 from validation.cache.l2 import L2, Slot
 from validation.cache.marks import Mark
@@ -86,8 +87,7 @@ class TieredCache:
 
     def peek(self, key: bytes, kind: str) -> Hit | None:
         """What L1 has, where nothing is to be done about it."""
-        found = self.look(key, kind)
-        return found if type(found) is Hit else None
+        return found if type(found := self.look(key, kind)) is Hit else None
 
     async def get_or_set(
         self, key: bytes, kind: str, factory: Factory, decode: Decode, *, fresh: bool = False
@@ -354,7 +354,7 @@ class TieredCache:
             asked.count -= 1
             if not asked.count and self._asking.get(key) is asked:
                 del self._asking[key]
-        return Hit(made.values, made.raws, made.node, "node", 0.0)
+        return Hit(made.values, made.raws, made.node, "node", 0.0, made.timing)
 
     def _keep(
         self, key: bytes, made: Made, mark: Mark | None, asked: Asked, *, fresh: bool
@@ -395,5 +395,6 @@ class TieredCache:
 
     def _put(self, key: bytes, values: Any, payload: Payload, asked_at: float) -> Entry:
         entry = entry_of(values, payload, asked_at, self._clock(), self.config)
-        self.l1.put(key, entry)
+        if L2_ONLY.isdisjoint(payload.tags):
+            self.l1.put(key, entry)
         return entry

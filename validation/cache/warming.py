@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from validation.cache.hits import Want
-from validation.cache.keys import BY_NAME, kind_of
+from validation.cache.keys import BY_NAME, L2_ONLY, kind_of
 from validation.cache.tiered import TieredCache
 from validation.cache.valkey import Wire, command
 
@@ -17,11 +17,15 @@ def hot_name(namespace: bytes) -> bytes:
     return namespace + b"hot"
 
 
+_WARMED: Final = {name: kind for name, kind in BY_NAME.items() if kind.name not in L2_ONLY}
+
+
 async def remember(wire: Wire, namespace: bytes, keys: Sequence[bytes], *, limit: int) -> None:
     """Adds a process's hot keys to the fleet's list, which keeps the `limit` named last.
 
     Raises CacheError where the server cannot be told.
     """
+    keys = [key for key in keys if kind_of(key) in _WARMED]
     if not keys:
         return
     name = hot_name(namespace)
@@ -42,7 +46,7 @@ async def warm(cache: TieredCache, wire: Wire, namespace: bytes, *, limit: int) 
     found = await wire.ask(command("ZREVRANGE", hot_name(namespace), 0, limit - 1))
     wants = []
     for key in found[:limit]:
-        kind = BY_NAME.get(kind_of(key))
+        kind = _WARMED.get(kind_of(key))
         if kind is not None and key.startswith(namespace) and len(key) <= _MAX_KEY:
             wants.append(Want(key, kind.name, kind.read))
     count = 0
