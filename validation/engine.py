@@ -8,7 +8,9 @@ import msgspec
 from msgspec import UNSET
 
 from validation.agreement import agree
+from validation.checkpoint import Checkpoint
 from validation.keeping import SLOW_MS, Keeping, spans_of
+from validation.lineage import lineage_to
 from validation.rpc import RpcClient, RpcConfig
 from validation.second_opinion import Examined, SecondOpinions, with_caught
 from validation.subjects import Subject, parse_subject
@@ -56,10 +58,16 @@ class Engine:
         object.__setattr__(self, "_opinions", SecondOpinions(self.grounds))
 
     @classmethod
-    def on(cls, config: RpcConfig, grounds: Grounds | None = None) -> "Engine":
+    def on(
+        cls,
+        config: RpcConfig,
+        grounds: Grounds | None = None,
+        *,
+        checkpoint: Checkpoint | None = None,
+    ) -> "Engine":
         """Asks the nodes and nobody else."""
         client = RpcClient(config)
-        return cls(client, client, grounds or grounds_of(config, client))
+        return cls(client, client, grounds or grounds_of(config, client, checkpoint))
 
     async def validate_one(
         self,
@@ -184,9 +192,16 @@ class Engine:
         return outcome, liar
 
 
-def grounds_of(config: RpcConfig, client: RpcClient) -> Grounds:
+def grounds_of(
+    config: RpcConfig, client: RpcClient, checkpoint: Checkpoint | None = None
+) -> Grounds:
     """Of a client whose chain nobody follows. One node has no others to be held against."""
-    return Grounds(chain_id=config.chain_id, others=client if len(config.nodes) > 1 else None)
+    return Grounds(
+        chain_id=config.chain_id,
+        checkpoint=checkpoint,
+        lineage=lineage_to(checkpoint),
+        others=client if len(config.nodes) > 1 else None,
+    )
 
 
 def _is_plain(outcome: Outcome) -> bool:

@@ -12,7 +12,7 @@ import structlog
 from monitoring.snapshots import BreakerReport, CacheReport, NodeReport, PoolReport, Transition
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.checkpoint import Checkpoint
-from validation.engine import Engine, no_node
+from validation.engine import Engine, grounds_of, no_node
 from validation.heads import ChainView
 from validation.keeping import Keeping
 from validation.lineage import lineage_to
@@ -255,12 +255,7 @@ class FleetEngine:
             nodes = [NodeUrl.parse(url) for url in dict.fromkeys(node_urls)]
             config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
             client = self._client(config)
-            grounds = Grounds(
-                chain_id=config.chain_id,
-                checkpoint=self._config.checkpoint,
-                lineage=lineage_to(self._config.checkpoint),
-                others=client if len(nodes) > 1 else None,
-            )
+            grounds = grounds_of(config, client, self._config.checkpoint)
             engine = Engine(client=client, fetcher=client, grounds=grounds)
             self._own[node_urls] = engine
             self._forget_oldest()
