@@ -18,6 +18,7 @@ from msgspec import UNSET
 from validation import wiring
 from validation.engine import Engine
 from validation.evidence import BundleError, pack
+from validation.lineage import lineage_to
 from validation.models import Node, Run
 from validation.rpc import NodeUrl, Span
 from validation.subjects import parse_subject
@@ -96,7 +97,12 @@ async def _examine(
     now: Callable[[], float],
 ) -> Afresh:
     engine = Engine.on(wiring.rpc_config(nodes, processes=1))
-    grounds = replace(engine.grounds, checkpoint=settings.CHECKPOINT)
+    grounds = replace(
+        engine.grounds,
+        checkpoint=settings.CHECKPOINT,
+        # Of its own: what links it must be among what was heard.
+        lineage=lineage_to(settings.CHECKPOINT),
+    )
     heard: list[Heard] = []
     made_at = now()
     try:

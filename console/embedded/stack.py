@@ -14,6 +14,7 @@ from console.embedded.keys import ADMIN_MADE, new_password, secret_key_file, wri
 from console.embedded.readiness import accepts, answers_http, port_near
 from console.embedded.server import Server
 from console.embedded.supervisor import Supervisor
+from validation.devnode import genesis
 
 _NODE_PORT = 8545  # where Ethereum nodes listen
 _CELERY = ("-m", "celery", "--quiet", "-A", "console.celery")
@@ -45,6 +46,8 @@ class Stack:
         if not self._has("NODE_URLS"):
             port = port_near(_LOCAL, _NODE_PORT)
             found["NODE_URLS"] = f"http://{_LOCAL}:{port}"
+            if not self._has("CHECKPOINT"):
+                found["CHECKPOINT"] = genesis.CHECKPOINT
             node = [self._node(port, {**self.given, **found})]
         environment = {**self.given, **found}
         await supervisor.serve(self._servers(cluster))

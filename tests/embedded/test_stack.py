@@ -20,6 +20,7 @@ from console.embedded.stack import Stack, schema_of
 from console.embedded.supervisor import Supervisor
 from console.embedded.terminal import Terminal
 from tests.services import ROOT
+from validation.devnode import genesis
 
 
 class Rehearsal(Supervisor):
@@ -68,6 +69,7 @@ async def test_a_machine_with_nothing_gets_everything(tmp_path: Path) -> None:
     assert environment["REDIS_URL"] == cluster.cache.url
     assert environment["CELERY_BROKER_URL"] == cluster.broker.broker_url
     assert environment["NODE_URLS"].startswith("http://127.0.0.1:")
+    assert environment["CHECKPOINT"] == genesis.CHECKPOINT
     assert environment["DEVELOPMENT"] == "1"
     assert started.programs["worker"].command[-3:-2] == ["3"]
 
@@ -80,6 +82,16 @@ async def test_the_demo_node_is_a_program_of_its_own(tmp_path: Path) -> None:
 def test_the_demo_nodes_program_loads_no_django() -> None:
     code = "import sys, console.embedded.node; sys.exit('django' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+async def test_the_demo_chains_first_block_is_trusted_for_the_demo_chain_only(
+    tmp_path: Path,
+) -> None:
+    own = await rehearse(tmp_path, {"NODE_URLS": "https://node.example/key"})
+    assert "CHECKPOINT" not in own.programs["worker"].environment
+    trusted = f"5:0x{'ab' * 32}"
+    given = await rehearse(tmp_path, {"CHECKPOINT": trusted})
+    assert given.programs["worker"].environment["CHECKPOINT"] == trusted
 
 
 async def test_each_process_is_told_which_it_is(tmp_path: Path) -> None:

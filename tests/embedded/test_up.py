@@ -147,6 +147,8 @@ def refused(var: Path, **given: str) -> subprocess.CompletedProcess[str]:
         ("REDIS_URL", "http://:hunter2@cache.example"),
         ("CELERY_BROKER_URL", "hunter2"),
         ("NODE_CHAIN_ID", "9223372036854775808"),
+        ("CHECKPOINT", "latest"),
+        ("CHECKPOINT", "5:0xabc"),
         ("SECRET_KEY_FILE", "/nowhere/key"),
         ("DB_POOL_MAX", "many"),
         ("NODE_PRIVATE_NETWORKS", "everyone"),
