@@ -1,50 +1,55 @@
 """One item's way to ask: whatever it rests on is remembered, as its evidence."""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
 
 from validation.rpc import Call, Reply
 from validation.validators.grounds import Grounds
+from validation.validators.heard import Fetcher, Heard
+from validation.validators.timeline import Timeline
 
-
-class Heard(NamedTuple):
-    """A question and its reply."""
-
-    calls: tuple[Call, ...]
-    reply: Reply
-
-
-class Fetcher(Protocol):
-    """Answers a group of calls in one round trip, from one node."""
-
-    async def fetch(
-        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
-    ) -> Reply:
-        """`fresh`: asked of a node now, whatever a cache knows."""
+__all__ = ["Ask", "Fetcher", "Heard"]
 
 
 class Ask:
-    """Made anew for each time that an item is examined. `fresh`: nothing from memory."""
+    """Made anew for each time that an item is examined. `fresh`: nothing from memory. `timeline`
+    where the validation is to explain itself.
+    """
 
-    __slots__ = ("explain", "fetcher", "fresh", "grounds", "heard")
+    __slots__ = ("fetcher", "fresh", "grounds", "heard", "timeline")
 
     def __init__(
-        self, fetcher: Fetcher, grounds: Grounds, *, fresh: bool = False, explain: bool = False
+        self,
+        fetcher: Fetcher,
+        grounds: Grounds,
+        *,
+        fresh: bool = False,
+        timeline: Timeline | None = None,
     ) -> None:
         self.fetcher = fetcher
         self.grounds = grounds
         self.fresh = fresh
-        self.explain = explain
+        self.timeline = timeline
         self.heard: list[Heard] = []
 
+    @property
+    def explain(self) -> bool:
+        """Whether what was computed and claimed is to stand with what passed too."""
+        return self.timeline is not None
+
     async def fetch(self, calls: Sequence[Call]) -> Reply:
+        timeline = self.timeline
+        at_ms = 0.0 if timeline is None else timeline.now_ms()
         reply = await self.fetcher.fetch(calls, fresh=self.fresh)
+        if timeline is not None:
+            timeline.asked(reply.spans, at_ms=at_ms)
         self.heard.append(Heard(tuple(calls), reply))
         return reply
 
     def rest_on(self, heard: Iterable[Heard]) -> None:
         """Evidence that items share was asked for by the first of them; all of them rest on it."""
         self.heard.extend(heard)
+        if self.timeline is not None:
+            self.timeline.resume()
 
     @property
     def chain_id(self) -> int | None:

@@ -7,21 +7,23 @@ from validation.rpc import Call
 from validation.rpc.answers import read_block
 from validation.rpc.schema import Block, Transaction
 from validation.subjects import Subject
+from validation.validators import anchored, block_contents
 from validation.validators.asking import Ask
 from validation.validators.envelope import Envelope, rebuild
-from validation.validators.findings import Ending, Findings
+from validation.validators.findings import Ending, Findings, Flaw, mismatch
 from validation.validators.header import header_hash
 from validation.validators.outcome import Verdict
 from validation.validators.signing import chain_id_flaw, is_unbound, signer
 
-HIGHEST_LEVEL = 2
+HIGHEST_LEVEL = 5
 
 _SWEPT = ("transactions", "senders", "chain_id")
 _TRANSACTIONS_A_TURN = 16
 """Others of the event loop get a turn after about a millisecond of signatures."""
 
 
-def calls(subject: Subject) -> tuple[Call, ...]:
+def calls(subject: Subject, level: int = 1) -> tuple[Call, ...]:
+    del level  # what more it takes is asked once the block is known
     if subject.value.startswith("0x"):
         return (Call("eth_getBlockByHash", (subject.value, True), read_block),)
     return (Call("eth_getBlockByNumber", (hex(int(subject.value)), True), read_block),)
@@ -41,12 +43,26 @@ async def examine(
     findings.stands_in(block.number, block.hash)
     if level < 1:
         return None
-    _examine_form(subject, block, answer.unknown, findings)
+    examine_form(subject.value, block, answer.unknown, findings)
     if level > 1:
-        examine_header(block, findings, doubtful=bool(answer.unknown))
-        findings.settle("positions", _positions_flaw(block))
-        await _examine_transactions(block, findings, bool(answer.unknown), ask.chain_id)
+        return await examine_above(block, answer.unknown, findings, level=level, ask=ask)
     return None
+
+
+async def examine_above(
+    block: Block, unknown: tuple[str, ...], findings: Findings, *, level: int, ask: Ask
+) -> Ending | None:
+    """From level 2 on: by itself, with its receipts and its parent, and in its chain."""
+    examine_header(block, findings, doubtful=bool(unknown))
+    findings.settle("positions", _positions_flaw(block))
+    await _examine_transactions(block, findings, bool(unknown), ask.chain_id)
+    if level < 3 or findings.block is None:  # noqa: PLR2004 - in its block
+        return None
+    ending = await block_contents.examine(block, unknown, findings, ask=ask)
+    if ending is None and level > 3:  # noqa: PLR2004 - anchored
+        own = findings.block
+        await anchored.examine(own.number, own.hash, findings, level=level, ask=ask)
+    return ending
 
 
 def examine_header(block: Any, findings: Findings, *, doubtful: bool) -> None:
@@ -58,9 +74,8 @@ def examine_header(block: Any, findings: Findings, *, doubtful: bool) -> None:
         findings.match("header_hash", computed=computed, claimed=claimed)
 
 
-def _examine_form(
-    subject: Subject, block: Block, unknown: tuple[str, ...], findings: Findings
-) -> None:
+def examine_form(asked: str, block: Block, unknown: tuple[str, ...], findings: Findings) -> None:
+    """`asked` is a hash in lower case or a number in decimal."""
     findings.passed("well_formed")
     findings.known_fields(unknown)
     strange = next((tx for tx in block.transactions if tx.type_number is None), None)
@@ -69,12 +84,12 @@ def _examine_form(
     else:
         text = f"nothing here can verify type {strange.type} of transaction {strange.hash}"
         findings.skip("known_type", "unknown_type", text)
-    asked = subject.value
     got = block.hash.lower() if asked.startswith("0x") else str(int(block.number, 16))
-    findings.settle("asked", "" if got == asked else f"asked for {asked}, got {got}")
+    flaw = Flaw(f"asked for {asked}, got {got}", asked, got)
+    findings.settle("asked", None if got == asked else flaw)
 
 
-def _positions_flaw(block: Block) -> str:
+def _positions_flaw(block: Block) -> Flaw | None:
     for index, tx in enumerate(block.transactions):
         place = (tx.block_hash, tx.block_number, tx.transaction_index)
         if place == (block.hash, block.number, hex(index)):
@@ -82,8 +97,9 @@ def _positions_flaw(block: Block) -> str:
         claimed = tuple(held.lower() if isinstance(held, str) else "null" for held in place)
         expected = (block.hash.lower(), block.number.lower(), hex(index))
         if claimed != expected:
-            return f"transaction {index} ({tx.hash}) names {claimed}, its place is {expected}"
-    return ""
+            text = f"transaction {index} ({tx.hash}) names {claimed}, its place is {expected}"
+            return Flaw(text, " ".join(expected), " ".join(claimed))
+    return None
 
 
 async def _examine_transactions(
@@ -106,7 +122,7 @@ class _Sweep:
     def __init__(self, *, doubtful: bool, chain_id: int | None) -> None:
         self._doubtful = doubtful
         self._chain_id = chain_id
-        self._flaws: dict[str, str] = {}
+        self._flaws: dict[str, Flaw] = {}
         self._skips: dict[str, tuple[str, str]] = {}
 
     def examine(self, index: int, tx: Transaction) -> None:
@@ -119,35 +135,37 @@ class _Sweep:
                 text = f"an unknown field may be part of transaction {index}"
                 self._skip_all("unknown_field", text)
                 return
-            text = f"transaction {index}: computed {envelope.hash}, the node says {tx.hash}"
-            self._flaws.setdefault("transactions", text)
+            flaw = mismatch(envelope.hash, tx.hash, f"transaction {index}")
+            self._flaws.setdefault("transactions", flaw)
         if "senders" not in self._flaws:
-            flaw = _sender_flaw(index, tx, envelope, self._chain_id)
-            if flaw:
-                self._flaws["senders"] = flaw
+            forged = _sender_flaw(index, tx, envelope, self._chain_id)
+            if forged is not None:
+                self._flaws["senders"] = forged
         if is_unbound(tx, envelope, chain_id=self._chain_id):
             text = f"transaction {index}: chainId {tx.chain_id} is not signed"
             self._skips["chain_id"] = ("chain_id_unbound", text)
-        flaw = chain_id_flaw(tx, envelope, chain_id=self._chain_id)
-        if flaw:
-            self._flaws.setdefault("chain_id", f"transaction {index}: {flaw}")
+        text = chain_id_flaw(tx, envelope, chain_id=self._chain_id)
+        if text:
+            self._flaws.setdefault("chain_id", Flaw(f"transaction {index}: {text}"))
 
     def settle(self, findings: Findings) -> None:
         for name in _SWEPT:
             if name in self._skips and name not in self._flaws:
                 findings.skip(name, *self._skips[name])
             else:
-                findings.settle(name, self._flaws.get(name, ""))
+                findings.settle(name, self._flaws.get(name))
 
     def _skip_all(self, reason: str, text: str) -> None:
         for name in _SWEPT:
             self._skips.setdefault(name, (reason, text))
 
 
-def _sender_flaw(index: int, tx: Transaction, envelope: Envelope, chain_id: int | None) -> str:
+def _sender_flaw(
+    index: int, tx: Transaction, envelope: Envelope, chain_id: int | None
+) -> Flaw | None:
     address, flaw = signer(tx, envelope, chain_id=chain_id)
     if flaw:
-        return f"transaction {index}: {flaw}"
+        return Flaw(f"transaction {index}: {flaw}")
     if address != tx.sender.lower():
-        return f"transaction {index}: computed {address}, the node says {tx.sender}"
-    return ""
+        return mismatch(address, tx.sender, f"transaction {index}")
+    return None

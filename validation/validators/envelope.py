@@ -1,6 +1,6 @@
 """EIP-2718 envelopes of types 0 to 4: what a transaction's hash and its signature cover."""
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from validation.rpc.schema import AccessEntry, Authorization, Transaction
 from validation.validators import rlp
@@ -29,26 +29,28 @@ def rebuild(tx: Transaction) -> Envelope:
     # The shape of the type has made sure of every field read here.
     fields: Any = tx
     unsigned = _FIELDS[number](fields)
-    # A parity that fits no signature is hashed all the same, and so differs from what is claimed.
-    y_parity = fields.y_parity if isinstance(fields.y_parity, str) else fields.v
-    signature = rlp.quantity(y_parity) + rlp.quantity(fields.r) + rlp.quantity(fields.s)
     prefix = f"0{number}"
     return Envelope(
-        "0x" + keccak_hex(prefix + rlp.sequence(unsigned + signature)),
+        "0x" + keccak_hex(prefix + rlp.sequence(unsigned + _typed_signature(fields))),
         keccak256(bytes.fromhex(prefix + rlp.sequence(unsigned))),
         _typed_parity(fields),
         int(fields.chain_id, 16),
     )
 
 
+def encode(tx: Transaction) -> bytes:
+    """The envelope of a well-formed transaction of a known type, as its block's trie holds it."""
+    number, fields = tx.type_number, cast("Any", tx)
+    if not number:
+        return bytes.fromhex(rlp.sequence(_legacy_fields(fields) + _legacy_signature(fields)))
+    signed = _FIELDS[number](fields) + _typed_signature(fields)
+    return bytes.fromhex(f"0{number}{rlp.sequence(signed)}")
+
+
 def _rebuild_legacy(tx: Transaction) -> Envelope:
     fields: Any = tx
     quantity = rlp.quantity
-    unsigned = (
-        f"{quantity(fields.nonce)}{quantity(fields.gas_price)}{quantity(fields.gas)}"
-        f"{rlp.address(fields.to)}{quantity(fields.value)}{rlp.data(fields.input)}"
-    )
-    signature = quantity(fields.v) + quantity(fields.r) + quantity(fields.s)
+    unsigned, signature = _legacy_fields(fields), _legacy_signature(fields)
     parity = _UNPROTECTED.get(fields.v)
     chain_id = None
     signing = unsigned
@@ -63,6 +65,24 @@ def _rebuild_legacy(tx: Transaction) -> Envelope:
         parity,
         chain_id,
     )
+
+
+def _legacy_fields(tx: Any) -> str:
+    quantity = rlp.quantity
+    return (
+        f"{quantity(tx.nonce)}{quantity(tx.gas_price)}{quantity(tx.gas)}"
+        f"{rlp.address(tx.to)}{quantity(tx.value)}{rlp.data(tx.input)}"
+    )
+
+
+def _legacy_signature(tx: Any) -> str:
+    return f"{rlp.quantity(tx.v)}{rlp.quantity(tx.r)}{rlp.quantity(tx.s)}"
+
+
+def _typed_signature(tx: Any) -> str:
+    # A parity that fits no signature is hashed all the same, and so differs from what is claimed.
+    y_parity = tx.y_parity if isinstance(tx.y_parity, str) else tx.v
+    return f"{rlp.quantity(y_parity)}{rlp.quantity(tx.r)}{rlp.quantity(tx.s)}"
 
 
 def _typed_parity(fields: Any) -> int | None:

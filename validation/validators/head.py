@@ -1,22 +1,22 @@
-"""Validates the head: the newest block of the node is well-formed and its header hashes.
+"""Validates the head: the newest block of the node, from level 2 on as the block it is.
 
-That it is the newest block of the chain cannot be told from one answer: level 1 is the highest,
-though the header's hash is checked all the same.
+That it is the newest block of the chain cannot be told from one answer.
 """
 
 from typing import Any
 
 from validation.rpc import Call
-from validation.rpc.answers import Unreadable, read_lean_block
+from validation.rpc.answers import Answer, Unreadable, read_block, read_lean_block
 from validation.subjects import Subject
+from validation.validators import blocks
 from validation.validators.asking import Ask
-from validation.validators.blocks import examine_header
 from validation.validators.findings import Ending, Findings
 
-HIGHEST_LEVEL = 1
+HIGHEST_LEVEL = 4
 
 
-def calls(subject: Subject) -> tuple[Call, ...]:
+def calls(subject: Subject, level: int = 1) -> tuple[Call, ...]:
+    del level  # what more it takes is asked once the block is known
     del subject  # there is one head
     return (Call("eth_getBlockByNumber", ("latest", False), read_lean_block),)
 
@@ -24,7 +24,7 @@ def calls(subject: Subject) -> tuple[Call, ...]:
 async def examine(
     subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
-    del subject, ask
+    del subject
     (answer,) = values
     findings.passed("answered")
     if answer is None:
@@ -35,7 +35,32 @@ async def examine(
     findings.stands_in(answer.value.number, answer.value.hash)
     if level < 1:
         return None
+    if level == 1:
+        _examine_lean(answer, findings)
+        return None
+    return await _examine_whole(answer, findings, level=level, ask=ask)
+
+
+def _examine_lean(answer: Answer, findings: Findings) -> None:
     findings.passed("well_formed")
     findings.known_fields(answer.unknown)
-    examine_header(answer.value, findings, doubtful=bool(answer.unknown))
-    return None
+    blocks.examine_header(answer.value, findings, doubtful=bool(answer.unknown))
+
+
+async def _examine_whole(
+    head: Answer, findings: Findings, *, level: int, ask: Ask
+) -> Ending | None:
+    """Asked for by its hash, so that it is the block that was the newest."""
+    block_hash = head.value.hash.lower()
+    reply = await ask.fetch((Call("eth_getBlockByHash", (block_hash, True), read_block),))
+    (answer,) = reply.values
+    ending = findings.malformed(answer)
+    if ending is not None:
+        return ending
+    if answer is None:
+        _examine_lean(head, findings)
+        text = f"{reply.node} no longer knows block {block_hash}"
+        findings.skip("transactions", "block_not_served", text)
+        return None
+    blocks.examine_form(block_hash, answer.value, answer.unknown, findings)
+    return await blocks.examine_above(answer.value, answer.unknown, findings, level=level, ask=ask)

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import structlog
+from msgspec import UNSET
 
 from validation.rpc import Call, Reply, RpcError
 from validation.subjects import Kind, Subject
-from validation.validators import addresses, blocks, head, transactions
+from validation.validators import addresses, block_rules, blocks, head, transactions
 from validation.validators.asking import Ask, Fetcher, Heard
 from validation.validators.findings import Ending, Findings
 from validation.validators.grounds import Grounds
 from validation.validators.outcome import Outcome, Verdict
+from validation.validators.timeline import Timeline
 
 _log = structlog.get_logger(__name__)
 
@@ -22,8 +24,8 @@ class Validator(Protocol):
 
     HIGHEST_LEVEL: int
 
-    def calls(self, subject: Subject) -> tuple[Call, ...]:
-        """What to ask the node, all of it in one round trip."""
+    def calls(self, subject: Subject, level: int = 1) -> tuple[Call, ...]:
+        """What to ask the node first for checks up to `level`, all of it in one round trip."""
 
     async def examine(
         self, subject: Subject, values: Any, findings: Findings, *, level: int, ask: Ask
@@ -44,13 +46,28 @@ HIGHEST_LEVEL: dict[Kind, int] = {
     kind: validator.HIGHEST_LEVEL for kind, validator in KINDS.items()
 }
 
-_MADE_OF_TWO_ANSWERS = {"receipt_block"}
-"""Checks that also fail on an honest node when a reorganisation falls between its two answers."""
+_AT_ONCE, _ANCHORED = 3, 4
+"""The highest levels that need no time to pass: without a trusted checkpoint, and with one."""
+
+_MADE_OF_TWO_ANSWERS = {
+    *("receipt_block", "account", "balance", "nonce", "code", "storage", "anchored", "final"),
+    *("proof_not_served", "header_not_served"),
+}
+"""Checks that also fail, and reasons to skip that there also are, on an honest node when a
+reorganisation falls between its two answers, or between those of two nodes.
+"""
 
 _GIVEN_FROM_MEMORY = {Verdict.VALID, Verdict.NOT_FOUND}
 """Any other verdict accuses somebody, and rests on what a node says now."""
 
 _NODE = "node"
+
+
+def default_level(kind: Kind, grounds: Grounds) -> int:
+    """What an item of the kind is validated to where no level is asked for by name: the highest
+    that this deployment can settle at once. Level 5 depends on time, and is asked for.
+    """
+    return min(HIGHEST_LEVEL[kind], _AT_ONCE if grounds.checkpoint is None else _ANCHORED)
 
 
 async def validate(
@@ -64,7 +81,7 @@ async def validate(
     explain: bool = False,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Outcome:
-    """Validate to `level`, or to the highest built for the kind.
+    """Validate to `level`, or to the kind's `default_level`.
 
     `grounds` is what items of one engine share, and knows the chain id; without it `chain_id`
     does. `heard` is given all that the verdict rests on. `explain`: what was computed and claimed
@@ -74,11 +91,12 @@ async def validate(
     reason of the `RpcError`, and so is a defect here, which is logged.
     """
     validator = KINDS[subject.kind]
-    asked = validator.HIGHEST_LEVEL if level is None else level
-    worked = min(asked, validator.HIGHEST_LEVEL)
     started = clock()
     grounds = grounds or Grounds(chain_id=chain_id)
-    ask = Ask(fetcher, grounds, explain=explain)
+    asked = default_level(subject.kind, grounds) if level is None else level
+    worked = min(asked, validator.HIGHEST_LEVEL)
+    timeline = Timeline(clock) if explain else None
+    ask = Ask(fetcher, grounds, timeline=timeline)
     work = _Work(validator, subject, asked=asked, worked=worked, ask=ask)
     try:
         await work.settle()
@@ -104,13 +122,25 @@ async def validate(
         source=ask.source,
         age_s=round(ask.age_s, 3),
         block=work.findings.block,
+        caught=tuple(work.findings.caught) or UNSET,
+        spans=UNSET if timeline is None else tuple(timeline.spans),
     )
 
 
 class _Work:
     """One item under examination: what was asked last, what was found in that, and the verdict."""
 
-    __slots__ = ("_validator", "ask", "asked", "findings", "node", "settled", "subject", "worked")
+    __slots__ = (
+        "_knows_rules",
+        "_validator",
+        "ask",
+        "asked",
+        "findings",
+        "node",
+        "settled",
+        "subject",
+        "worked",
+    )
 
     def __init__(
         self, validator: Validator, subject: Subject, *, asked: int, worked: int, ask: Ask
@@ -122,23 +152,27 @@ class _Work:
         self.ask = ask
         self.findings = Findings()
         self.node = ""
+        self._knows_rules = block_rules.are_known(ask.chain_id)
         self.settled = (Verdict.ERROR, 0, "internal")
 
     async def settle(self) -> None:
         """Ask and examine until the verdict may be given: from memory, or from a node afresh."""
-        calls = self._validator.calls(self.subject)
+        calls = self._validator.calls(self.subject, self.worked)
         first, said = self.ask, 0
         # What a cache knew, what a node says, once more where a reorganisation came in between.
         for fresh in (False, True, True):
             self.findings = Findings()
-            self.ask = Ask(first.fetcher, first.grounds, fresh=fresh, explain=first.explain)
+            self.ask = Ask(first.fetcher, first.grounds, fresh=fresh, timeline=first.timeline)
             reply = await self.ask.fetch(calls)
             self.node = reply.node
+            self.findings = Findings(
+                node=reply.node, accuses=self._knows_rules, timeline=first.timeline
+            )
             await self._examine(reply)
             if self.ask.source != _NODE:
                 if self.settled[0] in _GIVEN_FROM_MEMORY:
                     return
-            elif said or self.findings.failed not in _MADE_OF_TWO_ANSWERS:
+            elif said or self.findings.doubt not in _MADE_OF_TWO_ANSWERS:
                 return
             else:
                 said += 1
@@ -152,4 +186,4 @@ class _Work:
         if ending is None:
             self.settled = self.findings.verdict(asked=self.asked, worked=self.worked)
         else:
-            self.settled = ending.verdict, 0, ending.reason
+            self.settled = ending.verdict, ending.level, ending.reason

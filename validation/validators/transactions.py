@@ -6,6 +6,7 @@ from validation.rpc import Call
 from validation.rpc.answers import read_receipt, read_transaction
 from validation.rpc.schema import Receipt, Transaction
 from validation.subjects import Subject
+from validation.validators import anchored, in_block
 from validation.validators.asking import Ask
 from validation.validators.envelope import rebuild
 from validation.validators.findings import Ending, Findings
@@ -13,12 +14,13 @@ from validation.validators.outcome import Verdict
 from validation.validators.receipts import examine_receipt
 from validation.validators.signing import chain_id_flaw, is_unbound, signer
 
-HIGHEST_LEVEL = 2
+HIGHEST_LEVEL = 5
 
 _CONTENT = ("hash", "signature", "sender", "chain_id")
 
 
-def calls(subject: Subject) -> tuple[Call, ...]:
+def calls(subject: Subject, level: int = 1) -> tuple[Call, ...]:
+    del level  # what more it takes is asked once the block is known
     params = (subject.value,)
     return (
         Call("eth_getTransactionByHash", params, read_transaction),
@@ -52,7 +54,22 @@ async def examine(
         _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=ask.chain_id)
         if receipt is not None and isinstance(tx.block_hash, str):
             examine_receipt(tx, receipt, findings)
+            if level > 2:  # noqa: PLR2004 - in its block
+                return await _examine_above(tx, receipt, findings, level=level, ask=ask)
     return None
+
+
+async def _examine_above(
+    tx: Transaction, receipt: Receipt, findings: Findings, *, level: int, ask: Ask
+) -> Ending | None:
+    """In its block, and the block in its chain."""
+    if not isinstance(tx.transaction_index, str) or findings.block is None:
+        return None  # level 2 has told that the receipt names another place
+    ending = await in_block.examine(tx, receipt, findings, ask=ask)
+    if ending is None and level > 3:  # noqa: PLR2004 - anchored
+        block = findings.block
+        await anchored.examine(block.number, block.hash, findings, level=level, ask=ask)
+    return ending
 
 
 def _examine_form(
@@ -69,11 +86,11 @@ def _examine_form(
     else:
         findings.passed("known_type")
     if tx.hash.lower() != subject.value:
-        findings.fail("asked", f"asked for {subject.value}, got {tx.hash}")
+        text = f"asked for {subject.value}, got {tx.hash}"
+        findings.fail("asked", text, computed=subject.value, claimed=tx.hash)
     elif receipt is not None and receipt.transaction_hash.lower() != subject.value:
-        findings.fail(
-            "asked", f"asked for {subject.value}, got {receipt.transaction_hash}'s receipt"
-        )
+        text = f"asked for {subject.value}, got {receipt.transaction_hash}'s receipt"
+        findings.fail("asked", text, computed=subject.value, claimed=receipt.transaction_hash)
     else:
         findings.passed("asked")
     if receipt is None:

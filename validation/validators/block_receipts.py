@@ -1,0 +1,71 @@
+"""A block against its receipts: what they add up to, and what each of them says beside its root."""
+
+import asyncio
+from functools import reduce
+from operator import or_
+from typing import Final
+
+from validation.rpc.schema import Block, Receipt, Transaction
+from validation.validators import derivations, receipts
+from validation.validators.block_evidence import BlockEvidence, Unserved
+from validation.validators.findings import Findings, Flaw, mismatch
+
+_RECEIPTS_A_TURN: Final = 32
+"""Others of the event loop get a turn after about a millisecond."""
+
+
+def examine_totals(block: Block, evidence: BlockEvidence, findings: Findings) -> None:
+    computed = reduce(or_, map(receipts.bloom_of, evidence.receipts), 0)
+    claimed = int(block.logs_bloom, 16)
+    findings.settle("block_bloom", receipts.bloom_difference(computed, claimed))
+    used, limit = int(block.gas_used, 16), int(block.gas_limit, 16)
+    if used > limit:
+        text = f"gasUsed is {used}, above the limit of {limit}"
+        findings.fail("block_gas", text, computed=f"at most {limit}", claimed=used)
+    else:
+        findings.match("block_gas", computed=evidence.gas_before[-1], claimed=used)
+
+
+async def examine_each(
+    block: Block, evidence: BlockEvidence, findings: Findings, chain_id: int | None
+) -> None:
+    """The first flaw, or else the first reason to skip, is told."""
+    if len(evidence.receipts) != len(block.transactions):
+        count = len(evidence.receipts)
+        text = f"{len(block.transactions)} transactions, {count} receipts"
+        node = evidence.node
+        findings.fail("receipts", text, computed=len(block.transactions), claimed=count, node=node)
+        return
+    skipped: Unserved | None = None
+    for index, (tx, receipt) in enumerate(zip(block.transactions, evidence.receipts, strict=True)):
+        if index % _RECEIPTS_A_TURN == _RECEIPTS_A_TURN - 1:
+            await asyncio.sleep(0)
+        found = _found(tx, receipt, index, evidence, chain_id)
+        if isinstance(found, Unserved):
+            skipped = skipped or found
+        elif found is not None:
+            told = found._replace(detail=f"transaction {index}: {found.detail}")
+            findings.settle("receipts", told, node=evidence.node)
+            return
+    if skipped is not None:
+        findings.skip("receipts", *skipped)
+    else:
+        findings.passed("receipts")
+
+
+def _found(
+    tx: Transaction, receipt: Receipt, index: int, evidence: BlockEvidence, chain_id: int | None
+) -> Flaw | Unserved | None:
+    if tx.type_number is None:
+        return Unserved("unknown_type", f"transaction {index} is of type {tx.type}")
+    flaw = receipts.first_flaw(tx, receipt)
+    if flaw is not None:
+        return flaw
+    gas = evidence.gas_before[index + 1] - evidence.gas_before[index]
+    if int(receipt.gas_used, 16) != gas:
+        return mismatch(gas, int(receipt.gas_used, 16), "gasUsed")
+    return (
+        derivations.position_flaw(receipt, evidence.logs_before[index])
+        or derivations.time_flaw(tx, receipt, evidence.block)
+        or derivations.price_flaw(tx, receipt, evidence.block, chain_id)
+    )

@@ -1,0 +1,65 @@
+"""Evidence of blocks and headers, which the items of an engine share.
+
+Which questions an item asks depends on the item alone and not on what is remembered, so that a
+proof bundle holds every answer that is needed to verify it again.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from validation.rpc.answers import Unreadable
+from validation.rpc.schema import Header
+from validation.validators.block_evidence import BlockEvidence, Unserved, gather
+from validation.validators.header import NoHeader, fetch_header
+from validation.validators.heard import Heard
+from validation.validators.sharing import Made, Shared
+
+if TYPE_CHECKING:
+    from validation.validators.asking import Ask
+
+MOST_BYTES: Final = 16 << 20
+"""Of answers as they came; decoded they take about three times as much."""
+MOST_HEADER_BYTES: Final = 1 << 20
+
+type EvidenceOrNot = BlockEvidence | Unserved | Unreadable
+type HeaderOrNot = Header | NoHeader | Unreadable
+
+
+class SharedBlocks:
+    """Evidence of blocks and headers, each by its hash; one to an engine."""
+
+    def __init__(
+        self, *, most_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._blocks: Shared[EvidenceOrNot] = Shared(most_bytes=most_bytes, clock=clock)
+        self._headers: Shared[HeaderOrNot] = Shared(most_bytes=MOST_HEADER_BYTES, clock=clock)
+
+    @property
+    def kept_bytes(self) -> int:
+        return self._blocks.kept_bytes + self._headers.kept_bytes
+
+    async def of(self, block_hash: str, ask: "Ask") -> EvidenceOrNot:
+        """The block and its receipts, verified against its hash as far as they can be; or why
+        there is none.
+        """
+        return await self._blocks.of(block_hash.lower(), ask, _gathered)
+
+    async def header(self, block_hash: str, ask: "Ask") -> HeaderOrNot:
+        """The header that hashes to this; or why there is none."""
+        return await self._headers.of(block_hash.lower(), ask, _fetched)
+
+
+async def _gathered(block_hash: str, ask: "Ask") -> Made[EvidenceOrNot]:
+    found, heard = await gather(block_hash, ask.fetcher, fresh=ask.fresh)
+    is_sound = isinstance(found, BlockEvidence) and found.is_sound
+    return Made(found, heard, _size(heard) if is_sound else 0)
+
+
+async def _fetched(block_hash: str, ask: "Ask") -> Made[HeaderOrNot]:
+    found, heard = await fetch_header(block_hash, ask.fetcher, fresh=ask.fresh)
+    return Made(found, heard, _size(heard) if isinstance(found, Header) else 0)
+
+
+def _size(heard: tuple[Heard, ...]) -> int:
+    return sum(len(raw) for one in heard for raw in one.reply.raws) or 1
