@@ -238,6 +238,8 @@ read_block = _reader(Block, block_flaw, _block_keys, _foreign_in_block)
 read_lean_block = _reader(LeanBlock, lean_block_flaw, _lean_block_keys)
 read_header = _reader(LeanBlock, header_flaw, _lean_block_keys, keep=_header_of)
 """The `Header` of what `eth_getBlockBy…(…, false)` answers."""
+read_uncle = _reader(Header, header_flaw, _lean_block_keys)
+"""What `eth_getUncleBy…` answers: a block without transactions."""
 read_proof = _reader(Proof, proof_flaw, _proof_keys, most_bytes=MAX_PROOF_BYTES)
 read_quantity = _text_reader(QUANTITY)
 read_quantity_64 = _text_reader(QUANTITY_64)
