@@ -9,7 +9,7 @@ import msgspec
 from validation.canonical import canonical, difference
 from validation.rpc import Call, RpcError
 from validation.rpc.answers import Unreadable, read_quantity_64
-from validation.subjects import Subject
+from validation.subjects import Kind, Subject
 from validation.validators import Agreement, Difference, Grounds, Heard, Others, Outcome
 
 __all__ = ["agree", "canonical"]
@@ -17,6 +17,8 @@ __all__ = ["agree", "canonical"]
 _ASK_S = 5.0
 """As long as one node may take; what it does not say until then, it does not say."""
 _MOST_NODES = 16
+_ACCOUNT = 3
+"""Questions about an account, after that for its proof."""
 _SAID_CHARS = 300
 _LATEST = "latest"
 _HEAD = (Call("eth_blockNumber", (), read_quantity_64),)
@@ -32,12 +34,12 @@ class _Unheard(Exception):
 async def agree(
     subject: Subject, outcome: Outcome, heard: Sequence[Heard], *, asked: int, grounds: Grounds
 ) -> Agreement:
-    """Asks other nodes the first question that `outcome` rests on, until `asked` nodes say the
-    same; all of them where one differs. Raises nothing but what cancels it.
+    """Asks other nodes the question about the item that `outcome` rests on, until `asked` nodes
+    say the same; all of them where one differs. Raises nothing but what cancels it.
     """
     if not heard:  # nobody answered: there is nothing to agree with
         return Agreement(asked=asked, agreed=(), silent=(_said(outcome.node, outcome.reason),))
-    first = heard[0]
+    first = _of_the_item(subject, heard)
     values = first.reply.values
     if any(type(value) is Unreadable for value in values):
         return Agreement(asked=asked, agreed=(), silent=(_said(outcome.node, outcome.reason),))
@@ -53,6 +55,16 @@ async def agree(
         differs=tuple(poll.differs),
         silent=tuple(poll.silent),
     )
+
+
+def _of_the_item(subject: Subject, heard: Sequence[Heard]) -> Heard:
+    """What was asked first; of an account that is proved, what it is at the block of its proof."""
+    if subject.kind is Kind.ADDRESS:
+        for calls, reply in heard:
+            if len(calls) > _ACCOUNT and calls[-_ACCOUNT].method == "eth_getBalance":
+                told = msgspec.structs.replace(reply, values=reply.values[-_ACCOUNT:])
+                return Heard(calls[-_ACCOUNT:], told)
+    return heard[0]
 
 
 class _Poll:

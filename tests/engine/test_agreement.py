@@ -210,3 +210,19 @@ def test_a_head_that_is_another_at_the_same_block_differs(chain: Chain) -> None:
     world.honest = False
     [difference] = agreed(validate(world, "head", 2)).differs
     assert difference.said.startswith(f"at block {chain.latest - 3}: BlockByNumber gasUsed: 0x1,")
+
+
+def test_what_is_proved_of_an_account_is_compared_and_not_its_proof(chain: Chain) -> None:
+    world = World(chain, ("a", "b", "c"))
+
+    def tell(method: str, said: Any) -> Any:
+        if method == "eth_getProof":
+            return said | {"codeHash": "0x" + "00" * 32}
+        return "0x7" if method == "eth_getBalance" else said
+
+    world.lies["b"] = tell
+    outcome = validate(world, f"address:{chain.addresses[5]}", 3, level=3)
+    assert (outcome.verdict, outcome.level) == (Verdict.VALID, 3)
+    assert agreed(outcome).agreed == ("a", "c")
+    [difference] = agreed(outcome).differs
+    assert difference.said.startswith("Balance: 0x7, not ")

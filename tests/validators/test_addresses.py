@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.validators.states import Made, State, StateNode, header_of
-from tests.validators.world import Json, Node, detail, statuses
+from tests.validators.world import EMPTY_ROOT, Json, Node, detail, statuses
 from validation.checkpoint import Checkpoint
 from validation.lineage import Lineage
 from validation.subjects import parse_subject
@@ -275,13 +275,14 @@ async def test_no_proof_is_unverifiable_and_said(code: int, reason: str) -> None
         assert "block 16" in detail(outcome, "account")
 
 
-async def test_a_header_without_a_state_root_proves_nothing() -> None:
+@pytest.mark.parametrize("root", ["0x" + "00" * 32, EMPTY_ROOT])
+async def test_a_header_without_a_state_root_proves_nothing(root: str) -> None:
     node = StateNode(STATE)
-    node.header = header_of("0x" + "00" * 32, 0)
+    node.header = header_of(root, 0)
     outcome = await proved(MIXED, node)
     assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 1)
     assert (outcome.reason, len(node.asked)) == ("no_state_root", 1)
-    assert "zeros" in detail(outcome, "account")
+    assert f"block 0 has {root}, which is of no state" in detail(outcome, "account")
 
 
 async def test_two_nodes_on_two_forks_blame_nobody() -> None:
