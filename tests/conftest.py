@@ -21,6 +21,7 @@ _ALONE = {
     "subjects",
     "lineage",
     "devnode",
+    "drill",
     "embedded",
     "deploy",
     "bench",

@@ -8,6 +8,7 @@ from validation.drill.errors import DrillError
 from validation.drill.tape import Tape
 
 SPECIAL_KINDS = frozenset({"creation", "slot", "unfinal"})
+ACCOUNT_KINDS = frozenset({"address", "slot"})
 
 _BLOCKS_LOOKED_AT = 8
 _MOST_TRANSACTIONS = 250

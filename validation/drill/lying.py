@@ -49,6 +49,9 @@ class LyingPosts:
     def drop(self, node: NodeUrl) -> None:
         """There is nothing to drop."""
 
+    def forget(self, node: NodeUrl) -> None:
+        """There is nothing to forget."""
+
     def dialled(self, node: NodeUrl) -> int:
         del node
         return 0

@@ -2,25 +2,26 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Self
+from dataclasses import dataclass
+from dataclasses import replace as replaced
+from typing import Self
 
-import msgspec
+from msgspec.structs import replace
 
 from validation.checkpoint import Checkpoint
 from validation.devnode.lies import LIES, Lie
-from validation.drill.gathering import SPECIAL_KINDS, Item
+from validation.drill.gathering import ACCOUNT_KINDS, SPECIAL_KINDS, Item
 from validation.drill.lying import LyingPosts
 from validation.drill.report import Cell, Report, Row, Shown, Told
+from validation.drill.said import Said, of_item
 from validation.drill.tape import Truth
+from validation.lineage import lineage_to
 from validation.rpc import RpcClient, RpcConfig
 from validation.subjects import parse_subject
-from validation.validators import Grounds, Heard, Outcome, Status, Verdict, validate
+from validation.validators import CHECKS, Grounds, Heard, Others, Outcome, Status, Verdict, validate
 
 LEVELS = (0, 1, 2, 3, 4, 5)
 _DETAIL_CHARS = 200
-
-type _Said = list[Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +30,27 @@ class Trust:
 
     config: RpcConfig
     checkpoint: Checkpoint | None = None
+    others: Others | None = None
+    """None: there is no other node to ask what is final."""
     now: Callable[[], float] = time.time
 
     def grounds(self) -> Grounds:
         """Anew for each validation: nothing is remembered from one lie to the next."""
-        return Grounds(chain_id=self.config.chain_id, checkpoint=self.checkpoint, now=self.now)
+        return Grounds(
+            chain_id=self.config.chain_id,
+            checkpoint=self.checkpoint,
+            lineage=lineage_to(self.checkpoint),
+            others=self.others,
+            now=self.now,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _True:
-    """The truth about an item: what was said of it, and its verdict at each level."""
+    """The truth about an item, by level: what was said of it, and the verdict."""
 
     item: Item
-    said: _Said
+    said: dict[int, Said]
     outcomes: dict[int, Outcome]
 
     @property
@@ -69,8 +78,11 @@ async def run(
     most_s: float = 60.0,
     clock: Callable[[], float] = time.monotonic,
     calls: Callable[[], int] = lambda: 0,
+    is_thorough: bool = False,
 ) -> Report:
-    """Whatever the node says, this ends: after `most_s` no further lie is begun."""
+    """Whatever the node says, this ends: after `most_s` no further lie is begun. `is_thorough`:
+    each level is validated to, also where a higher one has told what it finds.
+    """
     started, made_at = clock(), trust.now()
     known = [await _truth_of(truth, item, trust) for item in items]
     rows, is_whole = list[Row](), True
@@ -79,7 +91,11 @@ async def run(
             is_whole = False
             break
         told = [one for one in known if _concerns(lie, one.item)]
-        cells = [cell for one in told for cell in await _lied(truth, one, lie, trust)]
+        cells = [
+            cell
+            for one in told
+            for cell in await _lied(truth, one, lie, trust, is_thorough=is_thorough)
+        ]
         rows.append(_row(lie, tuple(cells)))
     checkpoint = trust.checkpoint
     return Report(
@@ -112,31 +128,54 @@ def _row(lie: Lie, cells: tuple[Cell, ...]) -> Row:
 
 
 async def _truth_of(truth: Truth, item: Item, trust: Trust) -> _True:
-    said: _Said = None
-    outcomes = dict[int, Outcome]()
+    said, outcomes = dict[int, Said](), dict[int, Outcome]()
     posts = LyingPosts(truth, None, max_body_bytes=trust.config.max_body_bytes)
     async with _Asking(posts, trust) as asking:
         for level in LEVELS:
-            outcomes[level], said = await asking.validate(item, level)
+            outcomes[level], said[level] = await asking.validate(item, level)
     return _True(item=item, said=said, outcomes=outcomes)
 
 
-async def _lied(truth: Truth, known: _True, lie: Lie, trust: Trust) -> list[Cell]:
-    """The highest level first: it asks everything that the lower ones ask."""
-    cells = list[Cell]()
+async def _lied(
+    truth: Truth, known: _True, lie: Lie, trust: Trust, *, is_thorough: bool
+) -> list[Cell]:
+    """The highest level first: it asks everything that the lower ones ask. What it finds often
+    says what lower levels find, which then need not be asked.
+    """
+    cells = dict[int, Cell]()
     posts = LyingPosts(truth, lie, max_body_bytes=trust.config.max_body_bytes)
     async with _Asking(posts, trust) as asking:
         for level in reversed(LEVELS):
+            if level in cells:
+                continue
             posts.told = 0
             outcome, said = await asking.validate(known.item, level)
             if not posts.told and level == LEVELS[-1]:
                 return []
-            cells.append(_cell(known, lie, level, outcome, said, is_told=posts.told > 0))
-    return cells[::-1]
+            is_true = said == known.said[level]
+            cell = _cell(known, lie, level, outcome, is_told=posts.told > 0, is_true=is_true)
+            lowest = level if is_thorough else _lowest_alike(cell, is_true=is_true)
+            same = range(lowest, level + 1)
+            cells |= {at: replace(cell, level=at) for at in same}
+    return [cells[level] for level in LEVELS]
+
+
+def _lowest_alike(cell: Cell, *, is_true: bool) -> int:
+    """The lowest level at which the same comes of the lie: that of the check that catches it, or
+    any where what is said of the item itself is untrue and yet believed. Of accounts each level
+    asks other questions.
+    """
+    if cell.kind in ACCOUNT_KINDS:
+        return cell.level
+    if cell.told is Told.CAUGHT:
+        return min(cell.level, CHECKS[cell.by].level)
+    if cell.told is Told.BELIEVED and not is_true:
+        return LEVELS[0]
+    return cell.level
 
 
 def _cell(
-    known: _True, lie: Lie, level: int, outcome: Outcome, said: _Said, *, is_told: bool
+    known: _True, lie: Lie, level: int, outcome: Outcome, *, is_told: bool, is_true: bool
 ) -> Cell:
     told = Told.UNTOLD
     if is_told:
@@ -144,7 +183,7 @@ def _cell(
         if lie.is_harmless and (outcome.verdict, outcome.reason) == (true.verdict, true.reason):
             told = Told.HARMLESS
         else:
-            told = _amounts_to(outcome, true, is_true=said == known.said)
+            told = _amounts_to(outcome, true, is_true=is_true)
     failed = next((check for check in outcome.checks if check.status is Status.FAIL), None)
     is_named = failed is not None and told is Told.CAUGHT
     return Cell(
@@ -179,7 +218,7 @@ class _Asking:
 
     def __init__(self, posts: LyingPosts, trust: Trust) -> None:
         self._trust = trust
-        self._client = RpcClient(replace(trust.config, max_attempts=1), transport=posts)
+        self._client = RpcClient(replaced(trust.config, max_attempts=1), transport=posts)
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,8 +226,8 @@ class _Asking:
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
 
-    async def validate(self, item: Item, level: int) -> tuple[Outcome, _Said]:
-        """The outcome, and what was said of the item itself; None where nothing was."""
+    async def validate(self, item: Item, level: int) -> tuple[Outcome, Said]:
+        """The outcome, and what was said of the item itself."""
         heard = list[Heard]()
         outcome = await validate(
             parse_subject(item.subject),
@@ -197,4 +236,4 @@ class _Asking:
             grounds=self._trust.grounds(),
             heard=heard,
         )
-        return outcome, [msgspec.json.decode(raw) for raw in heard[0].reply.raws] if heard else None
+        return outcome, of_item(heard, is_account=item.kind in ACCOUNT_KINDS)

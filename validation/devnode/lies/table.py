@@ -50,6 +50,9 @@ _CHAIN = Basis("the configured chain id", "")
 _OTHERS = Basis(
     "another node", "a node alone can always say that there is nothing, or nothing newer"
 )
+_FINAL = Basis(
+    "other nodes, asked what is final to them", "nothing final is asked for below level 5"
+)
 _UNKNOWN = Basis("skipped, so that the item is unverifiable", _UNREAD)
 _HARMLESS = Basis("nothing: the specification allows it", "it is no lie, and must do no harm")
 
@@ -179,8 +182,8 @@ _BLOCKS: Iterable[Row] = (
 )  # fmt: skip
 
 # Forged all through: sealed anew, so that hashes fit and everything names the same block.
-_FORGED: Promises = _of(4, "tx", "block", "head")
-_FORGED_RULES: Promises = {"tx": 4, "block": 3, "head": 3}
+_FORGED: Promises = _of(4, "tx", "block", "head", "address")
+_FORGED_RULES: Promises = {"tx": 4, "block": 3, "head": 3, "address": 4}
 _FORGERIES: Iterable[Row] = (
     (*_forging("forged-payment", f.payment), _FORGED,
      "a transaction that was never sent, in a block made for it", _LINKED),
@@ -194,13 +197,14 @@ _FORGERIES: Iterable[Row] = (
      "a withdrawal that never was, in a block made for it", _LINKED),
     (*_forging("forged-miner", f.miner), _FORGED,
      "another fee recipient, the header hashed anew", _LINKED),
-    (*_forging("forged-base-fee", f.base_fee), _FORGED_RULES,
+    (*_forging("forged-base-fee", f.base_fee), {"tx": 3, "block": 3, "head": 3, "address": 4},
      "one wei more a gas, the header hashed anew", _CONTENTS),
     (*_forging("forged-timestamp", f.timestamp), _FORGED_RULES,
      "a century later, the header hashed anew", _CONTENTS),
     (*_forging("forged-parent", f.parent), _FORGED_RULES,
      "a parent that never was, the header hashed anew", _CONTENTS),
-    (*_forging("forged-swapped-roots", f.roots), _of(3, "tx", "block", "head"),
+    (*_forging("forged-swapped-roots", f.roots),
+     {"tx": 3, "block": 3, "head": 3, "address": 4},
      "roots swapped, the header hashed anew", _CONTENTS),
     (*_forging("forged-bloom", f.bloom), _FORGED_RULES,
      "one bit of the bloom, the header hashed anew", _CONTENTS),
@@ -246,10 +250,9 @@ _NODE: Iterable[Row] = (
      _CHAIN),
     ("stale-head", t.stale_head, _of(None, "head"), "a head 100 blocks back, true in itself",
      _OTHERS),
-    ("finalized-behind", t.finality_behind, _of(None, "tx", "block"),
-     "a final block 100 blocks back", _OTHERS),
-    ("finalized-ahead", t.finality_ahead, _of(None, "unfinal"), "the newest block is final",
-     _OTHERS),
+    ("finalized-behind", t.finality_behind, _of(5, "tx", "block"),
+     "a final block 100 blocks back", _FINAL),
+    ("finalized-ahead", t.finality_ahead, _of(5, "unfinal"), "the newest block is final", _FINAL),
     ("null-result", t.nothing, _of(None, "tx", "block", "head"), "null for what exists", _OTHERS),
     ("null-receipt", t.withheld(t.RECEIPT), _of(1, "tx"), "no receipt for what is in a block",
      Basis("a transaction in a block has a receipt", _UNREAD)),
