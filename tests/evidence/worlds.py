@@ -9,6 +9,7 @@ from validation import evidence
 from validation.checkpoint import Checkpoint
 from validation.devnode.chain import Chain
 from validation.devnode.methods import methods
+from validation.lineage import lineage_to
 from validation.rpc import Call, Reply
 from validation.rpc.wire import fragment
 from validation.subjects import parse_subject
@@ -75,7 +76,13 @@ def checkpoint() -> Checkpoint:
 
 
 def grounds() -> Grounds:
-    return Grounds(chain_id=chain().chain_id, checkpoint=checkpoint(), now=lambda: MADE_AT)
+    trusted = checkpoint()
+    return Grounds(
+        chain_id=chain().chain_id,
+        checkpoint=trusted,
+        lineage=lineage_to(trusted),
+        now=lambda: MADE_AT,
+    )
 
 
 async def made(

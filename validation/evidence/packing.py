@@ -22,9 +22,10 @@ from validation.evidence.bundle import (
     minified,
 )
 from validation.rpc import Call
-from validation.rpc.strict import Refused, check_value
+from validation.rpc.strict import check_value
 from validation.subjects import Subject
-from validation.validators import HIGHEST_LEVEL, BlockRef, Finality, Grounds, Heard, Outcome
+from validation.validators import BlockRef, Finality, Grounds, Heard, Outcome
+from validation.validators.registry import default_level
 
 MOST_BYTES: Final = 64 << 20
 """Of a document: the headers of 8 192 linked blocks take a fifth of it."""
@@ -47,12 +48,12 @@ def pack(
 ) -> bytes:
     """The packed bundle of a verdict, made of all that it rests on (`validate(heard=)`).
 
-    `level` as it was asked; None is the highest. BundleError where there can be none: nothing was
-    answered, or it takes more than is kept.
+    `level` as it was asked; None is the kind's `default_level`. BundleError where there can be
+    none: nothing was answered, or it takes more than is kept.
     """
     if not heard:
         raise NothingToProve(f"{subject}: no node answered, so there is nothing to prove with")
-    asked = HIGHEST_LEVEL[subject.kind] if level is None else level
+    asked = default_level(subject.kind, grounds) if level is None else level
     bundle = Bundle(
         subject=str(subject),
         level=asked,
@@ -100,10 +101,8 @@ def read(text: bytes) -> Bundle:
         raise Unreadable("not a proof bundle: the file does not begin with {")
     try:
         check_value(text, max_depth=_MOST_DEPTH)
-    except Refused as exc:
+    except ValueError as exc:  # Refused; or of a number with thousands of digits
         raise Unreadable(f"not a proof bundle: {exc}") from None
-    except ValueError:  # a number of thousands of digits
-        raise Unreadable("not a proof bundle: it holds a number that is none") from None
     return decoded(text)
 
 

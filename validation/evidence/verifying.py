@@ -9,6 +9,7 @@ from validation.checkpoint import Checkpoint
 from validation.evidence.bundle import Bundle, Claimed, Unreadable, digest_of
 from validation.evidence.packing import read
 from validation.evidence.recorded import Recorded, RecordedChain
+from validation.lineage import lineage_to
 from validation.subjects import Subject, SubjectError, parse_subject
 from validation.validators import Check, Grounds, Outcome, Status, validate
 
@@ -29,41 +30,16 @@ class Finding:
 
 
 def verify(document: bytes) -> Finding:
-    """Verifies the bundle in a file, with no network. BundleError where the file is none."""
-    bundle = read(document)
-    claimed, computed = bundle.digest, digest_of(document)
-    outcome, differences = _in_a_loop(bundle)
-    if claimed != computed:
-        text = f"The digest of the content is {computed}, the bundle says {claimed or 'none'}."
-        differences = (text, *differences)
-    return Finding(same=not differences, outcome=outcome, differences=differences, bundle=bundle)
+    """Verifies the bundle in a file, with no network. BundleError where the file is none.
 
-
-async def reverify(bundle: Bundle) -> tuple[Outcome, tuple[str, ...]]:
-    """What the computation says of the bundle's item, and how that differs from what it claims."""
-    subject = _subject(bundle)
-    recorded = Recorded.of(bundle)
-    outcome = await validate(
-        subject,
-        level=bundle.level,
-        fetcher=recorded,
-        grounds=_grounds(bundle, recorded),
-        explain=True,
-    )
-    found = [*_missing(recorded), *_differences(bundle.outcome, outcome)]
-    if len(found) > _MOST_TOLD:
-        found = [*found[:_MOST_TOLD], f"… and {len(found) - _MOST_TOLD} more."]
-    return outcome, tuple(found)
-
-
-def _in_a_loop(bundle: Bundle) -> tuple[Outcome, tuple[str, ...]]:
-    """In a thread of its own, for the caller's may be running a loop already."""
-    found: list[tuple[Outcome, tuple[str, ...]]] = []
+    In a thread of its own, for the caller's may be running a loop already.
+    """
+    found: list[Finding] = []
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            found.append(asyncio.run(reverify(bundle)))
+            found.append(asyncio.run(reverify(document)))
         except BaseException as exc:  # noqa: BLE001 - raised again in the caller's thread
             failed.append(exc)
 
@@ -73,6 +49,27 @@ def _in_a_loop(bundle: Bundle) -> tuple[Outcome, tuple[str, ...]]:
     if failed:
         raise failed[0]
     return found[0]
+
+
+async def reverify(document: bytes) -> Finding:
+    """`verify`, for who runs a loop."""
+    bundle = read(document)
+    recorded = Recorded.of(bundle)
+    outcome = await validate(
+        _subject(bundle),
+        level=bundle.level,
+        fetcher=recorded,
+        grounds=_grounds(bundle, recorded),
+        explain=True,
+    )
+    found = [
+        *_of_digest(bundle, digest_of(document)),
+        *_missing(recorded),
+        *_differences(bundle.outcome, outcome),
+    ]
+    if len(found) > _MOST_TOLD:
+        found = [*found[:_MOST_TOLD], f"… and {len(found) - _MOST_TOLD} more."]
+    return Finding(same=not found, outcome=outcome, differences=tuple(found), bundle=bundle)
 
 
 def _subject(bundle: Bundle) -> Subject:
@@ -88,13 +85,21 @@ def _subject(bundle: Bundle) -> Subject:
 def _grounds(bundle: Bundle, recorded: Recorded) -> Grounds:
     context = bundle.context
     trusted, chain = context.checkpoint, context.chain
+    checkpoint = None if trusted is None else Checkpoint(trusted.number, trusted.hash)
     return Grounds(
         chain_id=context.chain_id,
-        checkpoint=None if trusted is None else Checkpoint(trusted.number, trusted.hash),
+        checkpoint=checkpoint,
+        lineage=lineage_to(checkpoint),
         finality=None if chain is None else RecordedChain(chain, bundle.outcome.block),
         others=None if context.others is None else recorded,
         now=lambda: bundle.made_at,
     )
+
+
+def _of_digest(bundle: Bundle, computed: str) -> Iterator[str]:
+    if bundle.digest != computed:
+        claimed = bundle.digest or "none"
+        yield f"The digest of the content is {computed}, the bundle says {claimed}."
 
 
 def _missing(recorded: Recorded) -> Iterator[str]:

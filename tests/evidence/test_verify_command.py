@@ -1,0 +1,109 @@
+"""`manage.py verify`: 0 verifies, 1 does not, 2 cannot read; with no server and no network."""
+
+import json
+import subprocess
+import sys
+from io import BytesIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from tests.evidence.tampering import changed
+from tests.evidence.worlds import checkpoint, made, subjects
+from validation import evidence
+from validation.evidence import telling
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+async def file(tmp_path: Path) -> Path:
+    _, packed = await made(subjects()["tx"], 2)
+    path = tmp_path / "V-1-0.proof.json"
+    path.write_bytes(evidence.document(packed))
+    return path
+
+
+def _verify(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        call_command("verify", *arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_a_bundle_that_verifies(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _verify(str(file)) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f"{subjects()['tx']}\nvalid, level 2 of 2 asked: ")
+    assert "  2 self-consistent     reached\n" in said
+    assert "      pass  hash " in said
+    assert "from answers of node-1:8545" in said
+    assert "Verifies: computed from the answers alone" in said
+
+
+def test_a_bundle_that_does_not(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ("exchanges", 0, "questions", 0, "result", "value")
+    file.write_bytes(changed(json.loads(file.read_bytes()), path, "0x7", sealed=True))
+    assert _verify(str(file)) == 1
+    said = capsys.readouterr().out
+    assert "The verdict is invalid, the bundle says valid." in said
+    assert "  2 self-consistent     FAILED" in said
+    assert "DOES NOT VERIFY" in said
+
+
+def test_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _verify(str(file), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["same"], told["differences"]) == (True, [])
+    assert told["outcome"]["verdict"] == "valid"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"garbage", b'{"format":'])
+def test_what_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None
+) -> None:
+    path = tmp_path / "file"
+    if content is not None:
+        path.write_bytes(content)
+    assert _verify(str(path)) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"verify: {path}: ")
+    assert said.err.count("\n") == 1
+
+
+def test_a_folder_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _verify(str(tmp_path)) == 2
+    assert capsys.readouterr().err == f"verify: {tmp_path}: Is a directory.\n"
+
+
+def test_from_standard_input(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(file.read_bytes())))
+    assert _verify("-") == 0
+
+
+def test_it_needs_no_server(file: Path) -> None:
+    """A machine with nothing configured and nothing running."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "verify", str(file)],
+        env={"PATH": "", "VAR_DIR": str(file.parent / "none")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_says_whose_checkpoint_the_bundle_rests_on(file: Path) -> None:
+    finding = evidence.verify(file.read_bytes())
+    trusted = f"checkpoint  {checkpoint().number}:{checkpoint().hash}"
+    alone, ours, other = (
+        "\n".join(telling.lines(finding, ours=known))
+        for known in (None, checkpoint(), type(checkpoint())(7, "0x" + "7" * 64))
+    )
+    assert f"{trusted}\n" in alone
+    assert f"{trusted}, the one that is trusted here\n" in ours
+    assert f"{trusted}, not the one trusted here: 7:0x{'7' * 64}\n" in other
