@@ -18,6 +18,8 @@ _ALONE = {
     "resilience",
     "heads",
     "validators",
+    "proofs",
+    "oracles",
     "subjects",
     "lineage",
     "devnode",

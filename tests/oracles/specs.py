@@ -19,7 +19,11 @@ def _module(name: str) -> Any:
     folder = str(specs_folder())
     if folder not in sys.path:
         sys.path.append(folder)  # last: what the environment locks comes first
-    return importlib.import_module(name)
+    limit = sys.getrecursionlimit()
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.setrecursionlimit(limit)  # their interpreter raises it for everybody
 
 
 def of(fork: str, name: str) -> Any:
@@ -101,7 +105,7 @@ _HEADER = [
 
 
 def _header_fields(header: dict[str, str]) -> dict[str, Any]:
-    return {name: _typed(kind, header[rpc]) for name, rpc, kind in _HEADER}
+    return {name: _typed(kind, header[rpc]) for name, rpc, kind in _HEADER if rpc in header}
 
 
 def _typed(kind: str, held: str) -> Any:
@@ -112,15 +116,17 @@ def _typed(kind: str, held: str) -> Any:
 
 def old_header_hash(header: dict[str, str], fork: str) -> str:
     """Of a header of a fork before London, which lacks what came later."""
-    module = of(fork, "blocks")
-    names = set(module.Header.__dataclass_fields__)
-    given = {
-        name.replace("prev_randao", "mix_digest"): _typed(kind, header[rpc])
-        for name, rpc, kind in _HEADER
-        if name.replace("prev_randao", "mix_digest") in names
-    }
-    encoded = _module("ethereum_rlp").rlp.encode(module.Header(**given))
+    encoded = _module("ethereum_rlp").rlp.encode(_header(header, fork))
     return "0x" + bytes(_module("ethereum.crypto.hash").keccak256(encoded)).hex()
+
+
+def _header(header: dict[str, str], fork: str) -> Any:
+    """With the fields that headers of the fork have; one of them had another name once."""
+    made = of(fork, "blocks").Header
+    names = set(made.__dataclass_fields__)
+    given = _header_fields(header)
+    given["mix_digest"] = given["prev_randao"]
+    return made(**{name: held for name, held in given.items() if name in names})
 
 
 def receipt_value(receipt: dict[str, Any]) -> bytes:
@@ -158,8 +164,7 @@ def base_fee(header: dict[str, str], parent: dict[str, str]) -> int:
 
 
 def excess_blob_gas(parent: dict[str, str], fork: str) -> int:
-    gas, blocks = of(fork, "vm.gas"), of(fork, "blocks")
-    return int(gas.calculate_excess_blob_gas(blocks.Header(**_header_fields(parent))))
+    return int(of(fork, "vm.gas").calculate_excess_blob_gas(_header(parent, fork)))
 
 
 def account_value(nonce: int, balance: int, code: bytes, storage_root: bytes) -> bytes:
@@ -195,3 +200,28 @@ def rlp_decode(data: bytes) -> Any:
 
 def _plain(item: Any) -> Any:
     return bytes(item) if isinstance(item, bytes) else [_plain(inner) for inner in item]
+
+
+def starts(fork: str) -> int:
+    """Epoch seconds of mainnet's first block of a fork."""
+    return int(_module(f"ethereum.forks.{fork}").FORK_CRITERIA.timestamp)
+
+
+def most_blob_gas(fork: str) -> int:
+    return int(of(fork, "fork").MAX_BLOB_GAS_PER_BLOCK)
+
+
+def blob_price(excess: int, fork: str) -> int:
+    u64 = _module("ethereum_types.numeric").U64
+    return int(of(fork, "vm.gas").calculate_blob_gas_price(u64(excess)))
+
+
+def deposit(data: bytes) -> bytes:
+    """The request that a log of the deposit contract makes; raises where it is malformed."""
+    return bytes(_module(f"{_FORK}.requests").extract_deposit_data(data))
+
+
+def requests_hash(deposits: bytes) -> str:
+    """Of a block that requests nothing but these deposits, joined."""
+    given = [b"\x00" + deposits] if deposits else []
+    return "0x" + bytes(_module(f"{_FORK}.requests").compute_requests_hash(given)).hex()

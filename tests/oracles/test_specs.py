@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import pytest
 from eth_account import Account as EthAccount
 from eth_utils.crypto import keccak
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.oracles import specs
 from tests.oracles.ours import Json, raw_of, value_of
-from tests.proofs import peer
 from validation.devnode import archive
 from validation.devnode.chain import Chain
 from validation.proofs import Account, ordered_root, prove, rlp
@@ -63,6 +62,7 @@ def test_receipts_and_roots_of_blocks_are_those_of_the_specs(chain: Chain) -> No
             assert found == block[root] == specs.ordered_root(held), (block["number"], root)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 2**64 - 1)] * 3, st.binary(min_size=20, max_size=20)))
 def test_withdrawals_are_encoded_as_the_specs_do(given_: tuple[int, int, int, bytes]) -> None:
     index, validator, amount, address = given_
@@ -92,17 +92,16 @@ def test_accounts_and_the_state_they_make_are_those_of_the_specs(chain: Chain) -
         assert Account.read(value) == (nonce, balance, storage_root, keccak(code))
         held[key] = value
     assert specs.root(held, secured=True) == chain.state_root
-    assert "0x" + peer.root({keccak(key): value for key, value in held.items()}).hex() == (
-        chain.state_root
-    )
 
 
+@settings(deadline=None)
 @given(st.recursive(st.binary(max_size=60), lambda inner: st.lists(inner, max_size=5)))
 def test_rlp_is_that_of_the_specs(item: rlp.Item) -> None:
     assert rlp.encode(item) == specs.rlp_encode(item)
     assert rlp.decode(specs.rlp_encode(item)) == item
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_what_rlp_refuses_the_specs_refuse(data: bytes) -> None:
     try:

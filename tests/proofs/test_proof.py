@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import rlp
 from eth_utils.crypto import keccak
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proofs import peer
@@ -32,6 +32,7 @@ tries = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(tries, st.binary(min_size=3, max_size=3))
 def test_a_proof_shows_what_is_in_and_what_is_not(items: dict[bytes, bytes], other: bytes) -> None:
     trie = Trie(items.items())
@@ -39,6 +40,7 @@ def test_a_proof_shows_what_is_in_and_what_is_not(items: dict[bytes, bytes], oth
         assert prove(trie.root, key, trie.proof(key)) == items.get(key)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(keys, st.binary(min_size=1, max_size=40), min_size=1, max_size=25), keys)
 def test_what_py_trie_proves_is_proved(items: dict[bytes, bytes], other: bytes) -> None:
     """Keys of any length here: some end in a branch. py-trie lists embedded nodes once more."""
@@ -104,6 +106,7 @@ def test_a_proof_of_one_key_says_nothing_of_another_that_is_there() -> None:
             prove(FULL.root, other, PROOF)
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_changed_byte_of_a_proof_goes_unseen(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(PROOF) - 1))
@@ -120,6 +123,7 @@ junk = st.one_of(st.binary(max_size=600), st.lists(heads | st.integers(0, 255)).
 shaped = st.lists(st.binary(max_size=40) | st.lists(st.binary(max_size=8), max_size=4), max_size=19)
 
 
+@settings(deadline=None)
 @given(st.lists(junk | shaped.map(rlp.encode), max_size=5), st.binary(max_size=4), st.data())
 def test_any_nodes_at_all_prove_or_are_refused(
     nodes: list[bytes], key: bytes, data: st.DataObject
