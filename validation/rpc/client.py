@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
+from threading import get_ident
 from typing import Any
 
 from validation.resilience import BreakerConfig, Breakers
@@ -260,7 +261,11 @@ class RpcClient:
 
     def _in_loop(self, change: "Callable[[_Engine], None]") -> None:
         engine = self._engine
-        if engine is not None and not engine.loop.is_closed():
+        if engine is None or engine.loop.is_closed():
+            return
+        if get_ident() == engine.thread:  # done when it returns, for who is in the loop himself
+            change(engine)
+        else:
             engine.loop.call_soon_threadsafe(change, engine)
 
     def _apply_nodes(self, engine: "_Engine") -> None:
@@ -330,11 +335,12 @@ class RpcClient:
 class _Engine:
     """What belongs to the event loop, made at the first fetch."""
 
-    __slots__ = ("deadlines", "dispatcher", "loop")
+    __slots__ = ("deadlines", "dispatcher", "loop", "thread")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher, deadlines: Deadlines
     ) -> None:
         self.loop = loop
+        self.thread = get_ident()
         self.dispatcher = dispatcher
         self.deadlines = deadlines
