@@ -1,10 +1,24 @@
 """The nodes that runs may ask, and those that were removed of late."""
 
+from collections.abc import Iterable
+
 from django.db import models
 from django.db.models.functions import Now
 
 # As long as `NodeUrl` lets one be.
 LABEL_LENGTH = 140
+
+
+class NodeQuerySet(models.QuerySet["Node"]):
+    def known(self, configured: Iterable[str]) -> list[str]:
+        """The labels of all nodes: of those `configured` by the environment, and those added."""
+        added = self.exclude(url="").values_list("label", flat=True)
+        return sorted({*added, *configured})
+
+    def in_service(self, configured: Iterable[str]) -> list[str]:
+        """As `known`, without those that are cordoned."""
+        cordoned = self.filter(cordoned_at__isnull=False).values_list("label", flat=True)
+        return sorted(set(self.known(configured)) - set(cordoned))
 
 
 class Node(models.Model):
@@ -26,6 +40,8 @@ class Node(models.Model):
     cordon_reason = models.CharField(max_length=500, blank=True)
     added_by = models.CharField(max_length=160, blank=True)
     added_at = models.DateTimeField(db_default=Now())
+
+    objects = NodeQuerySet.as_manager()
 
     class Meta:
         ordering = ("position", "id")

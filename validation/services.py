@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
-from validation import anchors, retention, tasks
+from validation import anchors, quorum, retention, tasks
 from validation.models import (
     VERDICTS,
     Chunk,
@@ -46,6 +45,10 @@ class MalformedItems(RunRefused):
         self.count = count
         first = malformed[0]
         super().__init__(f"{count} malformed, the first on line {first.line}: {first.reason}")
+
+
+class AgreementRefused(RunRefused):
+    """There are not as many nodes as are to say the same."""
 
 
 class IdempotencyConflict(RunRefused):
@@ -88,18 +91,22 @@ def start_run(
     idempotency_key: str = "",
     request_digest: str = "",
     node_urls: Sequence[str] = (),
+    agreement: int | None = None,
     on_malformed: str = "refuse",
 ) -> Run:
     """Writes the run and its items in one transaction and wakes the fleet once it is committed.
 
     `entries` is read once, in bounded memory. `on_malformed` is "refuse" (MalformedItems, nothing
     kept), "draft" (kept whole until `start_draft` or `discard_draft`) or "accept" (the good ones
-    start). The same `idempotency_key` by the same user gives back the run it made the first time.
+    start). `agreement` nodes must say the same; None: one is enough. The same `idempotency_key` by
+    the same user gives back the run it made the first time.
     """
     if idempotency_key and (known := _known(created_by, idempotency_key, request_digest)):
         return known
-    if not (node_urls or settings.NODES):
-        raise RunRefused("There is no node to ask: set NODE_URLS and restart the stack.")
+    if lack := quorum.lack(node_urls):
+        raise RunRefused(lack)
+    if refusal := quorum.refusal(agreement, node_urls):
+        raise AgreementRefused(refusal)
     try:
         with transaction.atomic():
             run = Run.objects.create(
@@ -110,6 +117,7 @@ def start_run(
                 idempotency_key=idempotency_key,
                 request_digest=request_digest,
                 node_urls=list(node_urls),
+                agreement=agreement,
             )
             intake = _Intake(run, keep_going=on_malformed != "refuse")
             intake.copy(entries)
@@ -179,6 +187,7 @@ def retry_run(
             origin=origin,
             created_by=created_by,
             node_urls=run.node_urls,
+            agreement=run.agreement,
             retry_of=run,
         )
         with connection.cursor() as cursor:

@@ -84,6 +84,12 @@ class Asked:
             raise field_error("revision", value, "a whole number, or null")
         return value
 
+    def texts(self, field: str) -> list[str]:
+        value = self._values.get(field)
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise field_error(field, value, "a list of texts")
+        return value
+
     def mapping(self, field: str) -> dict[str, Any]:
         value = self._values.get(field, {})
         if not isinstance(value, dict):

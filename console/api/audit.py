@@ -112,7 +112,7 @@ def revert(request: HttpRequest, entry_id: int) -> dict[str, Any]:
     return {
         "audit_id": audit_id_of(order.revision),
         "kind": order.kind,
-        "target": order.name,
+        "target": entry.target,
         "desired": desired_of(order),
         "acknowledged": fleet.acknowledged(order.revision),
         "workers": fleet.heard,

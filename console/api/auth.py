@@ -78,3 +78,4 @@ class Needs:
 
 viewer = Needs(Role.VIEWER)
 operator = Needs(Role.OPERATOR)
+admin = Needs(Role.ADMIN)

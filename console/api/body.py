@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 from console.api.problems import Problem, field_error
 
-_FIELDS = ("items", "level", "title")
+_FIELDS = ("items", "level", "agreement", "title")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Body:
-    """`level` is looked at where the query's is too."""
+    """`level` and `agreement` are looked at where the query's are too."""
 
     items: list[str]
     level: object
+    agreement: object
     title: str
 
 
@@ -28,7 +29,12 @@ def body_of(document: object) -> Body:
     title = document.get("title", "")
     if not isinstance(title, str):
         raise field_error("title", title, "a text")
-    return Body(items=_items(document["items"]), level=_level(document.get("level")), title=title)
+    return Body(
+        items=_items(document["items"]),
+        level=_whole("level", document.get("level"), "a whole number from 0 to 5"),
+        agreement=_whole("agreement", document.get("agreement"), "a whole number from 2"),
+        title=title,
+    )
 
 
 def _items(value: object) -> list[str]:
@@ -40,10 +46,10 @@ def _items(value: object) -> list[str]:
     return value
 
 
-def _level(value: object) -> object:
-    """Text is a level in an address only; JSON has numbers."""
+def _whole(field: str, value: object, expected: str) -> object:
+    """Text is a number in an address only; JSON has its own."""
     if isinstance(value, bool) or not isinstance(value, int | None):
-        raise field_error("level", value, "a whole number from 0 to 5")
+        raise field_error(field, value, expected)
     return value
 
 

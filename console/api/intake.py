@@ -14,6 +14,8 @@ from django.http import HttpRequest
 from console.api.body import Body, body_of
 from console.api.problems import Problem, field_error
 from console.api.strict_json import read_json
+from console.controls import MOST_NODES
+from validation import quorum
 from validation.subjects import Malformed, Subject, SubjectError, expand, read_upload
 
 HIGHEST_LEVEL = 5
@@ -31,6 +33,7 @@ class Intake:
 
     entries: Entries
     level: int | None
+    agreement: int | None
     title: str
     idempotency_key: str
     digest: str
@@ -46,14 +49,16 @@ def read_intake(request: HttpRequest) -> Iterator[Intake]:
     key = _idempotency_key(request)
     with ExitStack() as closing:
         source = _source(request, closing, hashed=bool(key))
-        asked = (level_of(source.level), _title(source.title), accept == "valid")
+        level, agreement = level_of(source.level), agreement_of(source.agreement)
+        asked = (level, agreement, _title(source.title), accept == "valid")
         yield Intake(
             entries=source.entries,
-            level=asked[0],
-            title=asked[1],
+            level=level,
+            agreement=agreement,
+            title=asked[2],
             idempotency_key=key,
             digest=sha256(repr((source.digest, *asked)).encode()).hexdigest() if key else "",
-            accept_valid=asked[2],
+            accept_valid=asked[3],
         )
 
 
@@ -62,28 +67,32 @@ class _Source:
     entries: Entries
     digest: str
     level: object
+    agreement: object
     title: str
 
 
 def _source(request: HttpRequest, closing: ExitStack, *, hashed: bool) -> _Source:
     content_type = (request.content_type or "").lower()
     level: object = request.GET.get("level")
+    agreement: object = request.GET.get("agreement")
     title = request.GET.get("title", "")
     if content_type == "application/json":
         body, digest = _json(request)
         level = level if body.level is None else body.level
-        return _Source(_items(body.items), digest, level, body.title or title)
+        agreement = agreement if body.agreement is None else body.agreement
+        return _Source(_items(body.items), digest, level, agreement, body.title or title)
     if content_type == "multipart/form-data":
         upload, digest = _file(request, hashed=hashed)
         entries = read_upload(
             upload.chunks(_PART), filename=upload.name or "", content_type=upload.content_type or ""
         )
         form = request.POST
-        return _Source(entries, digest, form.get("level") or level, form.get("title") or title)
+        level, agreement = form.get("level") or level, form.get("agreement") or agreement
+        return _Source(entries, digest, level, agreement, form.get("title") or title)
     if content_type in _LINES:
         stream, digest = _spooled(request, closing) if hashed else (request, "")
         entries = read_upload(_parts(stream), filename="", content_type=content_type)
-        return _Source(entries, digest, level, title)
+        return _Source(entries, digest, level, agreement, title)
     said = f"Content-Type {content_type[:80]!r} is not taken" if content_type else _UNSAID
     raise Problem(415, f"{said}: {_FORMATS}", accepted=sorted(_TYPES))
 
@@ -107,6 +116,20 @@ def level_of(value: object) -> int | None:
     if not 0 <= level <= HIGHEST_LEVEL or isinstance(value, bool):
         raise field_error("level", value, expected)
     return level
+
+
+def agreement_of(value: object) -> int | None:
+    """How many nodes must say the same; None: one is enough."""
+    if value is None or value == "":
+        return None
+    expected = f"a number of nodes from {quorum.LEAST} to {MOST_NODES}; leave it away to ask one"
+    try:
+        agreement = int(str(value))
+    except ValueError:
+        raise field_error("agreement", value, expected) from None
+    if not quorum.LEAST <= agreement <= MOST_NODES:
+        raise field_error("agreement", value, expected)
+    return agreement
 
 
 def _title(title: str) -> str:

@@ -18,7 +18,15 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from console.controls import Conflict, ControlError, Refused, RoleTooLow, UnknownBreaker
+from console.controls import (
+    Busy,
+    Conflict,
+    ControlError,
+    Refused,
+    RoleTooLow,
+    UnknownBreaker,
+    UnknownNode,
+)
 from validation.services import IdempotencyConflict, MalformedItems, RunRefused
 
 log = structlog.get_logger(__name__)
@@ -131,8 +139,10 @@ def _of_control(exc: ControlError) -> Problem:
             return field_error(exc.field, exc.value, exc.expected)
         case RoleTooLow():
             return Problem(403, str(exc))
-        case UnknownBreaker():
+        case UnknownBreaker() | UnknownNode():
             return Problem(404, str(exc))
+        case Busy():
+            return Problem(429, str(exc), headers={"Retry-After": "5"})
         case Conflict():
             return Problem(409, str(exc), revision=exc.current.revision)
         case _:

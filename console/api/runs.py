@@ -45,6 +45,7 @@ class RunProgress(Schema):
 class RunListed(RunProgress):
     title: str
     level: int | None
+    agreement: int | None
     created_at: datetime
     finished_at: datetime | None
 
@@ -88,6 +89,12 @@ _START_BODY: dict[str, Any] = {
             "description": "For bodies that cannot say it themselves (NDJSON, CSV).",
             "schema": {"type": "integer", "minimum": 0, "maximum": 5},
         },
+        {
+            "name": "agreement",
+            "in": "query",
+            "description": "As `level`: for bodies that cannot say it themselves.",
+            "schema": {"type": "integer", "minimum": 2, "maximum": 64},
+        },
         {"name": "title", "in": "query", "schema": {"type": "string", "maxLength": 200}},
     ],
     "requestBody": {
@@ -101,6 +108,13 @@ _START_BODY: dict[str, Any] = {
                     "properties": {
                         "items": {"type": "array", "items": {"type": "string"}, "minItems": 1},
                         "level": {"type": ["integer", "null"], "minimum": 0, "maximum": 5},
+                        "agreement": {
+                            "type": ["integer", "null"],
+                            "minimum": 2,
+                            "maximum": 64,
+                            "description": "How many nodes must say the same; null: one is "
+                            "enough. At most as many as are in service.",
+                        },
                         "title": {"type": "string", "maxLength": 200},
                     },
                 },
@@ -116,6 +130,7 @@ _START_BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "string", "format": "binary"},
                         "level": {"type": "integer", "minimum": 0, "maximum": 5},
+                        "agreement": {"type": "integer", "minimum": 2, "maximum": 64},
                         "title": {"type": "string", "maxLength": 200},
                     },
                 }
@@ -141,6 +156,7 @@ def start(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]
         run = services.start_run(
             intake.entries,
             level=intake.level,
+            agreement=intake.agreement,
             origin="api",
             created_by=caller.user,
             title=intake.title,
@@ -232,6 +248,7 @@ def _listed(run: Run, progress: services.Progress) -> dict[str, Any]:
     return own | {
         "title": run.title,
         "level": run.level,
+        "agreement": run.agreement,
         "created_at": run.created_at,
         "finished_at": run.finished_at,
     }

@@ -8,7 +8,17 @@ from django.urls import URLPattern, path
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
-from console.api import audit, breakers, caches, pools, problems, proofs, runs, workers
+from console.api import (
+    audit,
+    breakers,
+    caches,
+    nodes,
+    pools,
+    problems,
+    proofs,
+    runs,
+    workers,
+)
 from console.api.auth import guarded
 from console.api.docs import docs_page
 from console.api.schema import openapi_document
@@ -17,7 +27,7 @@ api = NinjaAPI(
     title="Switchyard",
     version="1",
     description="Start validations of blockchain data, follow them and read their verdicts; see "
-    "and steer the breakers, pools and caches of the fleet.",
+    "and steer the breakers, pools, caches and nodes of the fleet.",
     docs_url=None,
     openapi_url=None,
     urls_namespace="api-v1",
@@ -29,6 +39,7 @@ api.add_router("", workers.router)
 api.add_router("", breakers.router)
 api.add_router("", pools.router)
 api.add_router("", caches.router)
+api.add_router("", nodes.router)
 api.add_router("", audit.router)
 
 

@@ -25,6 +25,7 @@ from console.controls.errors import (
 )
 from console.controls.node_table import Place, in_service, place_of, places, url_of
 from console.controls.nodes import (
+    MOST_NODES,
     add_node,
     cordon_node,
     move_node,
@@ -40,6 +41,7 @@ from console.controls.reverting import is_reversible, revert
 from console.controls.testing import Busy, test_node, test_url
 
 __all__ = [
+    "MOST_NODES",
     "Actor",
     "Busy",
     "Conflict",

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from console.access.roles import Role
 from console.controls import Order, bounds
 from validation.resilience import THRESHOLDS
+from validation.rpc import NodeUrl
 
 ENDS = (
     ("300", "5 minutes"),
@@ -51,6 +52,28 @@ class ConfirmedForm(EndingForm):
 
 class RevertForm(ActForm):
     confirm = forms.CharField(required=False, strip=True, max_length=160)
+
+
+class NodeForm(ActForm):
+    """For what may leave runs without a node: its label is typed once more then."""
+
+    confirm = forms.CharField(required=False, strip=True, max_length=160)
+
+
+class MoveForm(ActForm):
+    place = forms.IntegerField(required=False)
+
+
+class AddNodeForm(ActForm):
+    url = forms.CharField(required=False, strip=True)
+
+    @property
+    def may_be_shown(self) -> bool:
+        """Whether the URL may stand in the page again: a path or a user may be a key."""
+        try:
+            return "#" not in NodeUrl.parse(str(self["url"].value() or "")).label
+        except ValueError:
+            return False
 
 
 class PurgeForm(ActForm):

@@ -86,10 +86,15 @@ def revision_shown(form: Form, current: Order, status: int) -> int:
 
 
 def show(
-    request: HttpRequest, form: Form, context: Mapping[str, Any], *, status: int = 200
+    request: HttpRequest,
+    form: Form,
+    context: Mapping[str, Any],
+    *,
+    status: int = 200,
+    template: str = TEMPLATE,
 ) -> HttpResponse:
     known = {"form": form, "action": request.path, "conflict": status == CONFLICT}
-    return render_page(request, TEMPLATE, "confirm", {**known, **context}, status=status)
+    return render_page(request, template, "confirm", {**known, **context}, status=status)
 
 
 def done(request: HttpRequest, said: str, revision: int, url: str) -> HttpResponse:

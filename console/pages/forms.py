@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from console.access.roles import Role
+from console.controls import MOST_NODES
 from console.pages.figures import count
 from validation.subjects import (
     MAX_BLOCK_NUMBER,
@@ -53,7 +54,15 @@ class NewRunForm(forms.Form):
         empty_value=None,
         required=False,
     )
+    # 1 asks one node, and no other what it says.
+    agreement = forms.IntegerField(required=False, min_value=1, max_value=MOST_NODES, initial=1)
     title = forms.CharField(required=False, max_length=200)
+
+    @property
+    def agreed_by(self) -> int | None:
+        """How many nodes must say the same; None: one is enough."""
+        given: int | None = self.cleaned_data["agreement"]
+        return given if given and given > 1 else None
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -9,11 +9,12 @@ from django.urls import reverse
 
 from console import sse
 from console.access.models import AuditEntry
-from console.controls import Order, is_reversible
+from console.controls import Order, is_reversible, names, places
 from console.pages import states
 from validation.models import ControlKind
 
 SHOWN = 20
+_NODES = {"in_service": "in service", "cordoned": "cordoned"}
 _DONE = {"reset": "started afresh", "purge": "purged"}
 
 
@@ -36,12 +37,16 @@ class Entry:
         if self.row.kind == ControlKind.BREAKER:
             has_page = sse.NAME.fullmatch(self.row.target)
             return reverse("breaker", args=[self.row.target]) if has_page else reverse("breakers")
+        if self.row.kind == ControlKind.NODES:
+            return node_page(self.row.target)
         return reverse("caches")
 
     @property
     def what(self) -> str:
         if self.row.kind == ControlKind.L1:
             return "L1"
+        if self.row.kind == ControlKind.NODES:
+            return self.row.target or "the order of the nodes"
         return self.row.target
 
 
@@ -57,6 +62,13 @@ def recent(number: int) -> list[Entry]:
     return _entries(AuditEntry.objects.all()[:number])
 
 
+def node_page(label: str) -> str:
+    """Of one that is there, else the list."""
+    if label in {place.label for place in places()}:
+        return reverse("node", args=[names.in_address(label)])
+    return reverse("nodes")
+
+
 def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     """Newest first. Only the newest change of a target can be taken back: it is what holds."""
     seen: set[tuple[str, str]] = set()
@@ -68,10 +80,11 @@ def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
 
 
 def entry_of(row: AuditEntry, *, newest: bool) -> Entry:
+    said = node_words if row.kind == ControlKind.NODES else words
     return Entry(
         row=row,
-        before="" if row.action in _DONE else words(row.before),
-        after="" if row.action in _DONE else words(row.after),
+        before="" if row.action in _DONE else said(row.before),
+        after="" if row.action in _DONE else said(row.after),
         reversible=newest and is_reversible(row),
     )
 
@@ -86,6 +99,13 @@ def words(layers: Mapping[str, Any]) -> str:
     if lasting := layers.get("lasting"):
         said.append(f"{_settings(lasting)} lasting")
     return "; ".join(said) or "auto"
+
+
+def node_words(told: Mapping[str, Any]) -> str:
+    """`in service`, `cordoned`, `not there`; of the order, all in it."""
+    if "order" in told:
+        return ", ".join(told["order"])
+    return _NODES.get(told.get("state", ""), "not there")
 
 
 def wanted_words(wanted: Order) -> str:

@@ -14,9 +14,9 @@ from console.access.roles import requires
 from console.http import render_page
 from console.pages.figures import count
 from console.pages.forms import LEVELS, SOURCES, NewRunForm
-from validation import services
+from validation import quorum, services
 from validation.models import RunState
-from validation.services import MalformedItems, RunRefused
+from validation.services import AgreementRefused, MalformedItems, RunRefused
 from validation.subjects import Malformed, Subject, read_lines
 
 PREVIEW_CHARACTERS = 2_000_000
@@ -45,12 +45,16 @@ def show(request: HttpRequest) -> HttpResponse:
             origin="page",
             created_by=request.user if request.user.is_authenticated else None,
             title=form.cleaned_data["title"].strip(),
+            agreement=form.agreed_by,
             on_malformed="draft",
         )
     except MalformedItems as refused:
         said = f"None of the {count(refused.count)} lines is a subject."
         form.add_error(form.source_field, said if refused.count > 1 else "This is no subject.")
         return _page(request, form, status=422, malformed=refused.malformed[:_SHOWN])
+    except AgreementRefused as refused:
+        form.add_error("agreement", str(refused))
+        return _page(request, form, status=422)
     except RunRefused as refused:
         form.add_error(form.source_field, str(refused))
         return _page(request, form, status=422)
@@ -107,4 +111,9 @@ def _page(
 
 
 def _choices() -> dict[str, Any]:
-    return {"section": "runs", "sources": SOURCES, "levels": LEVELS}
+    return {
+        "section": "runs",
+        "sources": SOURCES,
+        "levels": LEVELS,
+        "nodes_in_service": quorum.nodes_in_service(),
+    }

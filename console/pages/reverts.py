@@ -1,5 +1,7 @@
 """Taking a change of an operator back, which is a change too."""
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -7,10 +9,14 @@ from django.utils import timezone
 from console import controls
 from console.access.models import AuditEntry
 from console.access.roles import requires
+from console.controls import node_reverts
 from console.controls.layers import Layers
 from console.pages import asking, history
 from console.pages.act_forms import RevertForm
 from console.pages.breaker_acts import ask_or_do
+from validation.models import ControlKind
+
+_SECTIONS = {ControlKind.BREAKER.value: "breakers", ControlKind.NODES.value: "nodes"}
 
 
 @ask_or_do
@@ -18,26 +24,21 @@ from console.pages.breaker_acts import ask_or_do
 def show(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
     shown = history.entry_of(entry, newest=True)
-    # As of now: what had an end may be past it, and others may have been faster.
-    wanted = controls.desired(entry.kind, entry.target)
-    now_is = history.wanted_words(wanted)
-    layers = Layers.from_json(entry.before, timezone.now())
-    would_be = history.words(layers.as_json())
-    forces_open = layers.mode == "forced_open"
-    stands = shown.reversible and wanted.revision == entry.revision
+    held = _of_nodes(entry) if entry.kind == ControlKind.NODES else _of_layers(entry)
+    stands = shown.reversible and held.stands
     form = RevertForm(asking.sent(request), initial={"reason": ""})
     context = {
-        "section": "breakers" if entry.kind == "breaker" else "caches",
+        "section": _SECTIONS.get(entry.kind, "caches"),
         "what": "revert",
         "entry": shown,
-        "now_is": now_is,
-        "would_be": would_be,
-        "why_not": "" if stands and now_is != would_be else _why_not(shown, stands=stands),
+        "now_is": held.now_is,
+        "would_be": held.would_be,
+        "why_not": "" if stands and held.differs else _why_not(shown, stands=stands),
         "target": shown.what,
         "title": f"Take back what {entry.actor} did to {shown.what}?",
         "button": "Take back 1 change",
-        "confirm": entry.target if forces_open else "",
-        "danger": forces_open,
+        "confirm": entry.target if held.stops else "",
+        "danger": held.stops,
         "back": shown.href,
     }
     if request.method != "POST":
@@ -53,6 +54,41 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         said = f"What {entry.actor} did to {shown.what} is taken back."
         return asking.done(request, said, revision, shown.href)
     return asking.show(request, form, context, status=status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What is so, and what would be. `stops`: calls or runs, so that its name is asked for."""
+
+    now_is: str
+    would_be: str
+    stands: bool
+    stops: bool
+
+    @property
+    def differs(self) -> bool:
+        return self.now_is != self.would_be
+
+
+def _of_layers(entry: AuditEntry) -> _Held:
+    """As of now: what had an end may be past it, and others may have been faster."""
+    wanted = controls.desired(entry.kind, entry.target)
+    layers = Layers.from_json(entry.before, timezone.now())
+    return _Held(
+        now_is=history.wanted_words(wanted),
+        would_be=history.words(layers.as_json()),
+        stands=wanted.revision == entry.revision,
+        stops=layers.mode == "forced_open",
+    )
+
+
+def _of_nodes(entry: AuditEntry) -> _Held:
+    return _Held(
+        now_is=history.node_words(node_reverts.standing(entry.target)),
+        would_be=history.node_words(entry.before),
+        stands=node_reverts.stands(entry),
+        stops=node_reverts.leaves_none(entry),
+    )
 
 
 def _why_not(entry: history.Entry, *, stands: bool) -> str:

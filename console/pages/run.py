@@ -3,18 +3,20 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
+from console.controls import names, places
 from console.exports import FORMATS, stream_results
 from console.http import render_page
 from console.pages import listing
 from console.pages.figures import count
 from console.pages.listing import RunRow
-from validation import anchors, services
+from validation import anchors, quorum, services
 from validation.anchors import TakenBack
-from validation.models import VERDICTS, Run, RunState
+from validation.models import VERDICTS, Catch, Run, RunState
 from validation.validators import REASONS
 
 PAGE = 50
@@ -81,6 +83,8 @@ def standing(run: Run) -> dict[str, Any]:
         "run": run,
         "row": row,
         "progress": row.progress,
+        "nodes_in_service": quorum.nodes_in_service(run.node_urls) if run.agreement else None,
+        "caught": caught_in(run),
         "taken_back": _told(anchors.taken_back(run)),
         "waiting": row.progress.total - row.progress.done,
         "filters": [
@@ -91,6 +95,19 @@ def standing(run: Run) -> dict[str, Any]:
             for v, r, n in reasons
         ],
     }
+
+
+def caught_in(run: Run) -> list[dict[str, Any]]:
+    """Nodes that were caught at a lie in this run, each with how often, and its page if it has
+    one still: a node of the run's own, or one that was removed, has none.
+    """
+    rows = Catch.objects.filter(run_id=run.pk).order_by().values_list("label")
+    counted = list(rows.annotate(count=Count("id")).order_by("-count", "label"))
+    paged = {place.label for place in places()} if counted else set()
+    return [
+        {"label": label, "count": number, "name": names.in_address(label) if label in paged else ""}
+        for label, number in counted
+    ]
 
 
 def items(run: Run, row: RunRow, reasons: list[dict[str, Any]], wish: Wish) -> dict[str, Any]:

@@ -21,7 +21,7 @@ PAGE = 50
 _SORTS = {"newest": "-id", "oldest": "id", "largest": "-total"}
 _MOST_DIGITS = 18
 COLUMNS = (
-    *("id", "title", "state", "level", "total", "done", *VERDICTS, "rate", "eta_s"),
+    *("id", "title", "state", "level", "agreement", "total", "done", *VERDICTS, "rate", "eta_s"),
     *("origin", "created_by", "created_at", "started_at", "finished_at"),
 )
 
@@ -116,6 +116,7 @@ def _flat(row: RunRow) -> dict[str, object]:
         "title": run.title,
         "state": run.state,
         "level": run.level,
+        "agreement": run.agreement,
         "total": progress.total,
         "done": progress.done,
         **dict(row.verdicts),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from console.fleetview import FleetNode
 from console.pages.figures import count
 from monitoring.snapshots import WorkerSnapshot
 from validation.models import Run, RunState
@@ -48,6 +49,11 @@ BREAKERS: dict[str, State] = {
     "metrics_only": State(glyph="idle", word="Metrics only", effect="never blocks"),
     "disabled": State(glyph="idle", word="Disabled", effect="not counting"),
 }
+NODES: dict[str, State] = {
+    "in_service": State(glyph="closed", word="In service", effect="asked"),
+    "cordoned": State(glyph="idle", word="Cordoned", effect="asked nothing"),
+    "unreachable": State(glyph="open", word="Unreachable", effect="no answer"),
+}
 _WORKERS: dict[str, tuple[Glyph, str]] = {
     "up": ("closed", "Up"),
     "stale": ("half", "Stale"),
@@ -81,6 +87,16 @@ def of_breaker(state: str) -> State:
     return BREAKERS.get(state) or State(
         glyph="idle", word=state[:40].replace("_", " ").capitalize()
     )
+
+
+def of_node(node: FleetNode) -> State:
+    """One that was caught says so before all else; what that means for calls is the effect."""
+    if node.state == "caught":
+        effect = "still asked" if node.place.in_service else "cordoned"
+        return State(glyph="open", word="Caught", effect=effect)
+    if node.state == "in_service" and not node.workers:
+        return State(glyph="idle", word="In service", effect="no worker reports")
+    return NODES[node.state]
 
 
 def of_worker(worker: WorkerSnapshot) -> State:

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 
 from console import fleetview, sse
 from console.access.roles import Role
-from console.pages import breaker, breakers, caches, overview, pools, run, workers
+from console.pages import breaker, breakers, caches, node, nodes, overview, pools, run, workers
 from validation import services
 from validation.models import Run, RunState
 
@@ -58,6 +58,22 @@ def render_pools(_argument: str, role: Role) -> Mapping[str, str]:
     return _regions(pools.TEMPLATE, "pools", pools.REGIONS, context)
 
 
+def render_nodes(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**nodes.load(), "role": role}
+    return _regions(nodes.TEMPLATE, "nodes", nodes.REGIONS, context)
+
+
+def render_node(argument: str, role: Role) -> Mapping[str, str]:
+    fleet = fleetview.look()
+    every = fleetview.nodes(fleet)
+    try:
+        found = node.find(argument, every)
+    except Http404:
+        return {}
+    context = {**node.standing(found, every, fleet), "role": role}
+    return _regions(node.TEMPLATE, "node", node.REGIONS, context)
+
+
 def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
     context = {**caches.load(), "role": role}
     return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
@@ -80,6 +96,8 @@ def _pulse(moving: list[int]) -> str:
 sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 sse.topic("breakers", render_breakers)
 sse.topic("caches", render_caches)
+sse.topic("node", render_node, takes_argument=True, argument=sse.NAME)
+sse.topic("nodes", render_nodes)
 sse.topic("overview", render_overview)
 sse.topic("pools", render_pools)
 sse.topic("run", render_run, takes_argument=True)

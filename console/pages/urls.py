@@ -13,6 +13,9 @@ from console.pages import (
     caches,
     items,
     new_run,
+    node,
+    node_acts,
+    nodes,
     overview,
     pools,
     preferences,
@@ -26,7 +29,7 @@ from console.pages import (
 
 
 class BreakerName(StringConverter):
-    """`l2`, `node:127.0.0.1:8545:lookup`."""
+    """`l2`, `node:127.0.0.1:8545:lookup`; of a node its label, with '~' for '#'."""
 
     regex = sse.NAME.pattern
 
@@ -56,6 +59,15 @@ urlpatterns = [
             name=f"breaker-{what}",
         )
         for what in breaker_acts.ACTS
+    ),
+    path("nodes/", nodes.show, name="nodes"),
+    path("nodes/add/", node_acts.add, name="node-add"),
+    path("nodes/test/", node_acts.try_url, name="node-try"),
+    path("nodes/<breaker:label>/", node.show, name="node"),
+    path("nodes/<breaker:label>/test/", node_acts.test, name="node-test"),
+    *(
+        path(f"nodes/<breaker:label>/{what}/", node_acts.act, {"what": what}, name=f"node-{what}")
+        for what in node_acts.ACTS
     ),
     path("pools/", pools.show, name="pools"),
     path("caches/", caches.show, name="caches"),

@@ -17,10 +17,12 @@ from validation.models import Run
 ROLES = ("viewer", "operator", "admin")
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "rest": "unknown",
-             "name": "l2"}  # fmt: skip
+             "name": "l2", "label": "127.0.0.1:9"}  # fmt: skip
 
 # What an operator does to a breaker, each on a page that asks first.
 ACTS = ("open", "close", "metrics-only", "disable", "reset", "tune", "auto")
+# The node that tests/services.py names.
+NODE = "nodes/127.0.0.1:9"
 
 # The least role that may read (GET) and write (POST) an address; None: nobody does.
 MATRIX: dict[str, tuple[str | None, str | None]] = {
@@ -40,6 +42,15 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "breakers/": ("viewer", None),
     "breakers/l2/": ("viewer", None),
     **{f"breakers/l2/{act}/": ("operator", "operator") for act in ACTS},
+    "nodes/": ("viewer", None),
+    "nodes/add/": ("admin", "admin"),
+    "nodes/test/": (None, "admin"),
+    f"{NODE}/": ("viewer", None),
+    f"{NODE}/test/": (None, "operator"),
+    f"{NODE}/cordon/": ("operator", "operator"),
+    f"{NODE}/uncordon/": ("operator", "operator"),
+    f"{NODE}/move/": ("admin", "admin"),
+    f"{NODE}/remove/": ("admin", "admin"),
     "pools/": ("viewer", None),
     "caches/": ("viewer", None),
     "caches/purge/": ("operator", "operator"),
@@ -62,6 +73,14 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "api/v1/breakers": ("viewer", None),
     "api/v1/breakers/l2": ("viewer", None),
     "api/v1/breakers/l2/override": (None, "operator"),
+    "api/v1/nodes": ("viewer", "admin"),
+    "api/v1/nodes/order": (None, "admin"),
+    "api/v1/nodes/test": (None, "admin"),
+    f"api/v1/{NODE}": ("viewer", None),
+    f"api/v1/{NODE}/cordon": (None, "operator"),
+    f"api/v1/{NODE}/uncordon": (None, "operator"),
+    f"api/v1/{NODE}/remove": (None, "admin"),
+    f"api/v1/{NODE}/test": (None, "operator"),
     "api/v1/pools": ("viewer", None),
     "api/v1/caches": ("viewer", None),
     "api/v1/caches/purge": (None, "operator"),

@@ -1,14 +1,17 @@
 """What operators do to nodes: by role, with a reason, audited, taken back, and never with a key."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.core import serializers
 from django.test import override_settings
 from django.utils import timezone
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 
 from console import controls
+from console.access.audit import Actor
 from console.access.models import AuditEntry
 from console.controls import Conflict, ControlError, NotReversible, Refused, RoleTooLow, UnknownNode
 from monitoring import events
@@ -49,11 +52,12 @@ def test_nodes_of_the_environment_are_there_before_anybody_touched_one() -> None
 
 
 def test_adding_is_one_revision_one_audit_entry_and_news(
-    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: object
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(events, "publish", lambda *topics: told.extend(topics))
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+    with django_capture_on_commit_callbacks(execute=True):
         order = controls.add_node(ADMIN, f"http://{OTHER}/", reason=WHY)
     assert standing() == [(OWN, True), (OTHER, True)]
     assert controls.url_of(OTHER) == NodeUrl.parse(f"http://{OTHER}/")
@@ -65,7 +69,9 @@ def test_adding_is_one_revision_one_audit_entry_and_news(
     assert {"controls", "nodes", f"node:{OTHER}"} <= set(told)
 
 
-def test_a_key_in_a_url_goes_into_its_column_and_nowhere_else(caplog: object) -> None:
+def test_a_key_in_a_url_goes_into_its_column_and_nowhere_else(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     controls.add_node(ADMIN, SECRET, reason=WHY)
     label = NodeUrl.parse(SECRET).label
     assert controls.url_of(label).secret_url == SECRET
@@ -74,7 +80,7 @@ def test_a_key_in_a_url_goes_into_its_column_and_nowhere_else(caplog: object) ->
     for model in (AuditEntry, Control):
         assert KEY not in serializers.serialize("json", model.objects.all())
     assert KEY not in repr(controls.places())
-    assert KEY not in caplog.text  # type: ignore[attr-defined]
+    assert KEY not in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -90,7 +96,7 @@ def test_a_key_in_a_url_goes_into_its_column_and_nowhere_else(caplog: object) ->
     ],
 )
 def test_what_is_no_url_of_a_node_is_refused_without_its_key(url: str, says: str) -> None:
-    with pytest.raises(Refused, match="^url: ") as refused:
+    with pytest.raises(Refused, match=r"^url: ") as refused:
         controls.add_node(ADMIN, url, reason=WHY)
     assert says in str(refused.value)
     assert KEY not in str(refused.value)
@@ -122,7 +128,7 @@ def test_one_that_is_there_already_is_refused(other: str) -> None:
 
 
 def test_who_may_do_what(other: str) -> None:
-    acts = {
+    acts: dict[str, Callable[[Actor], object]] = {
         "add": lambda who: controls.add_node(who, "http://127.0.0.1:14/", reason=WHY),
         "remove": lambda who: controls.remove_node(who, other, reason=WHY),
         "order": lambda who: controls.order_nodes(who, [other, OWN], reason=WHY),
@@ -197,8 +203,8 @@ def test_the_order_is_all_of_them_each_once(other: str) -> None:
             controls.move_node(ADMIN, other, place, reason=WHY)
 
 
-def _undo(confirm: str = "", **who: str) -> None:
-    controls.revert(actor("admin", **who), newest(), reason=WHY, confirm=confirm)
+def _undo() -> None:
+    controls.revert(ADMIN, newest(), reason=WHY)
 
 
 def test_adding_and_removing_take_each_other_back() -> None:
@@ -288,11 +294,12 @@ def test_breakers_of_an_added_node_can_be_touched_before_anybody_reports_them() 
 
 def test_what_raises_changes_nothing(other: str) -> None:
     before = (AuditEntry.objects.count(), controls.desired("nodes", ""))
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: controls.cordon_node(actor(), "nobody:1", reason=WHY),
         lambda: controls.remove_node(ADMIN, OWN, reason=WHY),
         lambda: controls.order_nodes(ADMIN, [other], reason=WHY),
-    ):
+    )
+    for act in acts:
         with pytest.raises(ControlError):
             act()
     assert before == (AuditEntry.objects.count(), controls.desired("nodes", ""))

@@ -55,8 +55,9 @@ def address_refusal(node: NodeUrl, policy: AddressPolicy, *, within_s: float = L
         addresses = found
     for address in addresses:
         if refusal := policy.refusal(address):
-            leads = "" if address == node.host else f"{node.host} leads to "
-            return f"{leads}{address}, which is {refusal}"
+            if address == node.host:
+                return f"{address} is {refusal}"
+            return f"{node.host} leads to {address}, which is {refusal}"
     return ""
 
 

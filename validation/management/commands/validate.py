@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -17,7 +18,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from monitoring import snapshots
-from validation import services, wiring
+from validation import quorum, services, wiring
 from validation.engine import Engine
 from validation.models import Run
 from validation.report import Report
@@ -36,6 +37,14 @@ class CannotRun(Exception):
     """Says to the person at the terminal why nothing was validated."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is wanted of each item."""
+
+    level: int | None
+    agreement: int | None
+
+
 class Command(BaseCommand):
     help = "Validates subjects: tx:0x…, block:123, block:1-5000, address:0x…, head"
     requires_system_checks = ()
@@ -45,6 +54,9 @@ class Command(BaseCommand):
         parser.add_argument("--file", help="a list, CSV or NDJSON file; - reads standard input")
         parser.add_argument("--node", action="append", default=[], metavar="URL")
         parser.add_argument("--level", type=int, help="0 to 5; default: the highest of each kind")
+        parser.add_argument(
+            "--agree", type=int, metavar="M", help="how many nodes must say the same; default: one"
+        )
         parser.add_argument("--local", action="store_true", help="no fleet, no database, no broker")
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
         parser.add_argument("--accept-valid", action="store_true", help="skip malformed lines")
@@ -74,19 +86,26 @@ class Command(BaseCommand):
             raise CannotRun(f"--level {level} is not a level from 0 to {_HIGHEST_LEVEL}.")
         entries = _entries(options["subject"], options["file"])
         nodes = _nodes(options["node"])
+        asked = _Asked(level=level, agreement=options["agree"])
         accept = bool(options["accept_valid"])
         if options["local"]:
             here = tuple(nodes) or settings.NODES
             if not here:
                 raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
+            _check_agreement(asked.agreement, here)
             with _checked(entries, accept=accept) as (subjects, total):
-                asyncio.run(_validate_here(report, subjects, total, here, level))
+                asyncio.run(_validate_here(report, subjects, total, here, asked))
             report.summary()
         else:
-            run = _start(entries, [node.secret_url for node in nodes], level, accept=accept)
+            run = _start(entries, [node.secret_url for node in nodes], asked, accept=accept)
             if not _through_fleet(report, run):
                 return SOME_NOT
         return ALL_VALID if report.all_valid else SOME_NOT
+
+
+def _check_agreement(agreement: int | None, nodes: Sequence[NodeUrl]) -> None:
+    if refusal := quorum.refusal(agreement, [node.secret_url for node in nodes]):
+        raise CannotRun(f"--agree {agreement}: {refusal}")
 
 
 def _entries(subjects: Iterable[str], file: str | None) -> Iterator[Subject | Malformed]:
@@ -145,9 +164,10 @@ async def _validate_here(
     subjects: Iterable[str],
     total: int,
     nodes: tuple[NodeUrl, ...],
-    level: int | None,
+    asked: _Asked,
 ) -> None:
-    engine = Engine.on(wiring.rpc_config(nodes, processes=1))
+    config = wiring.rpc_config(nodes, processes=1)
+    engine = Engine.on(config, checkpoint=settings.CHECKPOINT)
     done = 0
 
     def tell(_: int, outcome: Outcome) -> None:
@@ -157,7 +177,9 @@ async def _validate_here(
         report.progress(done, total)
 
     try:
-        await engine.validate_each(subjects, level=level, tell=tell)
+        await engine.validate_each(
+            subjects, level=asked.level, agreement=asked.agreement, tell=tell
+        )
     finally:
         await engine.client.aclose()
 
@@ -165,17 +187,16 @@ async def _validate_here(
 def _start(
     entries: Iterable[Subject | Malformed],
     node_urls: list[str],
-    level: int | None,
+    asked: _Asked,
     *,
     accept: bool,
 ) -> Run:
     if not wiring.has_database():
         raise CannotRun("no database: run `make up` first, set DATABASE_URL, or use --local.")
-    if not (node_urls or settings.NODES):
-        raise CannotRun("no node to ask: give --node URL, or set NODE_URLS.")
     return services.start_run(
         entries,
-        level=level,
+        level=asked.level,
+        agreement=asked.agreement,
         origin="cli",
         node_urls=node_urls,
         on_malformed="accept" if accept else "refuse",
