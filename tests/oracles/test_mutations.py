@@ -13,10 +13,11 @@ from eth_utils.crypto import keccak
 from tests.oracles import mutations
 from tests.oracles.liar import Question, examined, true_answer
 from tests.oracles.mutations import Mutation, Path
+from tests.oracles.ours import raw_of
 from tests.proofs import peer
 from validation.devnode import archive
 from validation.devnode.chain import Chain
-from validation.devnode.consensus import header_fields, header_hash
+from validation.devnode.consensus import header_fields, header_hash, raw
 from validation.devnode.methods import Method, methods
 
 type Json = dict[str, Any]
@@ -272,6 +273,46 @@ async def test_no_lie_about_an_uncle_is_valid(world: World) -> None:
 
     given = {**truth, asked: uncle}
     assert await survivors(world, f"block:{own}", lies(), least=80, given=given) == []
+
+
+def before_byzantium(world: World) -> tuple[str, list[Json], Lies]:
+    """A block of one transaction whose receipt holds the state's root, where receipts now hold
+    whether it failed; its receipts; and all that is true of it.
+    """
+    tx = found(world, of_type(0))
+    now = world.told("eth_getTransactionReceipt", tx["hash"])
+    state, used = b"\x5a" * 32, now["gasUsed"]
+    logs = [
+        [raw(log["address"]), [*map(raw, log["topics"])], raw(log["data"])] for log in now["logs"]
+    ]
+    value = rlp.encode([state, int(used, 16), raw(now["logsBloom"]), logs])
+    block, _ = sealed(
+        world,
+        receiptsRoot="0x" + peer.ordered_root([value]).hex(),
+        transactionsRoot="0x" + peer.ordered_root([raw_of(tx)]).hex(),
+        gasUsed=used,
+        logsBloom=now["logsBloom"],
+    )
+    own = block["hash"]
+    place = {"blockHash": own, "blockNumber": block["number"], "transactionIndex": "0x0"}
+
+    def placed(told: Json, **fields: Any) -> Json:
+        gone = {"status", "type", "blockTimestamp"} if "status" in told else {"blockTimestamp"}
+        return {k: v for k, v in told.items() if k not in gone} | place | fields
+
+    moved = [placed(log, logIndex=hex(at)) for at, log in enumerate(now["logs"])]
+    receipt = placed(now, root="0x" + state.hex(), cumulativeGasUsed=used, logs=moved)
+    truth = {
+        ("eth_getBlockByHash", own): block | {"transactions": [placed(tx)]},
+        ("eth_getBlockReceipts", own): [receipt],
+    }
+    return own, [receipt], truth
+
+
+async def test_no_lie_about_the_state_after_an_old_transaction_is_valid(world: World) -> None:
+    own, receipts, truth = before_byzantium(world)
+    lies = lies_of("receipts", receipts, ("eth_getBlockReceipts", own))
+    assert await survivors(world, f"block:{own}", lies, least=60, given=truth) == []
 
 
 def accounts(world: World) -> dict[str, tuple[str, tuple[str, ...]]]:
