@@ -43,11 +43,16 @@ def _authorization(given: Json) -> list[Any]:
     return [_number(given, "chainId"), _bytes(given["address"]), _number(given, "nonce"), *numbers]
 
 
-def envelope_hash(tx: Json) -> str:
+def envelope(tx: Json) -> bytes:
     number = int(tx["type"], 16)
     signature = [_number(tx, name) for name in ("v", "r", "s")]
     prefix = bytes((number,)) if number else b""
-    return "0x" + keccak(prefix + rlp.encode(_body(tx) + signature)).hex()
+    encoded: bytes = rlp.encode(_body(tx) + signature)
+    return prefix + encoded
+
+
+def envelope_hash(tx: Json) -> str:
+    return "0x" + keccak(envelope(tx)).hex()
 
 
 def rehashed(tx: Json, *, s: int, flip: bool) -> Json:

@@ -47,7 +47,7 @@ def node_with(tx: Json | None) -> Node:
 
 async def ask(fetcher: Remembering | Node) -> Outcome:
     subject = parse_subject(f"tx:{TX['hash']}")
-    return await validate(subject, level=None, fetcher=fetcher, chain_id=CHAIN_ID)
+    return await validate(subject, level=2, fetcher=fetcher, chain_id=CHAIN_ID)
 
 
 def told(outcome: Outcome) -> Outcome:

@@ -12,9 +12,11 @@ from structlog.testing import capture_logs
 
 import validation.validators
 from tests.validators.world import KEY, Node, receipt_of, signed, validate_tx
+from validation.checkpoint import Checkpoint
 from validation.rpc import Call, Reply, RpcError, errors
 from validation.subjects import Kind, parse_subject
-from validation.validators import CHECKS, HIGHEST_LEVEL, REASONS, Verdict, validate
+from validation.validators import CHECKS, HIGHEST_LEVEL, REASONS, Grounds, Verdict, validate
+from validation.validators.registry import default_level
 
 SUBJECTS = ["tx:0x" + "ab" * 32, "block:5", "address:0x" + "ab" * 20, "head"]
 RPC_ERRORS = [
@@ -77,8 +79,16 @@ async def test_the_time_is_measured_by_the_clock_given() -> None:
 
 
 def test_the_highest_levels_built() -> None:
-    assert HIGHEST_LEVEL == {Kind.TX: 2, Kind.BLOCK: 2, Kind.ADDRESS: 1, Kind.HEAD: 1}
+    assert HIGHEST_LEVEL == {Kind.TX: 5, Kind.BLOCK: 5, Kind.ADDRESS: 5, Kind.HEAD: 4}
     assert set(HIGHEST_LEVEL) == set(Kind)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_no_level_means_is_what_can_be_settled_at_once(kind: Kind) -> None:
+    """Level 4 takes a checkpoint that is trusted; level 5 takes time, and is asked for by name."""
+    assert default_level(kind, Grounds()) == 3
+    trusting = Grounds(checkpoint=Checkpoint(1, "0x" + "ab" * 32))
+    assert default_level(kind, trusting) == 4
 
 
 @pytest.mark.parametrize("kind", RPC_ERRORS)

@@ -75,18 +75,11 @@ async def test_only_checks_up_to_the_level_asked_are_made(level: int) -> None:
     assert {CHECKS[check.name].level for check in outcome.checks} == set(range(level + 1))
 
 
-async def test_a_level_that_is_not_built_is_unverifiable() -> None:
-    tx = signed(2)
-    outcome = await validate_tx(tx, receipt_of(tx), level=3)
-    assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 2)
-    assert outcome.reason == "level_not_reached"
-
-
 async def test_one_round_trip() -> None:
     tx = signed(2)
     node = Node({"eth_getTransactionByHash": tx, "eth_getTransactionReceipt": receipt_of(tx)})
     subject = parse_subject(tx["hash"])
-    await validate(subject, level=None, fetcher=node, chain_id=None)
+    await validate(subject, level=2, fetcher=node, chain_id=None)
     [calls] = node.asked
     assert [call.method for call in calls] == [
         "eth_getTransactionByHash",
@@ -332,11 +325,11 @@ async def test_a_reorganisation_between_two_answers_is_asked_again() -> None:
     node = Node(dict(answers))
     node.between = lambda held: held.update(eth_getTransactionByHash=moved)
     subject = parse_subject(tx["hash"])
-    outcome = await validate(subject, level=None, fetcher=node, chain_id=None)
+    outcome = await validate(subject, level=2, fetcher=node, chain_id=None)
     assert outcome.verdict is Verdict.VALID
     assert len(node.asked) == 2
     liar = Node(answers)
-    outcome = await validate(subject, level=None, fetcher=liar, chain_id=None)
+    outcome = await validate(subject, level=2, fetcher=liar, chain_id=None)
     assert (outcome.verdict, outcome.reason) == (Verdict.INVALID, "receipt_block_mismatch")
     assert len(liar.asked) == 2
 

@@ -239,9 +239,10 @@ async def validate_tx(
     receipt: Json | bytes | None,
     *,
     asked: str = "",
-    level: int | None = None,
+    level: int = 2,
     chain_id: int | None = CHAIN_ID,
 ) -> Outcome:
+    """Up to what a transaction and its receipt tell by themselves."""
     node = Node({"eth_getTransactionByHash": tx, "eth_getTransactionReceipt": receipt})
     subject = asked or (tx["hash"] if isinstance(tx, dict) else "0x" + "00" * 32)
     return await validate(
@@ -253,9 +254,10 @@ async def validate_block(
     block: Json | None,
     *,
     asked: str = "block:16",
-    level: int | None = None,
+    level: int = 2,
     chain_id: int | None = CHAIN_ID,
 ) -> Outcome:
+    """Up to what a block tells by itself."""
     node = Node({"eth_getBlockByNumber": block, "eth_getBlockByHash": block})
     return await validate(parse_subject(asked), level=level, fetcher=node, chain_id=chain_id)
 

@@ -37,6 +37,7 @@ REASONS: dict[str, str] = {
     "node_unreachable": "No connection to the node, or it broke before the whole answer.",
     "node_timeout": "The node did not answer in time.",
     "breaker_open": "The circuit breaker of every node was open until the time for it ran out.",
+    "no_node": "No node is in service, or not the one that was to be asked.",
     "rate_limited": "The node refuses more calls for now.",
     "http_status": "The node answered with an HTTP error.",
     "redirected": "The node points to another address, which is not followed.",

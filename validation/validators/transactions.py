@@ -54,7 +54,7 @@ async def examine(
         _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=ask.chain_id)
         if receipt is not None and isinstance(tx.block_hash, str):
             examine_receipt(tx, receipt, findings)
-            if level > 2:  # noqa: PLR2004 - in its block
+            if level > 2 and not findings.failed:  # noqa: PLR2004 - in its block
                 return await _examine_above(tx, receipt, findings, level=level, ask=ask)
     return None
 
@@ -66,7 +66,7 @@ async def _examine_above(
     if not isinstance(tx.transaction_index, str) or findings.block is None:
         return None  # level 2 has told that the receipt names another place
     ending = await in_block.examine(tx, receipt, findings, ask=ask)
-    if ending is None and level > 3:  # noqa: PLR2004 - anchored
+    if ending is None and level > 3 and not findings.failed:  # noqa: PLR2004 - anchored
         block = findings.block
         await anchored.examine(block.number, block.hash, findings, level=level, ask=ask)
     return ending

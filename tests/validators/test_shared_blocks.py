@@ -1,0 +1,206 @@
+"""A block's evidence is asked for once for all of its items, and no accusation rests on memory."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.validators.sealed import Sealed, Serving, seal, sound
+from tests.validators.world import CHAIN_ID
+from validation.rpc import Call, Reply, errors
+from validation.subjects import parse_subject
+from validation.validators import Grounds, Outcome, Verdict, validate
+from validation.validators.shared_blocks import SharedBlocks
+
+
+class Turning(Serving):
+    """Answers after a turn of the loop, as a node over a network does."""
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        await asyncio.sleep(0)
+        return await super().fetch(calls, timeout_s=timeout_s, fresh=fresh)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture(scope="module")
+def large() -> Sealed:
+    return seal(sound([2] * 1000))
+
+
+@pytest.fixture(scope="module")
+def small() -> Sealed:
+    return seal(sound([2, 2]))
+
+
+async def at_3(sealed: Sealed, index: int, fetcher: Any, grounds: Grounds) -> Outcome:
+    subject = parse_subject(f"tx:{sealed.block['transactions'][index]['hash']}")
+    return await validate(subject, level=3, fetcher=fetcher, grounds=grounds)
+
+
+async def test_a_thousand_transactions_cost_one_block_and_its_receipts(large: Sealed) -> None:
+    node, grounds = Turning(large), Grounds(chain_id=CHAIN_ID)
+    outcomes = await asyncio.gather(*(at_3(large, index, node, grounds) for index in range(1000)))
+    assert {(o.verdict, o.level, o.source) for o in outcomes} == {(Verdict.VALID, 3, "node")}
+    asked = Counter(node.methods())
+    assert asked["eth_getBlockByHash"] == asked["eth_getBlockReceipts"] == 1
+
+
+async def test_what_is_remembered_says_so_and_how_old_it_is(small: Sealed) -> None:
+    clock = Clock()
+    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID, blocks=SharedBlocks(clock=clock))
+    first = await at_3(small, 0, node, grounds)
+    assert (first.source, first.age_s) == ("node", 0.0)
+    clock.now_s = 7.0
+    heard: list[Any] = []
+    subject = parse_subject(f"tx:{small.block['transactions'][1]['hash']}")
+    second = await validate(subject, level=3, fetcher=node, grounds=grounds, heard=heard)
+    assert (second.verdict, second.source, second.age_s) == (Verdict.VALID, "l1", 7.0)
+    assert node.methods().count("eth_getBlockReceipts") == 1
+    # What it rests on is all there, whoever asked for it.
+    assert [call.method for one in heard for call in one.calls] == [
+        "eth_getTransactionByHash",
+        "eth_getTransactionReceipt",
+        "eth_getBlockByHash",
+        "eth_getBlockReceipts",
+    ]
+    assert all(one.reply.raws for one in heard)
+
+
+async def test_nobody_is_accused_on_what_is_remembered(small: Sealed) -> None:
+    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID)
+    await at_3(small, 0, node, grounds)
+    node.told["eth_getTransactionReceipt"] = lambda told: told | {"gasUsed": "0x5207"}
+    outcome = await at_3(small, 1, node, grounds)
+    assert (outcome.verdict, outcome.source) == (Verdict.INVALID, "node")
+    assert node.methods().count("eth_getBlockReceipts") == 2
+    assert node.fresh[-2:] == [True, True]
+
+
+async def test_a_lie_about_a_block_is_not_remembered(small: Sealed) -> None:
+    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID)
+    node.told["eth_getBlockReceipts"] = lambda told: told[:1]
+    assert (await at_3(small, 0, node, grounds)).verdict is Verdict.INVALID
+    del node.told["eth_getBlockReceipts"]
+    outcome = await at_3(small, 0, node, grounds)
+    assert (outcome.verdict, outcome.source) == (Verdict.VALID, "node")
+
+
+async def test_nobody_waits_for_the_answer_of_another_node(small: Sealed) -> None:
+    """Else the one that tells the truth were blamed for the other's lie, or the other way."""
+    grounds = Grounds(chain_id=CHAIN_ID)
+    honest, liar = Turning(small), Turning(small, label="node-2")
+    liar.told["eth_getBlockReceipts"] = lambda told: told[:1]
+    good, bad = await asyncio.gather(at_3(small, 0, honest, grounds), at_3(small, 0, liar, grounds))
+    assert (good.verdict, bad.verdict) == (Verdict.VALID, Verdict.INVALID)
+    assert isinstance(bad.caught, tuple)
+    assert {each.node for each in bad.caught} == {"node-2"}
+
+
+class Stalling(Serving):
+    """Never gives a block's receipts, until it is let go on."""
+
+    def __init__(self, *sealed: Sealed) -> None:
+        super().__init__(*sealed)
+        self.goes_on = asyncio.Event()
+        self.left = 0
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        if calls[-1].method == "eth_getBlockReceipts":
+            try:
+                await self.goes_on.wait()
+            except asyncio.CancelledError:
+                self.left += 1
+                raise
+        return await super().fetch(calls, timeout_s=timeout_s, fresh=fresh)
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_who_leaves_takes_nothing_from_those_who_stay(small: Sealed) -> None:
+    node, grounds = Stalling(small), Grounds(chain_id=CHAIN_ID)
+    first = asyncio.create_task(at_3(small, 0, node, grounds))
+    await turns()
+    second = asyncio.create_task(at_3(small, 1, node, grounds))
+    await turns()
+    first.cancel()
+    await turns()
+    assert node.left == 0
+    node.goes_on.set()
+    assert (await second).verdict is Verdict.VALID
+    with pytest.raises(asyncio.CancelledError):
+        await first
+
+
+async def test_when_the_last_leaves_the_asking_ends(small: Sealed) -> None:
+    node, grounds = Stalling(small), Grounds(chain_id=CHAIN_ID)
+    waiting = [asyncio.create_task(at_3(small, index, node, grounds)) for index in (0, 1)]
+    await turns()
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    await turns()
+    assert node.left == 1
+    node.goes_on.set()
+    assert (await at_3(small, 0, node, grounds)).verdict is Verdict.VALID
+
+
+async def test_an_error_is_told_to_all_who_wait_and_not_remembered(small: Sealed) -> None:
+    node, grounds = Turning(small), Grounds(chain_id=CHAIN_ID)
+
+    def fail(_: Any) -> Any:
+        raise errors.NodeTimeout("no answer in 5 s", node="node-1")
+
+    node.told["eth_getBlockReceipts"] = fail
+    outcomes = await asyncio.gather(*(at_3(small, index, node, grounds) for index in (0, 1)))
+    assert [(o.verdict, o.reason) for o in outcomes] == [(Verdict.ERROR, "node_timeout")] * 2
+    del node.told["eth_getBlockReceipts"]
+    assert (await at_3(small, 0, node, grounds)).verdict is Verdict.VALID
+
+
+async def test_what_is_remembered_is_bounded_by_bytes() -> None:
+    blocks = [seal(sound([2]), header={"extraData": f"0x{index:02x}"}) for index in range(6)]
+    node = Serving(*blocks)
+    shared = SharedBlocks(most_bytes=15_000)
+    grounds = Grounds(chain_id=CHAIN_ID, blocks=shared)
+    for block in blocks:
+        node.add(block)  # its transaction is in each of them
+        await at_3(block, 0, node, grounds)
+        assert shared.kept_bytes <= 15_000
+    before = node.methods().count("eth_getBlockReceipts")
+    assert before == len(blocks)
+    await at_3(blocks[-1], 0, node, grounds)  # the newest is still known
+    assert node.methods().count("eth_getBlockReceipts") == before
+    node.add(blocks[0])
+    await at_3(blocks[0], 0, node, grounds)  # the oldest no more
+    assert node.methods().count("eth_getBlockReceipts") == before + 1
+
+
+async def test_a_large_block_gives_others_a_turn(large: Sealed) -> None:
+    turned = 0
+
+    async def other() -> None:
+        nonlocal turned
+        while True:
+            turned += 1
+            await asyncio.sleep(0)
+
+    neighbour = asyncio.create_task(other())
+    await at_3(large, 0, large.node(), Grounds(chain_id=CHAIN_ID))
+    neighbour.cancel()
+    assert turned > 20
