@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Sequence
 
 from tests.validators.world import EXTRAS, Json, hash_header, header_at
 from validation.checkpoint import Checkpoint
 from validation.rpc import Call, Reply, RpcError
 from validation.validators import Ask, Grounds
+from validation.validators.timeline import Timeline
 
 
 def header(number: int, parent: str, mark: int = 0, **changed: str) -> Json:
@@ -65,5 +67,6 @@ class Chain:
         return self.told(number, found)
 
 
-def ask_of(node: Chain, *, fresh: bool = False) -> Ask:
-    return Ask(node, Grounds(), fresh=fresh)
+def ask_of(node: Chain, *, fresh: bool = False, explain: bool = False) -> Ask:
+    timeline = Timeline(time.perf_counter) if explain else None
+    return Ask(node, Grounds(), fresh=fresh, timeline=timeline)

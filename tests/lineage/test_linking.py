@@ -7,6 +7,7 @@ import pytest
 from tests.lineage.chains import Chain, ask_of, grown, trusted
 from validation.lineage import Lineage
 from validation.rpc import NodeTimeout
+from validation.validators import Ask
 
 CHAIN = grown([], 40)
 
@@ -107,14 +108,30 @@ async def test_a_header_that_no_node_serves_is_no_flaw(at: int) -> None:
         assert link.ok
 
 
-async def test_the_evidence_of_a_flaw_is_all_that_it_takes_to_find_it_again() -> None:
+async def test_who_walks_first_and_explains_himself_keeps_what_he_heard() -> None:
+    node = Chain(CHAIN)
+    lineage = Lineage(trusted(CHAIN, 5))
+    first, second = ask_of(node, explain=True), ask_of(node, explain=True)
+    assert (await lineage.link(9, CHAIN[9]["hash"], first)).ok
+    assert (await lineage.link(8, CHAIN[8]["hash"], second)).ok
+    assert asked_by(first) == [hex(number) for number in range(6, 10)]
+    assert asked_by(second) == []
+
+
+def asked_by(ask: Ask) -> list[object]:
+    return [call.params[0] for heard in ask.heard for call in heard.calls]
+
+
+@pytest.mark.parametrize("explain", [False, True])
+async def test_the_evidence_of_a_flaw_is_all_that_it_takes_to_find_it_again(
+    *, explain: bool
+) -> None:
     fork = grown(CHAIN[:30], 40, mark=1)
     node = Chain(CHAIN)
     lineage = Lineage(trusted(CHAIN, 5))
     assert (await lineage.link(40, CHAIN[40]["hash"], ask_of(node))).ok
-    first, again = ask_of(node), ask_of(node, fresh=True)
+    first, again = ask_of(node), ask_of(node, fresh=True, explain=explain)
     assert not (await lineage.link(35, fork[35]["hash"], first)).ok
     assert not (await lineage.link(35, fork[35]["hash"], again)).ok
     assert first.heard == []
-    heard = [call.params[0] for heard in again.heard for call in heard.calls]
-    assert heard == [hex(number) for number in range(6, 36)]
+    assert asked_by(again) == [hex(number) for number in range(6, 36)]

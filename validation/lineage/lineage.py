@@ -51,16 +51,17 @@ class Lineage:
     async def link(self, number: int, block_hash: str, ask: Ask) -> Link:
         """Links a block; the hash in lower case. RpcError where no node gives the headers.
 
-        The headers that it asks for become evidence of the item where that explains itself, and
-        where they show a flaw that was looked into afresh.
+        The headers that it asks for become evidence of the item where it is the first of all and
+        explains itself, and where they show a flaw that was looked into afresh.
         """
         links = abs(number - self.checkpoint.number)
         if self.is_known(number, block_hash):
             return Link(ok=True, links=links)
         if links > self._most_links:
             return self._too_far(number, links)
-        link = await self._settled(number, block_hash, Headers(ask, kept=ask.explain))
-        if link.flaw and ask.fresh and links <= _SHOWN_LINKS and not ask.explain:
+        kept = ask.explain and not self._walks
+        link = await self._settled(number, block_hash, Headers(ask, kept=kept))
+        if link.flaw and ask.fresh and links <= _SHOWN_LINKS and not kept:
             return await self._shown(number, block_hash, ask)
         return link
 
