@@ -12,6 +12,7 @@ from console.api import (
     audit,
     breakers,
     caches,
+    drills,
     nodes,
     pools,
     problems,
@@ -40,6 +41,7 @@ api.add_router("", breakers.router)
 api.add_router("", pools.router)
 api.add_router("", caches.router)
 api.add_router("", nodes.router)
+api.add_router("", drills.router)
 api.add_router("", audit.router)
 
 

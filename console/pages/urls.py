@@ -11,6 +11,7 @@ from console.pages import (
     breakers,
     cache_acts,
     caches,
+    drill,
     items,
     new_run,
     node,
@@ -65,6 +66,7 @@ urlpatterns = [
     path("nodes/test/", node_acts.try_url, name="node-try"),
     path("nodes/<breaker:label>/", node.show, name="node"),
     path("nodes/<breaker:label>/test/", node_acts.test, name="node-test"),
+    path("nodes/<breaker:label>/drill/", drill.show, name="node-drill"),
     *(
         path(f"nodes/<breaker:label>/{what}/", node_acts.act, {"what": what}, name=f"node-{what}")
         for what in node_acts.ACTS
