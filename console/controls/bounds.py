@@ -31,7 +31,7 @@ SIZES: Mapping[str, tuple[int, int, str, str]] = {
 _UNITS = {"of 1": ""}
 # Tags that entries of the cache carry: everything, what was read at the head, a kind of question;
 # and what one node answered, or what stands and falls with one block.
-TAGS = ("all", "latest", "tx", "block", "head", "address")
+TAGS = ("all", "latest", "tx", "block", "head", "address", "header", "evidence", "proof")
 _TAG = re.compile(r"node:[A-Za-z0-9._:#\[\]-]{1,150}|block:0x[0-9a-f]{64}")
 
 
