@@ -104,9 +104,11 @@ def seal(
     withdrawals: Sequence[Json] = (),
     logs: Callable[[int], int] = lambda index: index % 3,
     by_root: bool = False,
+    alter: Callable[[list[Json]], object] = len,
 ) -> Sealed:
     """`header` overrules fields of the header before it is hashed, `parent` those of its parent;
-    `logs` says how many a transaction makes; `by_root`: receipts from before Byzantium.
+    `logs` says how many a transaction makes; `by_root`: receipts from before Byzantium;
+    `alter` changes the receipts before they are hashed.
     """
     above = header_at(fork) | {"number": "0xf", "timestamp": hex(GENESIS_TIME), "gasUsed": "0x0"}
     if "baseFeePerGas" in above:
@@ -118,6 +120,7 @@ def seal(
     parent_hash = hash_header(above)
     own = header_at(fork) | {"parentHash": parent_hash, "timestamp": hex(GENESIS_TIME + 12)}
     receipts = _receipts(transactions, logs, by_root)
+    alter(receipts)
     blobs = sum(len(tx.get("blobVersionedHashes", ())) for tx in transactions)
     own |= {
         "transactionsRoot": root_of([envelope(tx) for tx in transactions]),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -16,9 +17,12 @@ from tests.validators.world import (
     HEADER,
     TO,
     Json,
+    bloom,
     detail,
     hash_header,
+    signed,
     statuses,
+    unsigned,
 )
 from validation.subjects import parse_subject
 from validation.validators import CHECKS, Grounds, Outcome, Verdict, validate
@@ -273,6 +277,42 @@ async def test_requests_that_no_answer_holds_are_no_failure() -> None:
     outcome = await at_3(block.node(), block.hash)
     assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 2)
     assert outcome.reason == "requests_not_served"
+
+
+DEPOSITS = "0x00000000219ab540356cbb839cbe05303d7705fa"
+DEPOSITED = "0x649bbc62d0e31342afea4e5cd82d4049e7e1ee912fc0889aa790803be39038c5"
+
+
+def with_deposit(requests: bytes) -> Sealed:
+    """On mainnet, one deposit in a log as Solidity encodes it; `requests` are what is claimed."""
+    parts = [bytes([number]) * size for number, size in enumerate((48, 32, 8, 96, 8), start=1)]
+    padded = [len(part).to_bytes(32) + part + bytes(-len(part) % 32) for part in parts]
+    offsets = b"".join(
+        (160 + len(b"".join(padded[:place]))).to_bytes(32) for place in range(len(parts))
+    )
+    data = "0x" + (offsets + b"".join(padded)).hex()
+    bits = bloom([DEPOSITS, DEPOSITED])
+
+    def deposit(receipts: list[Json]) -> None:
+        receipts[0]["logsBloom"] = bits
+        receipts[0]["logs"][0] |= {"address": DEPOSITS, "topics": [DEPOSITED], "data": data}
+
+    claimed = "0x" + sha256(sha256(b"\0" + requests).digest() if requests else b"").hexdigest()
+    tx = signed(0, unsigned(0) | {"chainId": 1, "nonce": 0})
+    header = {"requestsHash": claimed, "logsBloom": bits}
+    return seal([tx], header=header, logs=lambda _: 1, alter=deposit)
+
+
+async def test_deposits_are_read_from_the_logs() -> None:
+    deposit = b"".join(bytes([number]) * size for number, size in enumerate((48, 32, 8, 96, 8), 1))
+    block = with_deposit(deposit)
+    outcome = await at_3(block.node(), block.hash, chain_id=1)
+    assert (outcome.verdict, outcome.level) == (Verdict.VALID, 3), outcome
+    for other in (b"", deposit + deposit):
+        block = with_deposit(other)
+        outcome = await at_3(block.node(), block.hash, chain_id=1)
+        assert outcome.reason == "requests_not_served"
+        assert "with 1 deposits" in detail(outcome, "requests_hash")
 
 
 def with_uncles() -> tuple[Sealed, list[Json]]:

@@ -241,6 +241,7 @@ async def test_where_the_rules_are_not_known_nobody_is_accused(sealed: Sealed) -
     [
         ({"eth_getBlockByHash": lambda _: None}, "block_not_served"),
         ({"eth_getBlockReceipts": lambda _: None}, "receipts_not_served"),
+        ({"eth_getBlockReceipts": lambda _: []}, "receipts_not_served"),
     ],
 )
 async def test_a_block_that_the_node_does_not_have_is_no_lie(
@@ -294,6 +295,18 @@ async def test_an_unknown_field_of_the_block_excuses_what_does_not_hash(sealed: 
     outcome = await validate_at(node, tx)
     assert (outcome.verdict, outcome.reason) == (Verdict.UNVERIFIABLE, "unknown_field")
     assert "slotNumber" in detail(outcome, "block_header")
+
+
+async def test_a_number_that_no_chain_reaches_is_not_in_the_block(sealed: Sealed) -> None:
+    """It ties the verdict to no block, and is not taken for one that needs none."""
+    node = sealed.node()
+    node.told = both(blockNumber="0x" + "f" * 16)
+    outcome = await validate_at(node, sealed.block["transactions"][2], level=4)
+    assert (outcome.verdict, outcome.reason, outcome.block) == (
+        Verdict.INVALID,
+        "not_in_block",
+        None,
+    )
 
 
 async def test_one_that_waits_asks_for_no_block(sealed: Sealed) -> None:

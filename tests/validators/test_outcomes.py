@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import itertools
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 from structlog.testing import capture_logs
 
 import validation.validators
+from tests.validators.sealed import seal, sound
 from tests.validators.world import KEY, Node, receipt_of, signed, validate_tx
 from validation.checkpoint import Checkpoint
 from validation.rpc import Call, Reply, RpcError, errors
 from validation.subjects import Kind, parse_subject
 from validation.validators import CHECKS, HIGHEST_LEVEL, REASONS, Grounds, Verdict, validate
+from validation.validators.findings import Findings
 from validation.validators.registry import default_level
 
 SUBJECTS = ["tx:0x" + "ab" * 32, "block:5", "address:0x" + "ab" * 20, "head"]
@@ -132,6 +135,47 @@ async def test_an_outcome_encodes_to_the_object_of_the_contract() -> None:
     assert encoded["verdict"] == "valid"
     first = {"name": "answered", "status": "pass", "detail": "", "computed": "", "claimed": ""}
     assert encoded["checks"][0] == first
+
+
+def test_a_level_is_earned_by_its_own_checks() -> None:
+    """Where none was made the level is not reached, whatever the reason was."""
+    findings = Findings()
+    findings.passed("well_formed")
+    assert findings.verdict(asked=2, worked=2) == (Verdict.VALID, 2, "ok")
+    assert findings.verdict(asked=3, worked=3) == (
+        Verdict.UNVERIFIABLE,
+        2,
+        "level_not_reached",
+    )
+    findings.passed("in_block")
+    assert findings.verdict(asked=3, worked=3) == (Verdict.VALID, 3, "ok")
+    assert findings.verdict(asked=3, worked=5)[1] == 3
+
+
+async def test_what_is_asked_to_explain_itself_does() -> None:
+    sealed = seal(sound([2]))
+    subject = parse_subject(sealed.block["transactions"][0]["hash"])
+    ticks = itertools.count()
+    told, silent = [
+        await validate(
+            subject,
+            level=3,
+            fetcher=sealed.node(),
+            chain_id=31337,
+            explain=explain,
+            clock=lambda: next(ticks) / 1000,
+        )
+        for explain in (True, False)
+    ]
+    assert isinstance(told.spans, tuple)
+    checks = [span for span in told.spans if span.name.startswith("check:")]
+    assert [span.name[6:] for span in checks] == [check.name for check in told.checks]
+    assert all(span.ms > 0 for span in checks)
+    assert [span.at_ms for span in checks] == sorted(span.at_ms for span in checks)
+    by_name = {check.name: check for check in told.checks}
+    assert by_name["gas_used"].computed == by_name["gas_used"].claimed == "21000"
+    assert silent.spans is msgspec.UNSET
+    assert not any(check.computed or check.claimed for check in silent.checks)
 
 
 async def test_details_are_bounded() -> None:

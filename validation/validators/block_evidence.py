@@ -106,6 +106,10 @@ async def gather(
     if receipts is None:
         text = f"{reply.node} does not know the receipts of block {block_hash}"
         return Unserved("receipts_not_served", text), heard
+    if block.value.transactions and not receipts.value:
+        # Some nodes write so that they have none of a block that was reorganised away.
+        text = f"{reply.node} names no receipt of block {block_hash}, which has transactions"
+        return Unserved("receipts_not_served", text), heard
     evidence = BlockEvidence(block.value, receipts.value, node=reply.node)
     await _verify(evidence, block_hash, block, receipts)
     return evidence, heard

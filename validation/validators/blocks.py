@@ -56,13 +56,15 @@ async def examine_above(
     examine_header(block, findings, doubtful=bool(unknown))
     findings.settle("positions", _positions_flaw(block))
     await _examine_transactions(block, findings, bool(unknown), ask.chain_id)
-    if level < 3 or findings.failed or findings.block is None:  # noqa: PLR2004 - in its block
+    if level < 3 or findings.failed:  # noqa: PLR2004 - what it commits to
         return None
     ending = await block_contents.examine(block, unknown, findings, ask=ask)
-    if ending is None and level > 3 and not findings.failed:  # noqa: PLR2004 - anchored
-        own = findings.block
+    own = findings.block
+    if ending is not None or findings.failed or own is None:
+        return ending
+    if level > 3:  # noqa: PLR2004 - anchored
         await anchored.examine(own.number, own.hash, findings, level=level, ask=ask)
-    return ending
+    return None
 
 
 def examine_header(block: Any, findings: Findings, *, doubtful: bool) -> None:

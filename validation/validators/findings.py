@@ -9,6 +9,8 @@ from validation.validators.timeline import Timeline
 
 _DETAIL_LIMIT = 400
 _HIGHEST = 2**63 - 1
+_EVIDENCE = 3
+"""From this level on more is asked than the item itself."""
 _PASSED = {name: Check(name, Status.PASS) for name in CHECKS}
 
 
@@ -160,10 +162,20 @@ class Findings:
             info = CHECKS[self._failed]
             return Verdict.INVALID, max(info.level - 1, 0), info.reason
         # A skipped check lets the item climb to just below the level that it belongs to.
-        reached = min([worked, *(level - 1 for level, _ in self._skipped)])
+        reached = min([self._highest_worked(worked), *(level - 1 for level, _ in self._skipped)])
         if reached >= asked:
             return Verdict.VALID, reached, "ok"
         return Verdict.UNVERIFIABLE, reached, self.reason_to_skip or "level_not_reached"
+
+    def _highest_worked(self, worked: int) -> int:
+        """The levels that take evidence beyond the item are earned by their own checks: where none
+        was made, whatever the reason, the level is not reached.
+        """
+        if worked < _EVIDENCE:
+            return worked
+        made = {CHECKS[check.name].level for check in self._checks}
+        missing = (level for level in range(_EVIDENCE, worked + 1) if level not in made)
+        return next(missing, worked + 1) - 1
 
     def _add(self, check: Check) -> None:
         self._checks.append(check)

@@ -63,13 +63,13 @@ async def _examine_above(
     tx: Transaction, receipt: Receipt, findings: Findings, *, level: int, ask: Ask
 ) -> Ending | None:
     """In its block, and the block in its chain."""
-    if not isinstance(tx.transaction_index, str) or findings.block is None:
-        return None  # level 2 has told that the receipt names another place
     ending = await in_block.examine(tx, receipt, findings, ask=ask)
-    if ending is None and level > 3 and not findings.failed:  # noqa: PLR2004 - anchored
-        block = findings.block
+    block = findings.block
+    if ending is not None or findings.failed or block is None:
+        return ending
+    if level > 3:  # noqa: PLR2004 - anchored
         await anchored.examine(block.number, block.hash, findings, level=level, ask=ask)
-    return ending
+    return None
 
 
 def _examine_form(
