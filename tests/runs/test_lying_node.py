@@ -29,9 +29,11 @@ type Work = Callable[[Run], None]
 
 
 class Fleet:
-    """One worker over two devnodes, of which the first lies."""
+    """One worker over two devnodes, of which the first lies. `named`: NODE_URLS names them."""
 
-    def __init__(self, chain: Chain, serving: Callable[[App], Over], ledger: Ledger) -> None:
+    def __init__(
+        self, chain: Chain, serving: Callable[[App], Over], ledger: Ledger, *, named: bool = True
+    ) -> None:
         self.controls = Controls(settings=Settings(lie=LIE))
         apps = (create_app(chain, self.controls), create_app(chain))
         self.urls = tuple(serving(app).url for app in apps)
@@ -39,10 +41,10 @@ class Fleet:
         self.ledger = ledger
         portal = Portal()
         portal.start()
-        self.engine = FleetEngine(portal, self._config(chain))
+        self.engine = FleetEngine(portal, self._config(chain, named=named))
         self.worker = Worker(ledger, self.engine)
 
-    def _config(self, chain: Chain) -> EngineConfig:
+    def _config(self, chain: Chain, *, named: bool) -> EngineConfig:
         def of(nodes: object) -> RpcConfig:
             return RpcConfig(
                 nodes=tuple(nodes),  # type: ignore[arg-type]
@@ -51,7 +53,7 @@ class Fleet:
             )
 
         return EngineConfig(
-            rpc=of((self.liar, self.honest)),
+            rpc=of((self.liar, self.honest)) if named else None,
             own_nodes=of,
             cache=CacheConfig(url="", key=b"k" * 32, l1=L1Config(max_entries=1_000), l1_ttl_s=60),
             breakers=wiring.BREAKERS,
@@ -153,3 +155,25 @@ def test_without_a_node_in_service_items_wait_until_one_comes(chain: Chain, flee
     fleet.engine.set_nodes((fleet.honest,))
     fleet.worker.drain(budget_s=60)
     assert services.progress([run.pk])[run.pk].valid == COUNT
+
+
+def test_a_fleet_that_was_started_without_a_node_asks_the_first_that_is_added(
+    chain: Chain, serving: Callable[[App], Over], ledger: Ledger
+) -> None:
+    fleet = Fleet(chain, serving, ledger, named=False)
+    try:
+        run = start(chain, node_urls=[fleet.urls[1]])
+        fleet.worker.drain(budget_s=60)
+        assert services.progress([run.pk])[run.pk].valid == COUNT
+        assert (fleet.engine.chain, fleet.nodes()) == (None, {})
+        Node.objects.create(label=fleet.honest.label, url=fleet.urls[1])
+        fleet.ledger.close()  # a new connection reads all there is
+        fleet.heed()
+        assert fleet.nodes() == {fleet.honest.label: True}
+        shared = start(chain, node_urls=[fleet.urls[1]])
+        Run.objects.filter(pk=shared.pk).update(node_urls=[])
+        fleet.worker.drain(budget_s=60)
+        assert services.progress([shared.pk])[shared.pk].valid == COUNT
+        assert fleet.engine.chain is not None
+    finally:
+        fleet.engine.stop()
