@@ -144,7 +144,7 @@ def order_nodes(
 
 
 def move_node(
-    actor: Actor, label: str, place: int, *, reason: str, based_on: int | None = None
+    actor: Actor, label: str, place: int | None, *, reason: str, based_on: int | None = None
 ) -> Order:
     """To `place`, of which 1 is the first; the others keep their order."""
     bounds.needs(actor, Role.ADMIN, "Ordering the nodes")
@@ -153,7 +153,7 @@ def move_node(
     def moved(_: datetime) -> _Told:
         place_of(label)
         others = [other.label for other in places() if other.label != label]
-        if isinstance(place, bool) or not 1 <= place <= len(others) + 1:
+        if place is None or isinstance(place, bool) or not 1 <= place <= len(others) + 1:
             raise Refused("place", place, f"a place from 1 to {len(others) + 1}")
         return set_order([*others[: place - 1], label, *others[place - 1 :]])
 

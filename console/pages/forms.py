@@ -22,19 +22,34 @@ from validation.subjects import (
 )
 
 SOURCES = (("paste", "Paste"), ("file", "File"), ("range", "Block range"))
-# Value, name, what it means: the levels that this version reaches.
+# Value, name, what it means.
 LEVELS = (
     (
         "",
-        "The highest built for each kind",
-        "Transactions and blocks to level 2, addresses and the head to level 1.",
+        "The highest that is settled at once",
+        "Level 4 where CHECKPOINT names a block that is trusted, else level 3.",
     ),
     ("0", "0 · Answered", "The node gave an answer about the item. Nothing is verified."),
     ("1", "1 · Well-formed", "Every field is there, of the right type, size and range."),
     (
         "2",
         "2 · Self-consistent",
-        "Hashes are recomputed, senders recovered. Addresses and the head become unverifiable.",
+        "Hashes are recomputed, senders recovered. An address has nothing to verify below 3.",
+    ),
+    (
+        "3",
+        "3 · In its block",
+        "The roots of its block are recomputed; an address is proved against the state root.",
+    ),
+    (
+        "4",
+        "4 · Anchored",
+        "Its block is linked, header by header, to the one that CHECKPOINT names.",
+    ),
+    (
+        "5",
+        "5 · Final",
+        "Its block is final, and other nodes say so too. Younger ones become unverifiable.",
     ),
 )
 _EXPIRIES = (("30", "In 30 days"), ("90", "In 90 days"), ("365", "In a year"), ("", "Never"))

@@ -22,7 +22,7 @@ COLUMNS = (
     *("head_age_s", "lag", "latency_p50_ms", "latency_p95_ms", "score", "calls", "failed"),
     *("caught", "workers", "asked_by", "age_s"),
 )
-_CHECKS_SHOWN = 2
+_CHECKS_SHOWN = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
