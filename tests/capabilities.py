@@ -1,5 +1,6 @@
 """What tests use where a machine has it: a browser, a real node, PgBouncer."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -74,7 +75,8 @@ def _anvil() -> str:
         try:
             unfinished.mkdir(parents=True)
             subprocess.run(command, check=True, capture_output=True, timeout=_NPM_S)
-            unfinished.rename(_ANVIL)
+            with contextlib.suppress(OSError):  # another process was first
+                unfinished.rename(_ANVIL)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     binary = next(Path(_ANVIL).glob("node_modules/@foundry-rs/anvil-*/bin/anvil"), None)

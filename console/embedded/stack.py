@@ -46,8 +46,11 @@ class Stack:
         if not self._has("NODE_URLS"):
             port = port_near(_LOCAL, _NODE_PORT)
             found["NODE_URLS"] = f"http://{_LOCAL}:{port}"
+            # Whoever names a chain means it, also to the demo node.
             if not self._has("CHECKPOINT"):
                 found["CHECKPOINT"] = genesis.CHECKPOINT
+            if not self._has("NODE_CHAIN_ID"):
+                found["NODE_CHAIN_ID"] = str(genesis.CHAIN_ID)
             node = [self._node(port, {**self.given, **found})]
         environment = {**self.given, **found}
         await supervisor.serve(self._servers(cluster))

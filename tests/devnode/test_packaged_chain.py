@@ -173,3 +173,4 @@ def test_the_checkpoint_of_make_up_is_its_first_block(
 ) -> None:
     header = blocks[0][0]
     assert f"{int(header['number'], 16)}:{header['hash']}" == genesis.CHECKPOINT
+    assert Chain.load().chain_id == genesis.CHAIN_ID

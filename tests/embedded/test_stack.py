@@ -70,6 +70,7 @@ async def test_a_machine_with_nothing_gets_everything(tmp_path: Path) -> None:
     assert environment["CELERY_BROKER_URL"] == cluster.broker.broker_url
     assert environment["NODE_URLS"].startswith("http://127.0.0.1:")
     assert environment["CHECKPOINT"] == genesis.CHECKPOINT
+    assert environment["NODE_CHAIN_ID"] == str(genesis.CHAIN_ID)
     assert environment["DEVELOPMENT"] == "1"
     assert started.programs["worker"].command[-3:-2] == ["3"]
 
@@ -88,7 +89,7 @@ async def test_the_demo_chains_first_block_is_trusted_for_the_demo_chain_only(
     tmp_path: Path,
 ) -> None:
     own = await rehearse(tmp_path, {"NODE_URLS": "https://node.example/key"})
-    assert "CHECKPOINT" not in own.programs["worker"].environment
+    assert {"CHECKPOINT", "NODE_CHAIN_ID"}.isdisjoint(own.programs["worker"].environment)
     trusted = f"5:0x{'ab' * 32}"
     given = await rehearse(tmp_path, {"CHECKPOINT": trusted})
     assert given.programs["worker"].environment["CHECKPOINT"] == trusted
