@@ -27,6 +27,7 @@ class Cell(Schema):
     told: Literal["believed", "denied", "doubted", "refused", "caught", "harmless", "untold"]
     by: str
     detail: str
+    is_pinned: bool
 
 
 class Lie(Schema):
@@ -51,6 +52,7 @@ class Example(Schema):
     verdict: str
     level: int
     reason: str
+    is_pinned: bool
 
 
 class Drill(Schema):

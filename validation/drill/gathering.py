@@ -1,6 +1,6 @@
 """What a node has that can be lied about: a head, a block, transactions, an account."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from validation.checkpoint import Checkpoint
@@ -23,6 +23,8 @@ class Item:
 
     kind: str
     subject: str
+    is_pinned: bool = True
+    """Whether it is at or below the checkpoint, so that headers bind it."""
 
 
 async def gather(tape: Tape, checkpoint: Checkpoint | None = None) -> list[Item]:
@@ -33,7 +35,8 @@ async def gather(tape: Tape, checkpoint: Checkpoint | None = None) -> list[Item]
             "The node does not tell its newest block, so there is nothing to lie about."
         )
     latest = int(newest["number"], 16)
-    items = [Item(kind="head", subject="head")]
+    top = latest if checkpoint is None else checkpoint.number
+    items = [Item(kind="head", subject="head", is_pinned=latest <= top)]
     await tape.ask("eth_getBlockByNumber", "latest", True)
     await tape.ask("eth_getBlockByHash", newest["hash"], True)
     await tape.ask("eth_getBlockReceipts", newest["hash"])
@@ -41,20 +44,27 @@ async def gather(tape: Tape, checkpoint: Checkpoint | None = None) -> list[Item]
     final = await tape.ask("eth_getBlockByNumber", "finalized", False)
     if isinstance(final, dict) and int(final["number"], 16) < latest:
         items.append(Item(kind="unfinal", subject=f"block:{latest}"))
-    found = await _block(tape, _start(latest, checkpoint))
+    found = await _block(tape, _start(latest, checkpoint)) or await _block(tape, latest)
     if found is not None:
         block, receipts = found
-        items += [Item(kind="block", subject=f"block:{int(block['number'], 16)}")]
-        items += _transactions(receipts)
-        items += await _accounts(tape, receipts, latest)
+        number = int(block["number"], 16)
+        inside = [Item(kind="block", subject=f"block:{number}"), *_transactions(receipts)]
+        items += [replace(item, is_pinned=number <= top) for item in inside]
+        accounts = await _accounts(tape, receipts, latest)
+        items += [replace(item, is_pinned=latest <= top) for item in accounts]
     return items
 
 
 def _start(latest: int, checkpoint: Checkpoint | None) -> int:
-    """Near the checkpoint and below it: the way from there to here is short, and it binds."""
+    """Near the checkpoint, so that the way to it is short, and below it, where it binds; above it
+    where there is nothing below.
+    """
     if checkpoint is None or checkpoint.number > latest:
         return latest
-    return max(1, checkpoint.number - _BELOW_CHECKPOINT)
+    below = checkpoint.number - _BELOW_CHECKPOINT
+    return (
+        below if below > _BLOCKS_LOOKED_AT else min(latest, checkpoint.number + _BLOCKS_LOOKED_AT)
+    )
 
 
 async def _block(tape: Tape, start: int) -> tuple[_Document, list[_Document]] | None:

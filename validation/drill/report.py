@@ -7,6 +7,8 @@ import msgspec
 
 from validation.validators import Verdict
 
+_ANCHORED, _FINAL = 4, 5
+
 
 class Told(StrEnum):
     """What became of a lie, the worst for the deployment first."""
@@ -36,6 +38,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
     """The check that failed, or the reason code of another verdict."""
     detail: str = ""
+    is_pinned: bool = True
+    """Whether the item is at or below the checkpoint."""
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         if self.is_harmless:
             return cell.told not in (Told.HARMLESS, Told.UNTOLD)
         promised = self.promises.get(cell.kind)
+        if promised == _ANCHORED and not cell.is_pinned:
+            promised = _FINAL  # headers link a forged block too, where nothing pins it
         is_promised = promised is not None and cell.level >= promised
         return is_promised and cell.told in (Told.BELIEVED, Told.DENIED)
 
@@ -80,6 +86,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """The highest that the truth is valid at; -1 where it is at none."""
     reason: str
     """Why it is valid no higher."""
+    is_pinned: bool
+    """Whether it is at or below the checkpoint."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,6 +63,7 @@ class _True:
             verdict=self.outcomes[valid[-1] if valid else first].verdict,
             level=valid[-1] if valid else -1,
             reason=self.outcomes[first].reason,
+            is_pinned=self.item.is_pinned,
         )
 
     def _is_valid(self, level: int) -> bool:
@@ -192,6 +193,7 @@ def _cell(
         told=told,
         by=failed.name if is_named and failed else outcome.reason,
         detail=(failed.detail if failed else "")[:_DETAIL_CHARS],
+        is_pinned=known.item.is_pinned,
     )
 
 
