@@ -80,17 +80,34 @@ def sent(node: str) -> list[str]:
     ]
 
 
-def test_what_it_mined_is_valid_at_level_two(node: str, sent: list[str], ask: Ask) -> None:
+def test_what_it_mined_is_valid_in_its_block(node: str, sent: list[str], ask: Ask) -> None:
     outcomes = ask(node, [f"tx:{tx}" for tx in sent], chain_id=31337)
-    assert [(o.verdict, o.level) for o in outcomes] == [(Verdict.VALID, 2)] * len(sent), outcomes
+    assert [(o.verdict, o.level) for o in outcomes] == [(Verdict.VALID, 3)] * len(sent), outcomes
 
 
 def test_its_blocks_and_addresses_are_valid(node: str, sent: list[str], ask: Ask) -> None:
     height = int(rpc(node, "eth_blockNumber"), 16)
     assert height >= len(sent)
     subjects = [f"block:{n}" for n in range(height + 1)] + [f"address:{OTHER}", "head"]
-    outcomes = ask(node, subjects)
-    assert {o.verdict for o in outcomes} == {Verdict.VALID}, outcomes
+    assert {o.verdict for o in ask(node, subjects, level=2)} == {Verdict.VALID}
+
+
+def test_what_it_does_otherwise_than_ethereum_is_no_lie(
+    node: str, sent: list[str], ask: Ask
+) -> None:
+    """It leaves the base fee of its first block as it was, and seals several blocks a second."""
+    height = int(rpc(node, "eth_blockNumber"), 16)
+    outcomes = ask(node, [f"block:{n}" for n in range(height + 1)], chain_id=31337)
+    first = outcomes[1]
+    assert (first.verdict, first.level) == (Verdict.UNVERIFIABLE, 2)
+    assert first.reason == "unknown_rules"
+    skipped = {
+        check.name for outcome in outcomes for check in outcome.checks if check.status == "skip"
+    }
+    assert "base_fee" in skipped
+    assert skipped <= {"base_fee", "timestamp"}
+    assert {outcome.verdict for outcome in outcomes} <= {Verdict.VALID, Verdict.UNVERIFIABLE}
+    assert not any(outcome.caught for outcome in outcomes)
 
 
 def test_what_it_never_saw_is_not_found(node: str, ask: Ask) -> None:
