@@ -122,8 +122,8 @@ class CacheReport(msgspec.Struct, kw_only=True, frozen=True):
     max_bytes: int
     evicted: int = 0
     expired: int = 0
-    # Look-ups by kind (tx, block, address, head, header, evidence, proof): {"l1": …, "l2": …, "stale": …,
-    # "negative": …, "miss": …}: which level answered, or none.
+    # Look-ups by kind (tx, block, address, head, header, evidence, proof): {"l1": …, "l2": …,
+    # "stale": …, "negative": …, "miss": …}: which level answered, or none.
     kinds: dict[str, dict[str, int]] = {}
     # L2: does Valkey answer, writes by codec, bytes before and after compression, payloads refused.
     l2_reachable: bool | None = None
