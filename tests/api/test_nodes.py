@@ -113,7 +113,7 @@ def test_a_test_tells_each_finding_and_waits_for_nobody(
 ) -> None:
     finding = Finding(name="proofs", status="fail", said="Does not serve eth_getProof.")
     told = NodeTest(node=OWN, ms=1.0, findings=(finding,))
-    monkeypatch.setattr(testing.nodecheck, "examine", lambda *_, **__: told)
+    monkeypatch.setattr("validation.nodecheck.examine", lambda *_, **__: told)
     answer = programs["operator"].post(f"/api/v1/nodes/{OWN}/test").json()
     assert (answer["passed"], answer["findings"][0]["name"]) == (False, "proofs")
     assert post(programs["admin"], "nodes/test", url=SECRET).status_code == 200

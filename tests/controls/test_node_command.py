@@ -72,6 +72,6 @@ def test_what_is_refused_ends_with_2(arguments: tuple[str, ...], says: str) -> N
 def test_a_test_ends_with_1_where_something_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     finding = Finding(name="proofs", status="fail", said="Does not serve eth_getProof.")
     told = NodeTest(node=OWN, ms=1.0, findings=(finding,))
-    monkeypatch.setattr(testing.nodecheck, "examine", lambda *_, **__: told)
+    monkeypatch.setattr("validation.nodecheck.examine", lambda *_, **__: told)
     status, said = node("test", OWN)
     assert (status, said) == (1, "fail  proofs: Does not serve eth_getProof.\n")

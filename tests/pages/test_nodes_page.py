@@ -171,7 +171,7 @@ def test_adding_and_moving_and_removing(admin: Client, see: See) -> None:
 def test_a_test_shows_each_question_with_its_sentence(
     admin: Client, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(testing.nodecheck, "examine", lambda *_, **__: TOLD)
+    monkeypatch.setattr("validation.nodecheck.examine", lambda *_, **__: TOLD)
     tested = Page(admin.post(f"{PAGE}test/").content.decode())
     assert "1 of 2 failed." in tested.text
     assert "Does not serve eth_getProof." in tested.text
@@ -187,7 +187,7 @@ def test_a_test_shows_each_question_with_its_sentence(
 def test_more_tests_than_there_are_turns_are_refused(
     admin: Client, other: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(testing.nodecheck, "examine", lambda *_, **__: TOLD)
+    monkeypatch.setattr("validation.nodecheck.examine", lambda *_, **__: TOLD)
     turns = [testing._turns.acquire(blocking=False) for _ in range(testing.AT_ONCE)]
     try:
         assert all(turns)
