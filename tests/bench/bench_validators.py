@@ -13,7 +13,7 @@ from eth_hash.auto import keccak
 
 from tests.bench.lines import interleaved, show
 from tests.validators.world import hash_header, header_at, receipt_of, signed, unsigned
-from validation.devnode.archive import PACKAGED, read
+from validation.devnode.archive import PACKAGED, BlockLines, read
 from validation.rpc import Call, Reply
 from validation.rpc.answers import (
     Answer,
@@ -23,7 +23,8 @@ from validation.rpc.answers import (
     read_transaction,
 )
 from validation.subjects import parse_subject
-from validation.validators import Verdict, validate
+from validation.validators import Grounds, Verdict, validate
+from validation.validators.block_evidence import gather
 from validation.validators.crypto import signed as joined
 from validation.validators.envelope import rebuild
 from validation.validators.header import header_hash
@@ -156,8 +157,73 @@ def blocks() -> None:
     show(f"a block of {count}, beyond the RPC, a transaction", figures, unit="µs", goal="≤ 90 µs")
 
 
+class Whole:
+    """A fetcher over one block of the packaged chain: itself, its receipts, its transactions."""
+
+    def __init__(self, block: BlockLines) -> None:
+        body = b",".join(block.transactions)
+        whole = block.header[:-1] + b',"transactions":[' + body + b"]}"
+        self.hash = value_of(read_block(whole)).hash
+        self.hashes = [value_of(read_transaction(tx)).hash for tx in block.transactions]
+        self._answers = {
+            ("eth_getBlockByHash", self.hash): whole,
+            ("eth_getBlockReceipts", self.hash): b"[" + b",".join(block.receipts) + b"]",
+        }
+        for asked, tx, receipt in zip(self.hashes, block.transactions, block.receipts, strict=True):
+            self._answers["eth_getTransactionByHash", asked] = tx
+            self._answers["eth_getTransactionReceipt", asked] = receipt
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        raws = tuple(self._answers[call.method, str(call.params[0])] for call in calls)
+        values = tuple(call.decode(raw) for call, raw in zip(calls, raws, strict=True))
+        return Reply(values, "bench", raws)
+
+
+def in_block() -> None:
+    block = min(read(PACKAGED).blocks, key=lambda block: abs(len(block.transactions) - 35))
+    node, count = Whole(block), len(block.transactions)
+
+    async def evidence() -> float:
+        started = time.process_time()
+        for _ in range(20):
+            await gather(node.hash, node, fresh=False)
+        return (time.process_time() - started) / 20 * 1e3
+
+    async def each(level: int) -> float:
+        grounds = Grounds(chain_id=CHAIN_ID)
+        if level > 2:  # what items share is measured above
+            await validate(
+                parse_subject(node.hashes[0]), level=level, fetcher=node, grounds=grounds
+            )
+        started = time.process_time()
+        for asked in node.hashes * 4:
+            outcome = await validate(
+                parse_subject(asked), level=level, fetcher=node, grounds=grounds
+            )
+            if (outcome.verdict, outcome.level) != (Verdict.VALID, level):
+                raise AssertionError(outcome)
+        return (time.process_time() - started) / (4 * count) * 1e6
+
+    figures = interleaved({"read and verified": lambda: asyncio.run(evidence())})
+    show(
+        f"a block of {count} with its receipts, once for its items",
+        figures,
+        unit="ms",
+        goal="≤ 3 ms",
+    )
+    figures = interleaved(
+        {"level 3": lambda: asyncio.run(each(3)), "level 2": lambda: asyncio.run(each(2))}
+    )
+    show(
+        "a transaction of it, beyond the RPC", figures, unit="µs", goal="≤ 100 µs more than level 2"
+    )
+
+
 if __name__ == "__main__":
     signatures()
     headers()
     items()
     blocks()
+    in_block()

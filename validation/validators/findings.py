@@ -57,14 +57,12 @@ class Findings:
         "timeline",
     )
 
-    def __init__(
-        self, *, node: str = "", accuses: bool = False, timeline: Timeline | None = None
-    ) -> None:
+    def __init__(self, *, accuses: bool = False, timeline: Timeline | None = None) -> None:
         self.block: BlockRef | None = None
         """The block that the node says the item is in, or is."""
         self.caught: list[Caught] = []
         self.explain = timeline is not None
-        self.node = node
+        self.node = ""
         self.timeline = timeline
         self._accuses = accuses
         self._checks: list[Check] = []

@@ -161,13 +161,10 @@ class _Work:
         first, said = self.ask, 0
         # What a cache knew, what a node says, once more where a reorganisation came in between.
         for fresh in (False, True, True):
-            self.findings = Findings()
+            self.findings = Findings(accuses=self._knows_rules, timeline=first.timeline)
             self.ask = Ask(first.fetcher, first.grounds, fresh=fresh, timeline=first.timeline)
             reply = await self.ask.fetch(calls)
-            self.node = reply.node
-            self.findings = Findings(
-                node=reply.node, accuses=self._knows_rules, timeline=first.timeline
-            )
+            self.node = self.findings.node = reply.node
             await self._examine(reply)
             if self.ask.source != _NODE:
                 if self.settled[0] in _GIVEN_FROM_MEMORY:
