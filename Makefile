@@ -19,8 +19,8 @@ PRODUCTION := env -u DEBUG -u DEVELOPMENT VAR_DIR=var/none \
 up: run-packages ## starts everything on this machine and prints the address (Ctrl-C ends it)
 	@exec $(VENV)/python -m console.embedded.up
 
-test: all-packages ## runs the whole test suite on servers of its own (ARGS="-k name" for a part)
-	@exec $(VENV)/python -m pytest $(ARGS)
+test: all-packages ## runs the whole test suite, two processes on servers of their own (ARGS="-n 0 -k name" for a part)
+	@exec $(VENV)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: all-packages ## lint, types, import contracts, templates, migrations, deployment checks
 	$(VENV)/ruff check .
