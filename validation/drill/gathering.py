@@ -40,7 +40,8 @@ async def gather(tape: Tape, checkpoint: Checkpoint | None = None) -> list[Item]
     await tape.ask("eth_getBlockByNumber", "latest", True)
     await tape.ask("eth_getBlockByHash", newest["hash"], True)
     await tape.ask("eth_getBlockReceipts", newest["hash"])
-    await tape.ask("eth_getBlockByNumber", hex(max(0, latest - 1)), False)
+    for full in (True, False):
+        await tape.ask("eth_getBlockByNumber", hex(max(0, latest - 1)), full)
     final = await tape.ask("eth_getBlockByNumber", "finalized", False)
     if isinstance(final, dict) and int(final["number"], 16) < latest:
         items.append(Item(kind="unfinal", subject=f"block:{latest}"))

@@ -197,7 +197,7 @@ _FORGERIES: Iterable[Row] = (
      "a withdrawal that never was, in a block made for it", _LINKED),
     (*_forging("forged-miner", f.miner), _FORGED,
      "another fee recipient, the header hashed anew", _LINKED),
-    (*_forging("forged-base-fee", f.base_fee), {"tx": 3, "block": 3, "head": 3, "address": 4},
+    (*_forging("forged-base-fee", f.base_fee), _FORGED_RULES,
      "one wei more a gas, the header hashed anew", _CONTENTS),
     (*_forging("forged-timestamp", f.timestamp), _FORGED_RULES,
      "a century later, the header hashed anew", _CONTENTS),
