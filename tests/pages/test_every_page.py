@@ -15,7 +15,7 @@ from console import controls
 from console.access.models import AuditEntry
 from console.access.roles import Role
 from console.controls import Actor
-from console.pages import topics
+from console.pages import node_acts, topics
 from console.pages.breaker_acts import ACTS
 from tests import made_up_fleet
 from tests.pages.conftest import Page
@@ -24,6 +24,7 @@ from validation.models import Run, RunState
 See = Callable[..., Page]
 MIX = {"valid": ("ok", 4), "invalid": ("hash_mismatch", 1), "error": ("node_timeout", 1)}
 BREAKER = f"/breakers/{made_up_fleet.LOOKUP}/"
+NODE = f"/nodes/{made_up_fleet.POOL}/"
 _BAD_LINES = [{"line": 3, "text": "hello <b>", "reason": "no subject"}]
 
 
@@ -57,6 +58,10 @@ def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None])
         BREAKER,
         f"{BREAKER}?range=6h",
         *(f"{BREAKER}{act}/" for act in ACTS),
+        "/nodes/",
+        "/nodes/add/",
+        NODE,
+        *(f"{NODE}{act}/" for act in node_acts.ACTS),
         "/pools/",
         "/caches/",
         "/caches/purge/",
@@ -176,6 +181,7 @@ def test_a_viewer_sees_but_is_offered_no_act(viewer: Client, addresses: list[str
 _ACTS = (
     *("new", "retry", "cancel", "discard", "tokens"),
     *("purge", "resize", "revert", *ACTS),
+    *("add", *node_acts.ACTS),
 )
 
 

@@ -161,6 +161,8 @@ def test_malformed_lines_stop_everything_unless_accepted(validate: Validate, nod
         (("--local", "block:1"), "no node to ask"),
         (("--local", "--node", "ftp://h/", "block:1"), "--node"),
         (("--local", "--node", "http://h/", "--level", "9", "head"), "--level 9"),
+        (("--local", "--node", "http://h/", "--agree", "1", "head"), "2 nodes at least"),
+        (("--local", "--node", "http://h/", "--agree", "2", "head"), "1 node is named"),
         (("--local", "--node", "http://h/"), "nothing to validate"),
         (("--local", "--node", "http://h/", "--file", "/no/such/file"), "/no/such/file"),
     ],
