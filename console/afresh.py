@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.db import connection
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from validation import wiring
+from validation.agreement import agree
 from validation.engine import Engine
 from validation.evidence import BundleError, pack
 from validation.lineage import lineage_to
@@ -74,7 +75,7 @@ def examine(
                 "No node is in service: set NODE_URLS, or take one into service on the page Nodes."
             )
         _let_go_of_the_database()
-        return asyncio.run(_examine(run.level, subject, nodes, limit_s, now))
+        return asyncio.run(_examine(run, subject, nodes, limit_s, now))
 
 
 def nodes_of(run: Run) -> tuple[NodeUrl, ...]:
@@ -90,7 +91,7 @@ def nodes_of(run: Run) -> tuple[NodeUrl, ...]:
 
 
 async def _examine(
-    level: int | None,
+    run: Run,
     subject: str,
     nodes: Sequence[NodeUrl],
     limit_s: float,
@@ -109,12 +110,17 @@ async def _examine(
         async with asyncio.timeout(limit_s):
             outcome = await validate(
                 parse_subject(subject),
-                level=level,
+                level=run.level,
                 fetcher=engine.fetcher,
                 grounds=grounds,
                 heard=heard,
                 explain=True,
             )
+            if run.agreement is not None:
+                agreement = await agree(
+                    parse_subject(subject), outcome, heard, asked=run.agreement, grounds=grounds
+                )
+                outcome = structs.replace(outcome, agreement=agreement)
     except TimeoutError:
         asked = ", ".join(node.label for node in nodes)
         raise NoAnswer(
@@ -123,7 +129,7 @@ async def _examine(
         ) from None
     finally:
         await engine.client.aclose()
-    made = Afresh(outcome=outcome, level=level, made_at=made_at, packed=None)
+    made = Afresh(outcome=outcome, level=run.level, made_at=made_at, packed=None)
     return _with_proof(made, subject, heard, grounds)
 
 

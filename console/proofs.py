@@ -7,6 +7,7 @@ from console import afresh
 from validation import evidence, kept
 from validation.models import Run
 from validation.services import ItemRow
+from validation.validators import Verdict
 
 
 class NoProof(Exception):
@@ -25,6 +26,8 @@ def proof_of(run: Run, item: ItemRow, *, may_ask: bool, wants_new: bool = False)
                 "operator."
             )
         made = afresh.examine(run, item.subject)
+        if made.packed is None and made.outcome.verdict is Verdict.ERROR:
+            raise afresh.NoAnswer(made.why_none)
         if made.packed is None:
             raise NoProof(made.why_none)
         held = made.packed

@@ -61,22 +61,25 @@ def small_block() -> int:
 
 def subjects() -> dict[str, str]:
     block = json.loads(chain().block_json(small_block(), full=True))
+    receipts = json.loads(chain().receipts_json(small_block()))
+    with_logs = next(receipt for receipt in receipts if receipt["logs"])
     return {
-        "tx": f"tx:{block['transactions'][-1]['hash']}",
+        "tx": f"tx:{with_logs['transactionHash']}",
         "block": f"block:{block['hash']}",
         "address": f"address:{chain().addresses[0]}",
         "head": "head",
     }
 
 
-def checkpoint() -> Checkpoint:
-    """Two blocks above the small one: a short way to it, and a long one from the head."""
-    number = small_block() + 2
+def checkpoint(text: str = "tx:") -> Checkpoint:
+    """Two blocks above the small one, or below the head for what is validated there."""
+    at_head = text.startswith(("address:", "head"))
+    number = chain().latest - 2 if at_head else small_block() + 2
     return Checkpoint(number, chain().blocks[number])
 
 
-def grounds() -> Grounds:
-    trusted = checkpoint()
+def grounds(text: str = "tx:") -> Grounds:
+    trusted = checkpoint(text)
     return Grounds(
         chain_id=chain().chain_id,
         checkpoint=trusted,
@@ -90,7 +93,7 @@ async def made(
 ) -> tuple[Outcome, bytes]:
     """The outcome of a subject, and its packed bundle."""
     heard: list[Heard] = []
-    subject, known = parse_subject(text), grounds()
+    subject, known = parse_subject(text), grounds(text)
     outcome = await validate(
         subject,
         level=level,
