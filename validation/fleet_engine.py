@@ -212,6 +212,7 @@ class FleetEngine:
             finality=self.chain,
             others=client,
         )
+        self._cache.part_below = _both(self._cache.part_below, grounds.blocks.forget)
         return Engine(client=client, fetcher=self._fetcher, grounds=grounds)
 
     async def _start(self) -> None:
@@ -319,6 +320,17 @@ class SteeredBreakers:
             self._registry.reset(name)
 
         self._portal.run(act(), timeout_s=_STOP_S)
+
+
+def _both(one: Callable[[], None] | None, other: Callable[[], None]) -> Callable[[], None]:
+    """What a purge of the cache has done to all that remembers or shares beside it."""
+
+    def part() -> None:
+        if one is not None:
+            one()
+        other()
+
+    return part
 
 
 def _named(config: RpcConfig | None) -> frozenset[str]:

@@ -77,6 +77,29 @@ async def test_what_is_remembered_says_so_and_how_old_it_is(small: Sealed) -> No
     assert all(one.reply.raws for one in heard)
 
 
+async def test_it_is_not_remembered_for_ever(small: Sealed) -> None:
+    clock = Clock()
+    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID, blocks=SharedBlocks(clock=clock))
+    await at_3(small, 0, node, grounds)
+    clock.now_s = 301.0
+    assert (await at_3(small, 1, node, grounds)).source == "node"
+
+
+async def test_a_purge_forgets_what_is_remembered_and_what_is_under_way(small: Sealed) -> None:
+    node, grounds = Stalling(small), Grounds(chain_id=CHAIN_ID)
+    before = asyncio.create_task(at_3(small, 0, node, grounds))
+    await turns()
+    grounds.blocks.forget()
+    node.goes_on.set()
+    assert (await before).verdict is Verdict.VALID
+    assert grounds.blocks.kept_bytes == 0
+    after = await at_3(small, 1, node, grounds)
+    assert (after.source, node.methods().count("eth_getBlockReceipts")) == ("node", 2)
+    assert grounds.blocks.kept_bytes > 0
+    grounds.blocks.forget()
+    assert (await at_3(small, 1, node, grounds)).source == "node"
+
+
 async def test_nobody_is_accused_on_what_is_remembered(small: Sealed) -> None:
     node, grounds = small.node(), Grounds(chain_id=CHAIN_ID)
     await at_3(small, 0, node, grounds)

@@ -39,6 +39,11 @@ class SharedBlocks:
     def kept_bytes(self) -> int:
         return self._blocks.kept_bytes + self._headers.kept_bytes
 
+    def forget(self) -> None:
+        """A purge: nothing that was remembered before it is given out, or joined."""
+        self._blocks.forget()
+        self._headers.forget()
+
     async def of(self, block_hash: str, ask: "Ask") -> EvidenceOrNot:
         """The block and its receipts, verified against its hash as far as they can be; or why
         there is none.

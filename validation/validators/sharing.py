@@ -3,13 +3,16 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from validation.rpc import Reply, RpcError
 from validation.validators.heard import Heard
 
 if TYPE_CHECKING:
     from validation.validators.asking import Ask
+
+MOST_AGE_S: Final = 300.0
+"""As long as a cache keeps what a block's hash commits to while the block is not final."""
 
 
 class Made[T](NamedTuple):
@@ -36,11 +39,14 @@ class _Flight[T]:
 
 
 class Shared[T]:
-    """By block hash: at most `most_bytes`, the least used forgotten first. For one event loop."""
+    """By block hash: at most `most_bytes`, the least used forgotten first, none kept for longer
+    than `MOST_AGE_S`. For one event loop.
+    """
 
     def __init__(self, *, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._most_bytes = most_bytes
         self._clock = clock
+        self._epoch = 0
         self._kept: dict[str, _Kept[T]] = {}
         self._flights: dict[tuple[int, bool, str], _Flight[T]] = {}
         self.kept_bytes = 0
@@ -50,14 +56,22 @@ class Shared[T]:
     ) -> T:
         """What `make` finds or found; `ask` rests on the same answers, as old as they are."""
         if not ask.fresh:
-            kept = self._kept.pop(block_hash, None)
-            if kept is not None:
-                self._kept[block_hash] = kept  # the last to be forgotten
-                ask.rest_on(_remembered(kept.made.heard, self._clock() - kept.at))
+            kept = self._kept.get(block_hash)
+            age_s = 0.0 if kept is None else self._clock() - kept.at
+            if kept is not None and age_s <= MOST_AGE_S:
+                self._kept[block_hash] = self._kept.pop(block_hash)  # the last to be forgotten
+                ask.rest_on(_remembered(kept.made.heard, age_s))
                 return kept.made.value
         made = await self._share(block_hash, ask, make)
         ask.rest_on(made.heard)
         return made.value
+
+    def forget(self) -> None:
+        """From now on all is asked anew, and nobody joins what is under way."""
+        self._epoch += 1
+        self._kept = {}
+        self._flights = {}
+        self.kept_bytes = 0
 
     async def _share(
         self, block_hash: str, ask: "Ask", make: "Callable[[str, Ask], Awaitable[Made[T]]]"
@@ -83,8 +97,9 @@ class Shared[T]:
     async def _make(
         self, block_hash: str, ask: "Ask", make: "Callable[[str, Ask], Awaitable[Made[T]]]"
     ) -> Made[T]:
+        epoch = self._epoch
         made = await make(block_hash, ask)
-        if made.size:
+        if made.size and epoch == self._epoch:
             self._keep(block_hash, made)
         return made
 
