@@ -24,6 +24,7 @@ _ALONE = {
     "lineage",
     "devnode",
     "drill",
+    "nodecheck",
     "embedded",
     "deploy",
     "bench",

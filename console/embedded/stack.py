@@ -14,7 +14,7 @@ from console.embedded.keys import ADMIN_MADE, new_password, secret_key_file, wri
 from console.embedded.readiness import accepts, answers_http, port_near
 from console.embedded.server import Server
 from console.embedded.supervisor import Supervisor
-from validation.devnode import genesis
+from validation.devnode import packaged
 
 _NODE_PORT = 8545  # where Ethereum nodes listen
 _CELERY = ("-m", "celery", "--quiet", "-A", "console.celery")
@@ -48,9 +48,9 @@ class Stack:
             found["NODE_URLS"] = f"http://{_LOCAL}:{port}"
             # Whoever names a chain means it, also to the demo node.
             if not self._has("CHECKPOINT"):
-                found["CHECKPOINT"] = genesis.CHECKPOINT
+                found["CHECKPOINT"] = packaged.CHECKPOINT
             if not self._has("NODE_CHAIN_ID"):
-                found["NODE_CHAIN_ID"] = str(genesis.CHAIN_ID)
+                found["NODE_CHAIN_ID"] = str(packaged.CHAIN_ID)
             node = [self._node(port, {**self.given, **found})]
         environment = {**self.given, **found}
         await supervisor.serve(self._servers(cluster))

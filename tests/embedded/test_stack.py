@@ -20,7 +20,7 @@ from console.embedded.stack import Stack, schema_of
 from console.embedded.supervisor import Supervisor
 from console.embedded.terminal import Terminal
 from tests.services import ROOT
-from validation.devnode import genesis
+from validation.devnode import packaged
 
 
 class Rehearsal(Supervisor):
@@ -69,8 +69,8 @@ async def test_a_machine_with_nothing_gets_everything(tmp_path: Path) -> None:
     assert environment["REDIS_URL"] == cluster.cache.url
     assert environment["CELERY_BROKER_URL"] == cluster.broker.broker_url
     assert environment["NODE_URLS"].startswith("http://127.0.0.1:")
-    assert environment["CHECKPOINT"] == genesis.CHECKPOINT
-    assert environment["NODE_CHAIN_ID"] == str(genesis.CHAIN_ID)
+    assert environment["CHECKPOINT"] == packaged.CHECKPOINT
+    assert environment["NODE_CHAIN_ID"] == str(packaged.CHAIN_ID)
     assert environment["DEVELOPMENT"] == "1"
     assert started.programs["worker"].command[-3:-2] == ["3"]
 
