@@ -1,6 +1,6 @@
 """How the answer about an item is laid out: rungs with their checks, and where the time went."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +17,16 @@ STANDINGS: dict[Standing, State] = {
     Standing.REACHED: State(glyph="closed", word="Reached"),
     Standing.FAILED: State(glyph="open", word="Failed"),
     Standing.UNKNOWN: State(glyph="half", word="Not reached"),
+    Standing.NOT_TRIED: State(glyph="idle", word="Not tried"),
     Standing.NOT_ASKED: State(glyph="idle", word="Not asked"),
     Standing.NOT_BUILT: State(glyph="idle", word="Not built"),
 }
 # Longer than this is shown by its two ends.
 _PLAIN, _HEAD, _TAIL = 26, 10, 8
 _LEAST_WIDTH = 0.7
+_LEAST_GAP = 0.04
 _CHECK = "check:"
+_UNTOLD = "untold"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,19 +110,31 @@ def ladder(
     return [_rung(rung) for rung in found], [_check(check) for check in of_no_level(made)]
 
 
-def waterfall(spans: Sequence[Span]) -> Waterfall | None:
-    """None where there is nothing to draw."""
+def waterfall(spans: Sequence[Span], ms: float) -> Waterfall | None:
+    """Of `ms` milliseconds in all. None where there is nothing to draw."""
     total = max((span.at_ms + span.ms for span in spans), default=0.0)
     if total <= 0:
         return None
-    bars = [(span, _bar(span, total)) for span in spans]
+    total = max(total, ms)
     checks = [span for span in spans if span.name.startswith(_CHECK)]
+    asked = [span for span in spans if not span.name.startswith(_CHECK)]
+    told = sorted([*asked, *_gaps(spans, total)], key=lambda span: span.at_ms)
     return Waterfall(
-        asked=tuple(bar for span, bar in bars if not span.name.startswith(_CHECK)),
-        checked=tuple(bar for span, bar in bars if span.name.startswith(_CHECK)),
+        asked=tuple(_bar(span, total) for span in told),
+        checked=tuple(_bar(span, total) for span in checks),
         total_ms=total,
         checks_ms=sum(span.ms for span in checks),
     )
+
+
+def _gaps(spans: Iterable[Span], total: float) -> Iterator[Span]:
+    """Stretches that nothing tells about, where they are long enough to be asked about."""
+    end = Span(name=_UNTOLD, at_ms=total, ms=0.0)
+    reached = 0.0
+    for span in (*sorted(spans, key=lambda span: span.at_ms), end):
+        if span.at_ms - reached > total * _LEAST_GAP:
+            yield Span(name=_UNTOLD, at_ms=reached, ms=span.at_ms - reached, note=_UNTOLD)
+        reached = max(reached, span.at_ms + span.ms)
 
 
 def changes(then: Iterable[Check], now: Iterable[Check]) -> list[tuple[str, str, str]]:
@@ -204,5 +219,10 @@ _NAMES = {
     "pool": ("Waited for a connection", "shade-3"),
     "attempt": ("Asked the node", "shade-1"),
     "backoff": ("Waited to ask again", "shade-3"),
+    _UNTOLD: ("Not told apart", "shade-4"),
 }
-_NOTES = {"hit": "it was there", "miss": "it was not there"}
+_NOTES = {
+    "hit": "it was there",
+    "miss": "it was not there",
+    _UNTOLD: "what items share (their block, headers), and other items' turns",
+}

@@ -92,7 +92,7 @@ def _then(run: Run, item: ItemRow, held: Kept) -> dict[str, Any]:
         "flat": [row for rung in rungs for row in rung.checks] if taken_back else [],
         "unknown": unknown,
         "explains": any(check["computed"] for check in result.checks if check["status"] == "pass"),
-        "waterfall": examined.waterfall(held.spans or ()),
+        "waterfall": examined.waterfall(held.spans or (), result.ms),
         "waited_ms": waited,
     }
 
@@ -116,7 +116,7 @@ def _now(run: Run, item: ItemRow, now: Afresh | None) -> dict[str, Any]:
         "now_said": REASONS.get(outcome.reason, outcome.reason),
         "now_caught": () if outcome.caught is UNSET else outcome.caught,
         "now_rungs": rungs,
-        "now_waterfall": examined.waterfall(now.spans),
+        "now_waterfall": examined.waterfall(now.spans, outcome.ms),
         "is_same": result is not None and _verdict(result) == (outcome.verdict, outcome.level),
         "changes": examined.changes(then, outcome.checks) if result else [],
     }

@@ -4,7 +4,7 @@ import pytest
 
 from validation.evidence.ladder import Standing, of_no_level, rungs
 from validation.subjects import Kind
-from validation.validators import Check, Status, Verdict
+from validation.validators import REASONS, Check, Status, Verdict
 
 PASSED = tuple(
     Check(name, Status.PASS) for name in ("answered", "well_formed", "asked", "hash", "signature")
@@ -33,7 +33,12 @@ def test_what_was_asked_is_reached_and_what_was_not_is_not() -> None:
 def test_the_rung_of_the_check_that_failed_has_failed() -> None:
     checks = (*PASSED[:3], Check("hash", Status.FAIL, "no", "0x1", "0x2"), PASSED[4])
     found = _standings(verdict=Verdict.INVALID, reached=1, reason="hash_mismatch", checks=checks)
-    assert found[:3] == [Standing.REACHED, Standing.REACHED, Standing.FAILED]
+    assert found[:4] == [
+        Standing.REACHED,
+        Standing.REACHED,
+        Standing.FAILED,
+        Standing.NOT_TRIED,
+    ]
 
 
 def test_the_rung_of_a_check_that_was_skipped_is_not_reached() -> None:
@@ -49,8 +54,13 @@ def test_the_rung_of_a_check_that_was_skipped_is_not_reached() -> None:
 )
 def test_an_item_that_was_not_examined_reached_nothing(verdict: Verdict, reason: str) -> None:
     found = rungs(Kind.TX, verdict=verdict, reached=0, asked=2, reason=reason, checks=PASSED[:1])
-    assert Standing.REACHED not in {rung.standing for rung in found}
-    assert found[1].why
+    assert [rung.standing for rung in found[:4]] == [
+        Standing.REACHED,
+        Standing.UNKNOWN,
+        Standing.NOT_TRIED,
+        Standing.NOT_TRIED,
+    ]
+    assert found[1].why == REASONS[reason]
 
 
 def test_an_address_has_a_rung_with_nothing_to_check() -> None:

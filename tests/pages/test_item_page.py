@@ -98,7 +98,7 @@ def test_the_ladder_says_of_each_level_how_it_stands(
         "1 well-formed Reached Its check passed.",
         "2 self-consistent Failed 0 of 2 checks passed, 1 failed, 1 skipped.",
         "The transaction's content does not hash to its hash.",
-        "3 in its block Not asked Level 2 was asked.",
+        "3 in its block Not tried Level 2 settled it.",
     ):
         assert said in text
 
@@ -143,8 +143,12 @@ def test_where_the_time_went_is_drawn_where_it_was_recorded(
     assert "node-1:8545 · node_timeout" in page.text
     assert "1 checks, 0.5" in page.text.replace("\u202f", " ")
     bars = [attrs for attrs in page.all("rect") if attrs.get("height") == "10" and "x" in attrs]
-    assert [bar["class"] for bar in bars] == ["shade-3", "fill-open", "shade-1", "shade-2"]
-    assert (bars[1]["x"], bars[1]["width"]) == ("19.05", "28.57")
+    assert [bar["class"] for bar in bars] == [
+        *("shade-3", "fill-open", "shade-1", "shade-4"),
+        "shade-2",
+    ]
+    assert (bars[1]["x"], bars[1]["width"]) == ("16.00", "24.00")  # of the item's 12.5 ms
+    assert "Not told apart 2.0 ms" in page.text.replace("\u202f", " ")
 
 
 def test_it_says_so_where_it_was_not(item: Callable[..., Run], viewer: Client, see: See) -> None:

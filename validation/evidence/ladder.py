@@ -20,6 +20,8 @@ class Standing(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """It could not be told: a check of it was skipped, or the item ended before."""
+    NOT_TRIED = "not_tried"
+    """What is below it settled the item."""
     NOT_ASKED = "not_asked"
     NOT_BUILT = "not_built"
     """Items of this kind have no such level."""
@@ -51,16 +53,22 @@ def rungs(
 ) -> list[Rung]:
     """All six, from the lowest. `asked` None: the highest that could be reached at once."""
     by_level = _by_level(checks)
-    failed = _first(by_level, Status.FAIL) if verdict is not Verdict.VALID else None
-    found = []
+    found: list[Rung] = []
+    settled = None
     for level, name in enumerate(LEVELS):
         made = tuple(by_level.get(level, ()))
-        if level == failed or any(check.status == Status.FAIL for check in made):
-            standing, why = Standing.FAILED, REASONS.get(reason, "") if level == failed else ""
-        elif level <= reached and verdict not in {Verdict.ERROR, Verdict.NOT_FOUND}:
+        if any(check.status == Status.FAIL for check in made):
+            standing, why = Standing.FAILED, "" if settled is not None else _said(reason)
+        elif level > HIGHEST_LEVEL[kind]:
+            standing, why = Standing.NOT_BUILT, f"Level {level} is not built for {_KINDS[kind]}."
+        elif settled is not None and not made:
+            standing, why = Standing.NOT_TRIED, f"Level {settled} settled it."
+        elif level <= reached and (made or verdict not in _UNEXAMINED):
             standing, why = Standing.REACHED, "" if made else _nothing_between(kind, level)
         else:
-            standing, why = _short_of(kind, level, asked=asked, reason=reason, made=made)
+            standing, why = _short_of(level, asked=asked, reason=reason, made=made)
+        if settled is None and standing in {Standing.FAILED, Standing.UNKNOWN}:
+            settled = level
         found.append(Rung(level=level, name=name, standing=standing, why=why, checks=made))
     return found
 
@@ -78,9 +86,8 @@ def _by_level(checks: Iterable[Check]) -> dict[int, list[Check]]:
     return found
 
 
-def _first(by_level: dict[int, list[Check]], status: Status) -> int | None:
-    levels = (lv for lv, made in by_level.items() if any(c.status == status for c in made))
-    return min(levels, default=None)
+def _said(reason: str) -> str:
+    return REASONS.get(reason, "")
 
 
 def _nothing_between(kind: Kind, level: int) -> str:
@@ -88,22 +95,19 @@ def _nothing_between(kind: Kind, level: int) -> str:
 
 
 def _short_of(
-    kind: Kind, level: int, *, asked: int | None, reason: str, made: Sequence[Check]
+    level: int, *, asked: int | None, reason: str, made: Sequence[Check]
 ) -> tuple[Standing, str]:
     """Why a rung was not reached, though nothing on it failed."""
-    if level > HIGHEST_LEVEL[kind]:
-        return Standing.NOT_BUILT, f"Level {level} is not built for {_KINDS[kind]}."
-    if asked is not None and level > asked:
+    if asked is not None and level > asked and not made:
         return Standing.NOT_ASKED, f"Level {asked} was asked."
-    if not made and asked is None and reason == "ok":
+    if asked is None and reason == "ok" and not made:
         return Standing.NOT_ASKED, _BEYOND_DEFAULT.get(level, "It was not asked for.")
-    if any(check.status == Status.SKIP for check in made):
-        return Standing.UNKNOWN, REASONS.get(reason, "")
-    if made:
+    if made and all(check.status == Status.PASS for check in made):
         return Standing.UNKNOWN, "Its checks passed, and a level below was not reached."
-    return Standing.UNKNOWN, REASONS.get(reason, "A level below was not reached.")
+    return Standing.UNKNOWN, _said(reason) or "A level below was not reached."
 
 
+_UNEXAMINED = {Verdict.ERROR, Verdict.NOT_FOUND}
 _KINDS = {
     Kind.TX: "a transaction",
     Kind.BLOCK: "a block",

@@ -14,6 +14,7 @@ _SAID = {
     Standing.REACHED: "reached",
     Standing.FAILED: "FAILED",
     Standing.UNKNOWN: "not reached",
+    Standing.NOT_TRIED: "not tried",
     Standing.NOT_ASKED: "not asked",
     Standing.NOT_BUILT: "not built",
 }
