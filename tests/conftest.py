@@ -34,6 +34,9 @@ _skipped: list[str] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        # Each process of `-n` points at its own servers; it must not read settings of this one's.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
     config.pluginmanager.register(services, "switchyard-services")
     config.pluginmanager.register(capabilities, "switchyard-capabilities")
     config.add_cleanup(services.CLUSTER.stop)
