@@ -1,8 +1,6 @@
 """An item validated again now, and its proof bundle as a file."""
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
 from console import afresh
@@ -14,10 +12,12 @@ from console.proofs import NoProof, download, proof_of
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires("operator")
 def again(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
-    """Shows the fresh outcome beside the one that stands, which it does not change."""
-    if request.method != "POST":
-        return redirect("run-item", pk=pk, ordinal=ordinal)
+    """Shows the fresh outcome beside the one that stands, which it does not change. Only looked
+    at, the address asks nobody: a browser that went back comes here.
+    """
     run, item = items.found(pk, ordinal)
+    if request.method != "POST":
+        return items.page(request, run, item)
     try:
         now = afresh.examine(run, item.subject)
     except afresh.NotNow as exc:
@@ -32,17 +32,12 @@ def proof(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
     role = role_of(request.user)
     may_ask = role is not None and role.covers(Role.OPERATOR)
     try:
-        return download(
-            run,
-            ordinal,
-            proof_of(run, item, may_ask=may_ask, wants_new="now" in request.GET),
-        )
-    except PermissionDenied:
-        raise
+        document = proof_of(run, item, may_ask=may_ask, wants_new="now" in request.GET)
     except afresh.NotNow as exc:
         return _refused(items.page(request, run, item, problem=str(exc), status=503))
     except NoProof as exc:
         return items.page(request, run, item, problem=str(exc), status=409)
+    return download(run, ordinal, document)
 
 
 def _refused(response: HttpResponse) -> HttpResponse:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.records import check_fields
 from validation import evidence
 from validation.devnode import serve
 from validation.devnode.app import create_app
+from validation.devnode.controls import Controls, Settings
 from validation.models import Catch, Evidence, Item, Node, Result, Run, RunState
 from validation.rpc import NodeUrl
 
@@ -74,8 +76,14 @@ def item(people: dict[str, Any]) -> Callable[..., Run]:
 @pytest.fixture
 def node() -> Iterator[str]:
     """The demo node on a socket."""
+    with _serving(Controls()) as url:
+        yield url
+
+
+@contextmanager
+def _serving(controls: Controls) -> Iterator[str]:
     accepting = threading.Event()
-    server = serve.server(create_app(chain()), accepting.set)
+    server = serve.server(create_app(chain(), controls), accepting.set)
     with serve.listening("127.0.0.1", 0) as bound:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
         thread.start()
@@ -264,6 +272,16 @@ def test_no_node_that_answers_is_said(item: Callable[..., Run], operator: Client
     Run.objects.filter(pk=run.pk).update(node_urls=["http://127.0.0.1:9"])
     page = Page(operator.get(_url(run, "proof/")).content.decode())
     assert "There is no proof of an error" in page.text
+
+
+def test_a_node_that_does_not_answer_in_time_is_not_waited_for(item: Callable[..., Run]) -> None:
+    with _serving(Controls(settings=Settings(timeout_rate=1.0))) as url:
+        run = item()
+        run.node_urls = [url]
+        with pytest.raises(afresh.NoAnswer, match=r"within 0\.2 s"):
+            afresh.examine(run, subjects()["tx"], limit_s=0.2)
+    with afresh._turn(), afresh._turn():
+        pass  # its turn was given back
 
 
 def test_it_asks_the_nodes_that_are_in_service(item: Callable[..., Run], settings: Any) -> None:
