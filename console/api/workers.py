@@ -16,8 +16,8 @@ router = Router(tags=["Workers"])
 class Worker(Schema):
     """One process; `age_s` is how old this word of it is. Counts are since its start.
 
-    It obeys what operators wanted up to the revision `acknowledged`. Its breakers, pools and cache
-    are at addresses of their own.
+    It obeys what operators wanted up to the revision `acknowledged`. Its breakers, pools, cache
+    and nodes are at addresses of their own.
     """
 
     id: str

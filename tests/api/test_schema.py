@@ -44,7 +44,7 @@ def test_the_document_leaves_out_nothing_that_is_known() -> None:
     progress = {field.name for field in dataclasses.fields(Progress)}
     assert set(RunProgress.model_fields) == progress
     snapshot = {field.name for field in msgspec.structs.fields(WorkerSnapshot)}
-    elsewhere = {"breakers", "pools", "cache"}
+    elsewhere = {"breakers", "pools", "cache", "nodes"}
     assert set(Worker.model_fields) == (snapshot - elsewhere) | {"state"}
     for told, report in ((OnWorker, BreakerReport), (PoolOnWorker, PoolReport)):
         fields = {field.name for field in msgspec.structs.fields(report)}

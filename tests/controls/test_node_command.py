@@ -5,7 +5,6 @@ import io
 import pytest
 
 from console import controls
-from console.controls import testing
 from tests.controls.conftest import WHY, actor
 from tests.controls.test_command import run
 from validation.models import Catch
