@@ -7,7 +7,8 @@ import pytest
 
 from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, until
 from validation.resilience import Breakers, Override
-from validation.rpc import NodeState, RateBudgets, RpcClient, breaker_name
+from validation.rpc import NodeState, RateBudgets, RpcClient, breaker_name, watching
+from validation.rpc.answers import read_quantity_64
 
 OFTEN_S = 0.02
 
@@ -66,6 +67,26 @@ async def test_a_node_that_does_not_answer_keeps_its_last_head_and_its_failures_
         await until(lambda: state(client, one).failures.get("node_timeout", 0) >= 2)
         await until(lambda: state(client, other).failures.get("bad_answer", 0) >= 2)
         assert state(client, one).head == 16
+
+
+async def test_a_defect_of_reading_one_head_ends_no_watch(
+    chains: list[Chain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other, _ = chains
+
+    def read(raw: bytes) -> object:
+        if raw == b'"0xbad"':
+            raise ValueError("a defect")
+        return read_quantity_64(raw)
+
+    monkeypatch.setattr(watching, "read_quantity_64", read)
+    one.head = "0xbad"
+    async with client_of(one, other) as client:
+        client.watch_heads(every_s=OFTEN_S)
+        await until(lambda: len(client.nodes()) == 2 and state(client, other).head == 16)
+        await until(lambda: state(client, one).failures.get("client_fault", 0) >= 2)
+        one.head = "0x11"
+        await until(lambda: state(client, one).head == 17)
 
 
 async def test_the_head_of_another_chain_is_forgotten(chains: list[Chain]) -> None:

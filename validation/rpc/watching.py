@@ -1,16 +1,26 @@
 """Where each node's chain ends: asked of every node now and then, also of those not in service."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from random import Random
 
 from validation.rpc.answers import Unreadable, read_quantity_64
 from validation.rpc.batching import Lane
 from validation.rpc.calls import Call
-from validation.rpc.errors import BadAnswer, BreakerOpen, NodeTimeout, RpcError, WrongChain
+from validation.rpc.errors import (
+    BadAnswer,
+    BreakerOpen,
+    ClientFault,
+    NodeTimeout,
+    RpcError,
+    WrongChain,
+)
 from validation.rpc.exchange import Exchange
 from validation.rpc.recovery import let_out
 from validation.rpc.wire import fragment
+
+_log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 2.0
 _HEAD = fragment(Call("eth_blockNumber", (), read_quantity_64))
@@ -61,6 +71,9 @@ class NodeWatch:
             return
         except RpcError as error:
             record.watched_in_vain(error.reason, forget=isinstance(error, WrongChain))
+        except Exception:  # noqa: BLE001 - the watch goes on, of this node and of all others
+            _log.exception("the head of %s could not be read", lane.node.label)
+            record.watched_in_vain(ClientFault.reason, forget=False)
         else:
             record.watched(number, self._loop.time() - started)
 
