@@ -1,10 +1,18 @@
 """What a node has that can be lied about: a head, a block, transactions, an account."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from validation.checkpoint import Checkpoint
 from validation.drill.errors import DrillError
+from validation.drill.reading import (
+    Document,
+    address,
+    block_hash,
+    document,
+    documents,
+    listed,
+    quantity,
+)
 from validation.drill.tape import Tape
 
 SPECIAL_KINDS = frozenset({"creation", "slot", "unfinal"})
@@ -14,7 +22,7 @@ _BLOCKS_LOOKED_AT = 8
 _MOST_TRANSACTIONS = 250
 _BELOW_CHECKPOINT = 3
 
-type _Document = dict[str, Any]
+_NEWEST, _FINAL, _BLOCK, _RECEIPT = "newest block", "finalized block", "block", "receipt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +42,22 @@ async def gather(tape: Tape, checkpoint: Checkpoint | None = None) -> list[Item]
         raise DrillError(
             "The node does not tell its newest block, so there is nothing to lie about."
         )
-    latest = int(newest["number"], 16)
+    latest = quantity(newest, "number", _NEWEST)
+    newest_hash = block_hash(newest, "hash", _NEWEST)
     top = latest if checkpoint is None else checkpoint.number
     items = [Item(kind="head", subject="head", is_pinned=latest <= top)]
     await tape.ask("eth_getBlockByNumber", "latest", True)
-    await tape.ask("eth_getBlockByHash", newest["hash"], True)
-    await tape.ask("eth_getBlockReceipts", newest["hash"])
+    await tape.ask("eth_getBlockByHash", newest_hash, True)
+    await tape.ask("eth_getBlockReceipts", newest_hash)
     for full in (True, False):
         await tape.ask("eth_getBlockByNumber", hex(max(0, latest - 1)), full)
     final = await tape.ask("eth_getBlockByNumber", "finalized", False)
-    if isinstance(final, dict) and int(final["number"], 16) < latest:
+    if final is not None and quantity(document(final, _FINAL), "number", _FINAL) < latest:
         items.append(Item(kind="unfinal", subject=f"block:{latest}"))
     found = await _block(tape, _start(latest, checkpoint)) or await _block(tape, latest)
     if found is not None:
         block, receipts = found
-        number = int(block["number"], 16)
+        number = quantity(block, "number", _BLOCK)
         inside = [Item(kind="block", subject=f"block:{number}"), *_transactions(receipts)]
         items += [replace(item, is_pinned=number <= top) for item in inside]
         accounts = await _accounts(tape, receipts, latest)
@@ -68,47 +77,64 @@ def _start(latest: int, checkpoint: Checkpoint | None) -> int:
     )
 
 
-async def _block(tape: Tape, start: int) -> tuple[_Document, list[_Document]] | None:
+async def _block(tape: Tape, start: int) -> tuple[Document, list[Document]] | None:
     """The block with the fewest transactions of a few that have logs, and the one before it."""
-    found = list[tuple[int, _Document, list[_Document]]]()
+    found = list[tuple[int, Document, list[Document]]]()
     for number in range(start, max(0, start - _BLOCKS_LOOKED_AT), -1):
         block = await tape.ask("eth_getBlockByNumber", hex(number), True)
-        if not isinstance(block, dict) or len(block["transactions"]) > _MOST_TRANSACTIONS:
+        if block is None:
             continue
-        receipts = await tape.ask("eth_getBlockReceipts", block["hash"]) or []
-        if any(receipt["logs"] for receipt in receipts):
+        document(block, _BLOCK)
+        quantity(block, "number", _BLOCK)
+        if len(listed(block, "transactions", _BLOCK)) > _MOST_TRANSACTIONS:
+            continue
+        answer = await tape.ask("eth_getBlockReceipts", block_hash(block, "hash", _BLOCK))
+        receipts = documents([] if answer is None else answer, "list of receipts")
+        if any([_logs(receipt) for receipt in receipts]):  # noqa: C419 - all are read
             found.append((len(receipts), block, receipts))
     if not found:
         return None
     _, block, receipts = min(found, key=lambda one: one[0])
-    number = int(block["number"], 16)
+    number = quantity(block, "number", _BLOCK)
     await tape.ask("eth_getBlockByHash", block["hash"], True)
     for full in (True, False):
         before = await tape.ask("eth_getBlockByNumber", hex(number - 1), full)
-    if before:
-        await tape.ask("eth_getBlockReceipts", before["hash"])
+    if before is not None:
+        before = document(before, "block before it")
+        await tape.ask("eth_getBlockReceipts", block_hash(before, "hash", "block before it"))
     return block, receipts
 
 
-def _transactions(receipts: list[_Document]) -> list[Item]:
-    logged = next(receipt for receipt in receipts if receipt["logs"])
-    items = [Item(kind="tx", subject=f"tx:{logged['transactionHash']}")]
+def _logs(receipt: Document) -> list[Document]:
+    return documents(listed(receipt, "logs", _RECEIPT), "list of logs")
+
+
+def _logged(receipts: list[Document]) -> Document:
+    return next(receipt for receipt in receipts if _logs(receipt))
+
+
+def _transactions(receipts: list[Document]) -> list[Item]:
+    items = [Item(kind="tx", subject=_named(_logged(receipts)))]
     creation = next((one for one in receipts if one.get("contractAddress")), None)
     if creation is not None:
-        items.append(Item(kind="creation", subject=f"tx:{creation['transactionHash']}"))
+        items.append(Item(kind="creation", subject=_named(creation)))
     return items
 
 
-async def _accounts(tape: Tape, receipts: list[_Document], latest: int) -> list[Item]:
+def _named(receipt: Document) -> str:
+    return f"tx:{block_hash(receipt, 'transactionHash', _RECEIPT)}"
+
+
+async def _accounts(tape: Tape, receipts: list[Document], latest: int) -> list[Item]:
     """A contract that wrote a log, and for comparison the account that called it."""
-    logged = next(receipt for receipt in receipts if receipt["logs"])
-    address = logged["logs"][0]["address"].lower()
+    logged = _logged(receipts)
+    writer = address(_logs(logged)[0], "address", "log")
     tape.proved_at = latest
-    tape.addresses = [address, logged["from"].lower()]
+    tape.addresses = [writer, address(logged, "from", _RECEIPT)]
     for one in tape.addresses:
         await tape.ask("eth_getProof", one, [], hex(latest))
-    await tape.ask("eth_getCode", address, hex(latest))
+    await tape.ask("eth_getCode", writer, hex(latest))
     return [
-        Item(kind="address", subject=f"address:{address}"),
-        Item(kind="slot", subject=f"address:{address}/0x" + "00" * 32),
+        Item(kind="address", subject=f"address:{writer}"),
+        Item(kind="slot", subject=f"address:{writer}/0x" + "00" * 32),
     ]
