@@ -21,6 +21,7 @@ from validation.engine import Engine
 from validation.evidence import BundleError, pack
 from validation.lineage import lineage_to
 from validation.models import Node, Run
+from validation.nodecheck.bounded import in_time
 from validation.rpc import NodeUrl, Span
 from validation.subjects import parse_subject
 from validation.validators import Grounds, Heard, Outcome, Verdict, validate
@@ -75,7 +76,11 @@ def examine(
                 "No node is in service: set NODE_URLS, or take one into service on the page Nodes."
             )
         _let_go_of_the_database()
-        return asyncio.run(_examine(run, subject, nodes, limit_s, now))
+        # The loop's own end would wait for a name that is being resolved, for minutes.
+        made = in_time(lambda: _examine(run, subject, nodes, limit_s, now), limit_s)
+        if made is None:
+            raise _late(nodes, limit_s)
+        return made
 
 
 def nodes_of(run: Run) -> tuple[NodeUrl, ...]:
@@ -122,15 +127,19 @@ async def _examine(
                 )
                 outcome = structs.replace(outcome, agreement=agreement)
     except TimeoutError:
-        asked = ", ".join(node.label for node in nodes)
-        raise NoAnswer(
-            f"{asked} did not answer all of it within {limit_s:g} s. Try again, or start a "
-            "validation of this item: workers take the time it takes."
-        ) from None
+        raise _late(nodes, limit_s) from None
     finally:
         await engine.client.aclose()
     made = Afresh(outcome=outcome, level=run.level, made_at=made_at, packed=None)
     return _with_proof(made, subject, heard, grounds)
+
+
+def _late(nodes: Sequence[NodeUrl], limit_s: float) -> NoAnswer:
+    asked = ", ".join(node.label for node in nodes)
+    return NoAnswer(
+        f"{asked} did not answer all of it within {limit_s:g} s. Try again, or start a "
+        "validation of this item: workers take the time it takes."
+    )
 
 
 def _with_proof(made: Afresh, subject: str, heard: Sequence[Heard], grounds: Grounds) -> Afresh:

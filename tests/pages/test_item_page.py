@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -282,6 +284,44 @@ def test_a_node_that_does_not_answer_in_time_is_not_waited_for(item: Callable[..
             afresh.examine(run, subjects()["tx"], limit_s=0.2)
     with afresh._turn(), afresh._turn():
         pass  # its turn was given back
+
+
+def test_a_name_that_is_not_resolved_in_time_is_not_waited_for(
+    item: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver, answer = threading.Event(), socket.getaddrinfo
+
+    def hang(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if host != "node.example":
+            return answer(host, *args, **kwargs)
+        resolver.wait(30)
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
+    run = item()
+    run.node_urls = ["http://node.example:8545"]
+    started = time.monotonic()
+    try:
+        with pytest.raises(afresh.NoAnswer, match=r"node\.example:8545 did not answer.* 0\.2 s"):
+            afresh.examine(run, subjects()["tx"], limit_s=0.2)
+        assert time.monotonic() - started < 10
+    finally:
+        resolver.set()
+    with afresh._turn(), afresh._turn():
+        pass  # its turn was given back
+
+
+def test_a_defect_of_verifying_again_is_no_node_that_is_late(
+    item: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def defective(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(afresh, "_examine", defective)
+    run = item()
+    run.node_urls = ["http://10.0.0.1:8545"]
+    with pytest.raises(ZeroDivisionError):
+        afresh.examine(run, subjects()["tx"])
 
 
 def test_it_asks_the_nodes_that_are_in_service(item: Callable[..., Run], settings: Any) -> None:
