@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 import pytest
 
 from tests.drill import worlds
-from validation.devnode.lies import LIES
+from validation.devnode.lies import LIES, Stock
 from validation.devnode.wire import Asked
 from validation.drill import DrillError, Report, Tape, Trust, gather, run
 from validation.drill.lying import LyingPosts
@@ -19,22 +20,22 @@ type Twist = Callable[[Any], Any]
 BLOCK, RECEIPTS = "eth_getBlockByNumber", "eth_getBlockReceipts"
 
 
-class Twisted(worlds.ChainTruth):
+@dataclass(frozen=True, slots=True)
+class Twisted:
     """The packaged chain, but for what is made of the answers to one method."""
 
-    __slots__ = ("_method", "_twist")
+    method: str
+    twist: Twist
 
-    def __init__(self, method: str, twist: Twist) -> None:
-        object.__setattr__(self, "final", None)
-        object.__setattr__(self, "_method", method)
-        object.__setattr__(self, "_twist", twist)
+    def stock(self) -> Stock:
+        return worlds.ChainTruth().stock()
 
     async def reply(self, asked: Asked) -> bytes:
-        truth = msgspec.json.decode(await super().reply(asked))
+        truth = msgspec.json.decode(await worlds.ChainTruth().reply(asked))
         replies = truth if isinstance(truth, list) else [truth]
         for call, reply in zip(asked.answered(), replies, strict=True):
-            if getattr(call, "method", "") == self._method and reply.get("result") is not None:
-                reply["result"] = self._twist(reply["result"])
+            if getattr(call, "method", "") == self.method and reply.get("result") is not None:
+                reply["result"] = self.twist(reply["result"])
         return msgspec.json.encode(truth)
 
 
