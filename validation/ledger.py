@@ -189,9 +189,11 @@ class Ledger:
     def _accuse(
         self, cursor: psycopg.Cursor[Any], claim: Claim, caught: Sequence[catches.Catch]
     ) -> None:
-        """A run that names nodes of its own accuses none of the deployment's."""
-        catches.write(cursor, caught, run=claim.run)
+        """A run that names nodes of its own accuses none of the deployment's: what it calls by the
+        same label may be asked with other credentials, and there is no end of labels.
+        """
         if not claim.node_urls:
+            catches.write(cursor, caught, run=claim.run)
             catches.cordon(
                 cursor, caught, run=claim.run, worker=self._worker, configured=self.configured
             )

@@ -244,6 +244,10 @@ class Evidence(models.Model):
     bundle = models.BinaryField(null=True)
     kept_at = models.DateTimeField(db_default=Now())
 
+    class Meta:
+        # The oldest goes first: `retention.forget_evidence`.
+        indexes = (models.Index(fields=("kept_at",), name="evidence_by_age"),)
+
     def __str__(self) -> str:
         return f"{self.ordinal} of V-{self.run_id}"
 

@@ -52,6 +52,8 @@ def sweep() -> None:
 def forget_old_drafts() -> None:
     retention.forget_old_drafts()
     retention.forget_orphans()
+    retention.forget_evidence()
+    retention.forget_catches()
 
 
 def ring(chunks: int) -> None:

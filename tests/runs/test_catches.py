@@ -100,10 +100,13 @@ def test_a_node_that_nobody_contradicts_is_caught_but_stays(
     assert not Control.objects.exists()
 
 
-def test_a_run_of_its_own_nodes_cordons_none(start: Start, ledger: Ledger, nodes: None) -> None:
+def test_a_run_of_its_own_nodes_accuses_none_of_those_that_are_called_alike(
+    start: Start, ledger: Ledger, nodes: None
+) -> None:
     start(1, node_urls=["http://one:8545/", "http://two:8545/"])
     assert settle(ledger, "one:8545")
-    assert (cordoned(), Catch.objects.count()) == ([], 1)
+    assert (cordoned(), Catch.objects.count()) == ([], 0)
+    assert not Control.objects.exists()
 
 
 def test_two_workers_that_catch_the_last_two_leave_one_in_service(
@@ -197,6 +200,19 @@ def test_a_node_that_always_lies_fills_no_table(
     newest = Catch.objects.order_by("-id").values_list("id", flat=True)
     assert len(newest) == 30
     assert newest[0] - newest[29] == 29  # the oldest went
+
+
+def test_of_all_nodes_together_the_newest_catches_are_kept(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for node in range(7):
+        Catch.objects.create(label=f"gone:{node}", subject="head", check_name="hash", detail="")
+    monkeypatch.setattr(retention, "CATCHES", 7)
+    assert retention.forget_catches() == 0
+    monkeypatch.setattr(retention, "CATCHES", 3)
+    assert retention.forget_catches() == 4
+    kept = Catch.objects.order_by("id").values_list("label", flat=True)
+    assert list(kept) == ["gone:4", "gone:5", "gone:6"]
 
 
 def test_a_hostile_detail_is_cut_and_cleaned(start: Start, ledger: Ledger, nodes: None) -> None:

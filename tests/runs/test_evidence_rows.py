@@ -1,15 +1,18 @@
 """What is kept beside results: bundles of accusations, timelines, agreement; bounded a run."""
 
+import os
 from collections.abc import Callable
+from datetime import timedelta
 
 import msgspec
 import psycopg
 import pytest
+from django.utils import timezone
 
 from tests.runs.conftest import outcomes
-from validation import evidence_rows, retention
+from validation import evidence_rows, retention, tasks
 from validation.ledger import Ledger
-from validation.models import Evidence, Result, Run
+from validation.models import Catch, Evidence, Result, Run
 from validation.rpc import Span
 from validation.validators import Agreement, Check, Difference, Outcome, Status, Verdict
 
@@ -119,3 +122,42 @@ def test_evidence_goes_with_its_run(start: Start, ledger: Ledger) -> None:
     run.delete()
     retention.forget_orphans()
     assert not Evidence.objects.exists()
+
+
+def kept(start: Start, ledger: Ledger, *, days_ago: float, octets: int) -> int:
+    """The id of a run with one bundle."""
+    run = start(1)
+    settle(ledger, bundle=os.urandom(octets))
+    kept_at = timezone.now() - timedelta(days=days_ago)
+    Evidence.objects.filter(run_id=run.pk).update(kept_at=kept_at)
+    return run.pk
+
+
+def test_evidence_is_deleted_by_its_age(start: Start, ledger: Ledger) -> None:
+    kept(start, ledger, days_ago=30.5, octets=100)
+    young = kept(start, ledger, days_ago=29.5, octets=100)
+    assert retention.forget_evidence() == 1
+    assert list(Evidence.objects.values_list("run_id", flat=True)) == [young]
+    assert Result.objects.count() == 2
+
+
+def test_of_too_much_evidence_the_oldest_goes_first(
+    start: Start, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest, oldest, old = (kept(start, ledger, days_ago=days, octets=20_000) for days in (1, 3, 2))
+    monkeypatch.setattr(retention, "EVIDENCE_BYTES", 65_000)
+    assert retention.forget_evidence() == 0
+    monkeypatch.setattr(retention, "EVIDENCE_BYTES", 45_000)
+    assert retention.forget_evidence() == 1
+    assert set(Evidence.objects.values_list("run_id", flat=True)) == {newest, old}
+    assert not Evidence.objects.filter(run_id=oldest).exists()
+
+
+def test_the_beat_keeps_evidence_and_catches_within_their_bounds(
+    start: Start, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(start, ledger, days_ago=31, octets=100)
+    monkeypatch.setattr(retention, "CATCHES", 0)
+    Catch.objects.create(label="gone:1", subject="head", check_name="hash", detail="")
+    tasks.forget_old_drafts()
+    assert (Evidence.objects.count(), Catch.objects.count()) == (0, 0)
