@@ -11,7 +11,7 @@ PRODUCTION := env -u DEBUG -u DEVELOPMENT VAR_DIR=var/none \
 	ALLOWED_HOSTS=switchyard.example CSRF_TRUSTED_ORIGINS=https://switchyard.example \
 	DATABASE_URL=postgresql://app@db.example/switchyard \
 	REDIS_URL=redis://cache.example/0 CELERY_BROKER_URL=redis://broker.example/0 \
-	NODE_URLS=https://node.example
+	NODE_URLS=https://node.example NODE_CHAIN_ID=1
 
 .PHONY: up test check bench soak lock help run-packages all-packages
 .DEFAULT_GOAL := help

@@ -58,6 +58,16 @@ def a_node_is_set(**_: Any) -> list[CheckMessage]:
 
 
 @register(deploy=True)
+def the_chain_is_known(**_: Any) -> list[CheckMessage]:
+    """What an honest node cannot say depends on the chain's rules."""
+    if settings.NODE_CHAIN_ID is not None or not settings.NODES:
+        return []
+    message = "NODE_CHAIN_ID is not set: no node is ever caught lying, or taken out of service."
+    hint = "Set it to the id of the chain that your nodes are on (1 is Ethereum's mainnet)."
+    return [Warning(message, hint=hint, id="switchyard.W005")]
+
+
+@register(deploy=True)
 def development_is_off(**_: Any) -> list[CheckMessage]:
     if not settings.DEVELOPMENT:
         return []

@@ -11,7 +11,7 @@ from console.controls import names
 from console.fleetview import Fleet, FleetNode, FleetNodes
 from console.http import render_page
 from console.pages import history
-from console.pages.nodes import Row, row_of
+from console.pages.nodes import Row, not_judged, row_of
 from validation.models import Catch, ControlKind, Evidence, Item
 from validation.nodecheck import NodeTest
 
@@ -76,6 +76,7 @@ def standing(node: FleetNode, found: FleetNodes, fleet: Fleet) -> dict[str, Any]
         "node": node,
         "place": node.place,
         "others": found.in_service - node.place.in_service,
+        "not_judged": not_judged(),
         "catches": catches_of(node.label),
         "failures": sorted(node.failures.items(), key=lambda pair: -pair[1])[:3],
         "history": history.of(ControlKind.NODES, node.label),

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
@@ -14,6 +15,7 @@ from console.pages import history, states
 from console.pages.fleet import cells
 from console.pages.states import State
 from validation.models import ControlKind
+from validation.validators import block_rules
 
 TEMPLATE = "console/nodes.html"
 REGIONS = ("figures", "list", "history")
@@ -76,6 +78,7 @@ def load() -> dict[str, Any]:
         "caught": sum(row.found.state == "caught" for row in rows),
         "times_caught": sum(row.found.times_caught for row in rows),
         "reported": any(row.found.workers for row in rows),
+        "not_judged": not_judged(),
         "slowest_ms": max(p95, default=None),
         "said": _said(rows),
         "history": history.of_kinds([ControlKind.NODES]),
@@ -86,6 +89,15 @@ def rows_of(found: FleetNodes, fleet: Fleet) -> list[Row]:
     """The breakers of all nodes are read at once."""
     guards = {breaker.name: breaker.state for breaker in fleetview.breakers(fleet)}
     return [row_of(node, guards) for node in found.nodes]
+
+
+def not_judged() -> str:
+    """Why nobody is ever caught here; "" where who lies is."""
+    if settings.NODE_CHAIN_ID is None:
+        return "NODE_CHAIN_ID is not set"
+    if block_rules.are_known(settings.NODE_CHAIN_ID):
+        return ""
+    return f"the rules of chain {settings.NODE_CHAIN_ID} are not known here"
 
 
 def row_of(node: FleetNode, guards: dict[str, str | None]) -> Row:

@@ -1,6 +1,7 @@
 """The nodes' pages: where nobody reports, where somebody does, and where one was caught."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -68,6 +69,24 @@ def test_where_nobody_reports_the_wish_stands_and_no_figure_is_made_up(
     one = see(viewer, PAGE)
     assert "Nobody to acknowledge it" in one.text
     assert not any("cordon" in href for href in one.hrefs())
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "why"),
+    [
+        (None, "NODE_CHAIN_ID is not set"),
+        (137, "the rules of chain 137 are not known here"),
+        (1, ""),
+    ],
+)
+def test_where_nobody_can_be_caught_no_node_looks_well(
+    viewer: Client, see: See, settings: Any, chain_id: int | None, why: str
+) -> None:
+    settings.NODE_CHAIN_ID = chain_id
+    for page in (see(viewer, "/nodes/").text, see(viewer, f"/nodes/{OWN}/").text):
+        assert ("ot judged" in page) is bool(why)
+        assert why in page
+    assert ("Never" in see(viewer, f"/nodes/{OWN}/").text) is (not why)
 
 
 def test_figures_are_those_of_workers_that_are_up(

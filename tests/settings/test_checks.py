@@ -16,6 +16,7 @@ from validation.rpc import NodeUrl
         (checks.servers_are_set, {"REDIS_URL": ""}, "E003"),
         (checks.servers_are_set, {"CELERY_BROKER_URL": ""}, "E003"),
         (checks.a_node_is_set, {"NODES": ()}, "W002"),
+        (checks.the_chain_is_known, {"NODE_CHAIN_ID": None}, "W005"),
         (checks.development_is_off, {"DEVELOPMENT": True}, "W003"),
     ],
 )  # fmt: skip
@@ -24,6 +25,12 @@ def test_each_check_speaks(check: Any, changed: dict[str, Any], number: str) -> 
         [message] = check()
     assert message.id == f"switchyard.{number}"
     assert message.hint
+
+
+@pytest.mark.parametrize("changed", [{"NODE_CHAIN_ID": 1}, {"NODE_CHAIN_ID": None, "NODES": ()}])
+def test_a_chain_that_is_named_or_asked_by_nobody_needs_no_word(changed: dict[str, Any]) -> None:
+    with override_settings(**changed):
+        assert checks.the_chain_is_known() == []
 
 
 def test_a_missing_database_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
