@@ -20,8 +20,12 @@ type Told = dict[str, Any]
 
 
 def stands(entry: AuditEntry) -> bool:
-    """Whether what the act made is still so: others change other nodes meanwhile."""
-    return bool(standing(entry.target) == entry.after)
+    """Whether nobody changed this one since, also not to and fro, and no worker cordoned it:
+    others change other nodes meanwhile.
+    """
+    of_it = AuditEntry.objects.filter(kind=entry.kind, target=entry.target)
+    is_newest = not of_it.filter(pk__gt=entry.pk).exists()
+    return is_newest and bool(standing(entry.target) == entry.after)
 
 
 def leaves_none(entry: AuditEntry) -> bool:

@@ -89,7 +89,9 @@ def url_of(label: str) -> NodeUrl:
 def write_missing() -> None:
     """Rows for those of NODE_URLS that have none yet. Caller holds the lock of the revision."""
     known = set(Node.objects.values_list("label", flat=True))
-    Node.objects.bulk_create(row for row in _of_environment() if row.label not in known)
+    missing = [row for row in _of_environment() if row.label not in known]
+    # A worker that starts writes them at any moment, and holds no lock of ours.
+    Node.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 def put_in_order(labels: Sequence[str]) -> None:

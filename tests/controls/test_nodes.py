@@ -13,7 +13,15 @@ from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks
 from console import controls
 from console.access.audit import Actor
 from console.access.models import AuditEntry
-from console.controls import Conflict, ControlError, NotReversible, Refused, RoleTooLow, UnknownNode
+from console.controls import (
+    Conflict,
+    ControlError,
+    NotReversible,
+    Refused,
+    RoleTooLow,
+    UnknownNode,
+    node_table,
+)
 from monitoring import events
 from tests.controls.conftest import WHY, actor
 from validation.models import Control, Node, RemovedNode
@@ -265,6 +273,38 @@ def test_what_was_changed_again_since_is_left_alone(other: str) -> None:
     with pytest.raises(Conflict, match="changed again"):
         controls.revert(ADMIN, entry, reason=WHY)
     assert controls.place_of(other).cordoned_by == "worker w:1"
+
+
+def test_an_act_that_was_undone_and_done_again_is_not_taken_back_by_its_first(other: str) -> None:
+    controls.cordon_node(actor(), other, reason=WHY)
+    controls.uncordon_node(actor(), other, reason=WHY)
+    freed = newest()
+    controls.cordon_node(actor(), other, reason="It lied, and that is no guess")
+    controls.uncordon_node(actor(), other, reason=WHY)
+    with pytest.raises(Conflict, match="changed again"):
+        controls.revert(ADMIN, freed, reason=WHY)
+    assert controls.in_service() == [OWN, other]
+    added = AuditEntry.objects.filter(action="add").get()
+    controls.remove_node(ADMIN, other, reason=WHY)
+    controls.add_node(ADMIN, f"http://{other}/", reason=WHY)
+    with pytest.raises(Conflict, match="changed again"):
+        controls.revert(ADMIN, added, reason=WHY)
+    assert controls.in_service() == [OWN, other]
+
+
+def test_a_worker_may_write_down_the_same_nodes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    third = NodeUrl.parse("http://127.0.0.1:12/")
+    of_environment = node_table._of_environment
+
+    def overtaken() -> list[Node]:
+        Node.objects.get_or_create(label=third.label, defaults={"position": 1})
+        return of_environment()
+
+    with override_settings(NODES=(NodeUrl.parse(f"http://{OWN}/"), third)):
+        # Between what is read of the table and what is written into it.
+        monkeypatch.setattr(node_table, "_of_environment", overtaken)
+        node_table.write_missing()
+        assert standing() == [(OWN, True), (third.label, True)]
 
 
 def test_taking_back_what_leaves_no_node_asks_for_its_name(other: str) -> None:
