@@ -18,6 +18,7 @@ from tests.evidence.worlds import chain, made, subjects
 from tests.pages.conftest import Page
 from tests.records import check_fields
 from validation import evidence
+from validation.checkpoint import Checkpoint
 from validation.devnode import serve
 from validation.devnode.app import create_app
 from validation.devnode.controls import Controls, Settings
@@ -244,6 +245,40 @@ def test_verifying_again_shows_what_it_comes_to_beside_what_stands(
     assert len(page.ids()) == len(set(page.ids()))
 
 
+def test_what_was_compared_then_and_now_is_each_copied_by_its_own_button(
+    item: Callable[..., Run], operator: Client, node: str
+) -> None:
+    then = "0x" + "cd" * 32
+    checks = [{"name": "hash", "status": "pass", "detail": "", "computed": then, "claimed": then}]
+    run = item(checks=checks, verdict="valid", level=2, reason="ok")
+    Run.objects.filter(pk=run.pk).update(node_urls=[node])
+    page = Page(operator.post(_url(run, "again/")).content.decode())
+    copied = [name for button in page.all("button") if (name := button.get("data-copies"))]
+    assert {"then-hash", "now-hash"} <= set(copied)
+    assert set(copied) <= set(page.ids())
+    assert len(page.ids()) == len(set(page.ids()))
+
+
+def test_another_node_is_asked_before_one_is_accused_and_the_proof_verifies(
+    item: Callable[..., Run], operator: Client, node: str, settings: Any
+) -> None:
+    block = chain().latest
+    settings.CHECKPOINT = Checkpoint(block, chain().blocks[block])
+    with _serving(Controls(settings=Settings(lie_rate=1.0, lies=("tx-value",)))) as liar:
+        run = item()
+        Run.objects.filter(pk=run.pk).update(node_urls=[liar, node], level=4)
+        page = Page(operator.post(_url(run, "again/")).content.decode())
+        assert "Now Valid" in page.text
+        answer = operator.get(_url(run, "proof/"))
+        told = json.loads(answer.content)["outcome"]
+        assert (told["verdict"], told["level"]) == ("valid", 4)
+        assert [each["node"] in liar for each in told["caught"]] == [True]
+        assert evidence.verify(answer.content).differences == ()
+        Run.objects.filter(pk=run.pk).update(node_urls=[liar])
+        page = Page(operator.post(_url(run, "again/")).content.decode())
+        assert "Now Invalid" in page.text
+
+
 def test_a_proof_is_made_on_demand_and_verifies(
     item: Callable[..., Run], operator: Client, node: str
 ) -> None:
@@ -329,6 +364,7 @@ def test_it_asks_the_nodes_that_are_in_service(item: Callable[..., Run], setting
     run = item()
     Node.objects.create(label="10.0.0.1:8545", cordoned_at=timezone.now())
     Node.objects.create(label="10.0.0.3:8545", url="http://10.0.0.3:8545", position=9)
+    Node.objects.create(label="10.0.0.4:8545", url="gopher://10.0.0.4")  # of another release
     Node.objects.create(label="10.0.0.9:8545")  # of NODE_URLS of another time
     assert [node.label for node in afresh.nodes_of(run)] == ["10.0.0.2:8545", "10.0.0.3:8545"]
     run.node_urls = ["http://10.0.0.7:8545"]
