@@ -1,13 +1,15 @@
 """How `manage.py validate` speaks: verdicts on stdout, progress and sums on stderr."""
 
+import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 import msgspec
 
+from validation.printable import printable
 from validation.subjects import Malformed
 from validation.validators import REASONS, Outcome, Verdict
 
@@ -37,7 +39,7 @@ class Report:
     def outcome(self, outcome: Outcome) -> None:
         self._counts[outcome.verdict] += 1
         self._clear_bar()
-        self._out.write(self._line(outcome) + "\n")
+        self._out.write("\n".join(map(printable, self._lines(outcome))) + "\n")
 
     def progress(self, done: int, total: int, *, rate: float | None = None) -> None:
         """Draws the bar where a person watches, at most ten times a second."""
@@ -55,7 +57,7 @@ class Report:
 
     def say(self, text: str) -> None:
         self._clear_bar()
-        self._err.write(text + "\n")
+        self._err.write("\n".join(map(printable, text.split("\n"))) + "\n")
 
     def malformed(self, found: Sequence[Malformed], count: int) -> None:
         for entry in found[:_LISTED]:
@@ -71,19 +73,23 @@ class Report:
         items = "item" if total == 1 else "items"
         self.say(f"{title}{total:,} {items}: {parts or 'none'} in {seconds:.1f} s")
 
-    def _line(self, outcome: Outcome) -> str:
+    def _lines(self, outcome: Outcome) -> Iterator[str]:
         if self._as_json:
-            return msgspec.json.encode(outcome).decode()
+            # In ASCII: a control character beyond it stands bare in other JSON.
+            yield json.dumps(msgspec.to_builtins(outcome), separators=(",", ":"))
+            return
         line = (
             f"{outcome.verdict:<12} level {outcome.level}  {outcome.subject}  {outcome.ms:.0f} ms"
         )
         if outcome.source != "node":
             line += f", from {outcome.source}, {outcome.age_s:.0f} s old"
-        if outcome.verdict is not Verdict.VALID:
-            line += f"\n    {outcome.reason}: {REASONS.get(outcome.reason, outcome.reason)}"
-            failed = [c for c in outcome.checks if c.status != "pass" and c.detail]
-            line += "".join(f"\n    {c.name} {c.status}: {c.detail}" for c in failed)
-        return line
+        yield line
+        if outcome.verdict is Verdict.VALID:
+            return
+        yield f"    {outcome.reason}: {REASONS.get(outcome.reason, outcome.reason)}"
+        for check in outcome.checks:
+            if check.status != "pass" and check.detail:
+                yield f"    {check.name} {check.status}: {check.detail}"
 
     def _clear_bar(self) -> None:
         if self._bar_shown:

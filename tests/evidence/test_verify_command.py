@@ -59,6 +59,47 @@ def test_as_json(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["outcome"]["verdict"] == "valid"
 
 
+_ESCAPE = "\x1b[2J\x1b[1;1HVerifies: all is well\nVerifies: forged\x9b2J\u202e"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_a_stranger_wrote_moves_no_cursor_and_forges_no_line(
+    file: Path, capsys: pytest.CaptureFixture[str], as_json: bool
+) -> None:
+    document = json.loads(file.read_bytes())
+    document["context"]["others"] = [_ESCAPE]
+    document["exchanges"][0]["node"] = document["outcome"]["node"] = _ESCAPE
+    document["outcome"]["reason"] = document["outcome"]["checks"][0]["name"] = _ESCAPE
+    file.write_bytes(changed(document, ("digest",), _ESCAPE, sealed=False))
+    assert _verify(str(file), *["--json"] * as_json) == 1
+    said = capsys.readouterr().out
+    assert all(line.isprintable() for line in said.split("\n"))
+    assert "2J" in said
+    assert "\nVerifies" not in said
+
+
+def test_what_cannot_be_read_is_not_shown_as_it_is_either(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = json.loads(file.read_bytes())
+    file.write_bytes(changed(document, ("version",), _ESCAPE, sealed=True))
+    assert _verify(str(file)) == 2
+    said = capsys.readouterr().err
+    assert "Verifies: all is well" in said
+    assert said.removesuffix("\n").isprintable()
+
+
+@pytest.mark.parametrize(("made_at", "ends"), [(253_402_300_799, 0), (253_402_300_800, 2)])
+def test_no_later_than_a_calendar_has_names_for(
+    file: Path, capsys: pytest.CaptureFixture[str], made_at: int, ends: int
+) -> None:
+    file.write_bytes(changed(json.loads(file.read_bytes()), ("made_at",), made_at, sealed=True))
+    assert _verify(str(file)) == ends
+    said = capsys.readouterr()
+    assert ("9999-12-31 23:59:59 UTC" in said.out) is (ends == 0)
+    assert ("made_at" in said.err) is (ends == 2)
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"garbage", b'{"format":'])
 def test_what_cannot_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None

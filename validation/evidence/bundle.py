@@ -10,6 +10,8 @@ from validation.validators.outcome import Agreement, BlockRef, Caught, Check, Ve
 
 FORMAT: Final = "switchyard-proof"
 VERSION: Final = 1
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999, after which a calendar here has no name for a day."""
 
 _Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 _Level = Annotated[int, Meta(ge=0, le=5)]
@@ -91,7 +93,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     subject: _Short
     level: _Level
     """The level asked."""
-    made_at: Annotated[float, Meta(ge=0, le=2**40)]
+    made_at: Annotated[float, Meta(ge=0, le=LATEST)]
     """Epoch seconds."""
     context: Context
     outcome: Claimed

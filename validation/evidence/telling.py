@@ -7,6 +7,7 @@ from validation.checkpoint import Checkpoint
 from validation.evidence.bundle import Bundle
 from validation.evidence.ladder import Rung, Standing, of_no_level, rungs
 from validation.evidence.verifying import Finding
+from validation.printable import printable
 from validation.subjects import parse_subject
 from validation.validators import CHECKS, REASONS, Check, Status
 
@@ -24,8 +25,13 @@ _WIDE = 20
 def lines(finding: Finding, *, ours: Checkpoint | None = None) -> Iterator[str]:
     """The ladder check by check, what is taken for granted, and where the bundle is wrong.
 
-    `ours` is the checkpoint that this deployment trusts.
+    `ours` is the checkpoint that this deployment trusts. Anybody may have written the bundle: what
+    is in it is shown as what it is, and moves no cursor.
     """
+    return map(printable, _lines(finding, ours))
+
+
+def _lines(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
     bundle, outcome = finding.bundle, finding.outcome
     yield f"{bundle.subject}"
     yield f"{outcome.verdict}, level {outcome.level} of {bundle.level} asked: " + REASONS.get(

@@ -20,6 +20,7 @@ from console.management.acting import (
 )
 from console.pages import figures
 from validation.nodecheck import NodeTest
+from validation.printable import printable
 
 _ACTS = ("list", "add", "cordon", "uncordon", "move", "remove", "test")
 FAILED = 1
@@ -91,7 +92,8 @@ class Command(ActingCommand):
 
     def _test(self, tested: NodeTest) -> int:
         for finding in tested.findings:
-            self.stdout.write(f"{finding.status}  {finding.name}: {finding.said}")
+            said = printable(finding.said)
+            self.stdout.write(f"{finding.status}  {finding.name}: {said}")
         return DONE if tested.passed else FAILED
 
 

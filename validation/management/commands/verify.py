@@ -1,5 +1,6 @@
 """`manage.py verify FILE`: verifies an exported proof bundle, with no network and no server."""
 
+import json
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from validation import evidence
 from validation.evidence import telling
+from validation.printable import printable
 
 VERIFIES, DOES_NOT, CANNOT_READ = 0, 1, 2
 PIPE_CLOSED = 128 + signal.SIGPIPE
@@ -31,7 +33,7 @@ class Command(BaseCommand):
             finding = evidence.verify(_read(name))
             _print(finding, as_json=options["json"])
         except evidence.BundleError as exc:
-            sys.stderr.write(f"verify: {_shown(name)}: {exc}.\n")
+            sys.stderr.write(f"verify: {_shown(name)}: {printable(str(exc))}.\n")
             sys.exit(CANNOT_READ)
         except OSError as exc:
             sys.stderr.write(f"verify: {_shown(name)}: {exc.strerror or exc}.\n")
@@ -56,7 +58,8 @@ def _print(finding: evidence.Finding, *, as_json: bool) -> None:
                 "differences": finding.differences,
                 "outcome": finding.outcome,
             }
-            print(msgspec.json.encode(told).decode(), flush=True)
+            # In ASCII: a control character beyond it stands bare in other JSON.
+            print(json.dumps(msgspec.to_builtins(told), separators=(",", ":")), flush=True)
         else:
             print("\n".join(telling.lines(finding, ours=settings.CHECKPOINT)), flush=True)
     except BrokenPipeError:
@@ -66,4 +69,4 @@ def _print(finding: evidence.Finding, *, as_json: bool) -> None:
 
 
 def _shown(name: str) -> str:
-    return "standard input" if name == "-" else name
+    return "standard input" if name == "-" else printable(name)
