@@ -120,6 +120,8 @@ async def _verify(
 ) -> None:
     computed = header_hash(evidence.block)
     evidence.header = _result(computed, block_hash, "the block's header", block.unknown)
+    if evidence.header.is_sound and evidence.block.hash.lower() != block_hash:
+        evidence.header = Result(mismatch(block_hash, evidence.block.hash, "the block's hash"))
     if not evidence.header.is_sound:
         return  # then its roots are nobody's
     evidence.transactions_root, evidence.hashes = await transactions_root(

@@ -57,7 +57,11 @@ async def fetch_header(
         return NoHeader("block_not_served", text, reply.node), heard
     computed = header_hash(answer.value)
     if computed == block_hash:
-        return answer.value, heard
+        label = answer.value.hash.lower()
+        if label == block_hash:
+            return answer.value, heard
+        text = f"asked for block {block_hash}, its header names itself {label}"
+        return NoHeader("", text, reply.node, label), heard
     if answer.unknown:
         text = f"{', '.join(answer.unknown)} may be a part of the header of {block_hash}"
         return NoHeader("unknown_field", text, reply.node), heard

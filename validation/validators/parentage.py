@@ -40,7 +40,7 @@ def _report_missing(parent: NoHeader, block: Block, findings: Findings) -> None:
         reason = "parent_not_served" if parent.reason == "block_not_served" else parent.reason
         findings.skip("parent", reason, parent.text)
     else:
-        flaw = mismatch(parent.computed, block.parent_hash.lower(), "the parent's header")
+        flaw = Flaw(f"the parent: {parent.text}", block.parent_hash.lower(), parent.computed)
         findings.settle("parent", flaw, node=parent.node)
 
 
