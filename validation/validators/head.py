@@ -7,10 +7,12 @@ from typing import Any
 
 from validation.rpc import Call
 from validation.rpc.answers import Answer, Unreadable, read_block, read_lean_block
+from validation.rpc.schema import Block
 from validation.subjects import Subject
 from validation.validators import blocks
 from validation.validators.asking import Ask
 from validation.validators.findings import Ending, Findings
+from validation.validators.header import header_hash
 
 HIGHEST_LEVEL = 4
 
@@ -52,6 +54,9 @@ async def _examine_whole(
 ) -> Ending | None:
     """Asked for by its hash, so that it is the block that was the newest."""
     block_hash = head.value.hash.lower()
+    if header_hash(head.value) != block_hash:
+        _examine_lean(head, findings)  # nothing else of it is worth asking for
+        return None
     reply = await ask.fetch((Call("eth_getBlockByHash", (block_hash, True), read_block),))
     (answer,) = reply.values
     ending = findings.malformed(answer)
@@ -62,5 +67,14 @@ async def _examine_whole(
         text = f"{reply.node} no longer knows block {block_hash}"
         findings.skip("transactions", "block_not_served", text)
         return None
-    blocks.examine_form(block_hash, answer.value, answer.unknown, findings)
-    return await blocks.examine_above(answer.value, answer.unknown, findings, level=level, ask=ask)
+    block: Block = answer.value
+    named = [tx.hash.lower() for tx in block.transactions]
+    if named != [each.lower() for each in head.value.transactions]:
+        findings.passed("well_formed")
+        text = f"{findings.node} names other transactions of block {block_hash} than the block has"
+        # Which of the two is right, the block's root has not told yet.
+        findings.fail("positions", text, node=reply.node if reply.node == findings.node else None)
+        return None
+    findings.node = reply.node  # who gave the block is to blame for what follows
+    blocks.examine_form(block_hash, block, answer.unknown, findings)
+    return await blocks.examine_above(block, answer.unknown, findings, level=level, ask=ask)
