@@ -26,7 +26,10 @@ async def examine(
     if isinstance(evidence, Unreadable):
         return findings.malformed(evidence)
     await _examine_transactions(block, unknown, evidence, findings)
-    await _examine_receipts(block, evidence, findings, ask.chain_id)
+    if (
+        not findings.failed
+    ):  # else it is not the block's transactions that receipts are held against
+        await _examine_receipts(block, evidence, findings, ask.chain_id)
     _examine_withdrawals(block, findings)
     _examine_blobs(block, findings, ask.chain_id)
     ending = await uncles.examine(block, findings, ask=ask)

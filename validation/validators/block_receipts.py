@@ -3,7 +3,7 @@
 import asyncio
 from functools import reduce
 from operator import or_
-from typing import Final
+from typing import Final, NamedTuple
 
 from validation.rpc.schema import Block, Receipt, Transaction
 from validation.validators import derivations, receipts
@@ -12,6 +12,13 @@ from validation.validators.findings import Findings, Flaw, mismatch
 
 _RECEIPTS_A_TURN: Final = 32
 """Others of the event loop get a turn after about a millisecond."""
+
+
+class Blame(NamedTuple):
+    """`node` None: nobody is to blame."""
+
+    flaw: Flaw
+    node: str | None
 
 
 def examine_totals(block: Block, evidence: BlockEvidence, findings: Findings) -> None:
@@ -29,7 +36,9 @@ def examine_totals(block: Block, evidence: BlockEvidence, findings: Findings) ->
 async def examine_each(
     block: Block, evidence: BlockEvidence, findings: Findings, chain_id: int | None
 ) -> None:
-    """The first flaw, or else the first reason to skip, is told."""
+    """The first flaw, or else the first reason to skip, is told. The block's transactions are
+    those of its root.
+    """
     if len(evidence.receipts) != len(block.transactions):
         count = len(evidence.receipts)
         text = f"{len(block.transactions)} transactions, {count} receipts"
@@ -43,9 +52,11 @@ async def examine_each(
         found = _found(tx, receipt, index, evidence, chain_id)
         if isinstance(found, Unserved):
             skipped = skipped or found
-        elif found is not None:
-            told = found._replace(detail=f"transaction {index}: {found.detail}")
-            findings.settle("receipts", told, node=evidence.node)
+        blame = Blame(found, evidence.node) if isinstance(found, Flaw) else None
+        blame = blame or _uncommitted(tx, receipt, evidence, findings.node)
+        if blame is not None:
+            told = blame.flaw._replace(detail=f"transaction {index}: {blame.flaw.detail}")
+            findings.settle("receipts", told, node=blame.node)
             return
     if skipped is not None:
         findings.skip("receipts", *skipped)
@@ -64,8 +75,18 @@ def _found(
     gas = evidence.gas_before[index + 1] - evidence.gas_before[index]
     if int(receipt.gas_used, 16) != gas:
         return mismatch(gas, int(receipt.gas_used, 16), "gasUsed")
-    return (
-        derivations.position_flaw(receipt, evidence.logs_before[index])
-        or derivations.time_flaw(tx, receipt, evidence.block)
-        or derivations.price_flaw(tx, receipt, evidence.block, chain_id)
-    )
+    flaw = derivations.position_flaw(receipt, evidence.logs_before[index])
+    return flaw or derivations.price_flaw(tx, receipt, evidence.block, chain_id)
+
+
+def _uncommitted(
+    tx: Transaction, receipt: Receipt, evidence: BlockEvidence, giver: str
+) -> Blame | None:
+    """What who gave the block says beside its roots, and times, of which nobody is accused."""
+    if tx.type_number is not None:
+        flaw = derivations.own_price_flaw(tx, evidence.block)
+        if flaw is not None:
+            return Blame(flaw, giver)
+    flaw = derivations.own_time_flaw(tx, evidence.block)
+    flaw = flaw or derivations.time_flaw(receipt, evidence.block)
+    return None if flaw is None else Blame(flaw, None)

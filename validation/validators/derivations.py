@@ -23,27 +23,37 @@ def examine(
 ) -> None:
     gas = evidence.gas_before[index + 1] - evidence.gas_before[index]
     findings.match("gas_used", computed=gas, claimed=int(receipt.gas_used, 16))
-    found = price_flaw(tx, receipt, evidence.block, chain_id)
+    found = own_price_flaw(tx, evidence.block) or price_flaw(tx, receipt, evidence.block, chain_id)
     if isinstance(found, Unserved):
         findings.skip("gas_price_derived", *found)
     else:
         findings.settle("gas_price_derived", found)
     flaw = position_flaw(receipt, evidence.logs_before[index])
-    findings.settle("log_positions", flaw or time_flaw(tx, receipt, evidence.block))
+    if flaw is not None:
+        findings.settle("log_positions", flaw)
+        return
+    # No root holds a time, and nodes have got them wrong: nobody is accused of one.
+    flaw = own_time_flaw(tx, evidence.block) or time_flaw(receipt, evidence.block)
+    findings.settle("log_positions", flaw, node=None)
+
+
+def own_price_flaw(tx: Transaction, block: Block) -> Flaw | None:
+    """Of the price that the transaction names for itself."""
+    price, told = _price(tx, block), tx.gas_price
+    # Before a block sets the price this is the most that may be paid; some nodes leave it at that.
+    if isinstance(told, str) and int(told, 16) != price and told != tx.max_fee_per_gas:
+        return mismatch(price, int(told, 16), "gasPrice")
+    return None
 
 
 def price_flaw(
     tx: Transaction, receipt: Receipt, block: Block, chain_id: int | None
 ) -> Flaw | Unserved | None:
-    """Of the price of gas, and of that of blobs where one is named."""
+    """Of the receipt's price of gas, and of that of blobs where one is named."""
     price = _price(tx, block)
     told = receipt.effective_gas_price
     if isinstance(told, str) and int(told, 16) != price:
         return mismatch(price, int(told, 16), "effectiveGasPrice")
-    told = tx.gas_price
-    # Before a block sets the price this is the most that may be paid; some nodes leave it at that.
-    if isinstance(told, str) and int(told, 16) != price and told != tx.max_fee_per_gas:
-        return mismatch(price, int(told, 16), "gasPrice")
     told = receipt.blob_gas_price
     return _blob_flaw(int(told, 16), block, chain_id) if isinstance(told, str) else None
 
@@ -80,10 +90,18 @@ def position_flaw(receipt: Receipt, before: int) -> Flaw | None:
     return None if first == before else mismatch(before, first, "logIndex of the first log")
 
 
-def time_flaw(tx: Transaction, receipt: Receipt, block: Block) -> Flaw | None:
-    """Whether all that names a time names the block's, where any does."""
-    told = {tx.block_timestamp, receipt.block_timestamp}
-    told.update([log.block_timestamp for log in receipt.logs])
+def own_time_flaw(tx: Transaction, block: Block) -> Flaw | None:
+    """Whether the transaction names the block's time, where it names any."""
+    return _time_flaw({tx.block_timestamp}, block)
+
+
+def time_flaw(receipt: Receipt, block: Block) -> Flaw | None:
+    """The same of the receipt and its logs, which some nodes give a time of 0."""
+    told = {log.block_timestamp for log in receipt.logs} - {0, "0x0"}
+    return _time_flaw(told | {receipt.block_timestamp}, block)
+
+
+def _time_flaw(told: set[Loose], block: Block) -> Flaw | None:
     told -= {UNSET, None, block.timestamp}
     if not told:
         return None
