@@ -5,13 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.validators.sealed import Sealed, Serving, seal, sound
 from tests.validators.world import CHAIN_ID
 from validation.rpc import Call, Reply, errors
+from validation.rpc.timing import Sending, Timing
 from validation.subjects import parse_subject
-from validation.validators import Grounds, Outcome, Verdict, validate
+from validation.validators import Ask, Grounds, Outcome, Verdict, validate
 from validation.validators.shared_blocks import SharedBlocks
 
 
@@ -110,13 +112,109 @@ async def test_nobody_is_accused_on_what_is_remembered(small: Sealed) -> None:
     assert node.fresh[-2:] == [True, True]
 
 
-async def test_a_lie_about_a_block_is_not_remembered(small: Sealed) -> None:
-    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID)
+async def test_a_lie_about_a_block_is_told_for_a_moment_to_who_asks_the_liar(
+    small: Sealed,
+) -> None:
+    clock = Clock()
+    node, grounds = small.node(), Grounds(chain_id=CHAIN_ID, blocks=SharedBlocks(clock=clock))
+    node.told["eth_getBlockReceipts"] = lambda told: told[:1]
+    for index in (0, 1, 0, 1):
+        outcome = await at_3(small, index, node, grounds)
+        assert (outcome.verdict, outcome.source) == (Verdict.INVALID, "node")
+        assert {caught.node for caught in outcome.caught or ()} == {"node-1"}
+    assert node.methods().count("eth_getBlockReceipts") == 1
+    assert grounds.blocks.kept_bytes == 0
+    # Another node is asked for itself, and what it says is no word of the liar's.
+    assert (await at_3(small, 0, Serving(small, label="node-2"), grounds)).verdict is Verdict.VALID
+    grounds.blocks.forget()
+    node.told.clear()
     node.told["eth_getBlockReceipts"] = lambda told: told[:1]
     assert (await at_3(small, 0, node, grounds)).verdict is Verdict.INVALID
+    clock.now_s = 1.1
     del node.told["eth_getBlockReceipts"]
     outcome = await at_3(small, 0, node, grounds)
     assert (outcome.verdict, outcome.source) == (Verdict.VALID, "node")
+
+
+class Slow(Serving):
+    """Answers about blocks when it is told to, and counts what is with it."""
+
+    def __init__(self, *sealed: Sealed) -> None:
+        super().__init__(*sealed)
+        self.answers = asyncio.Semaphore(0)
+        self.sent = 0
+
+    async def fetch(
+        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
+    ) -> Reply:
+        self.sent += 1
+        await self.answers.acquire()
+        return await super().fetch(calls, timeout_s=timeout_s, fresh=fresh)
+
+
+async def test_who_asks_afresh_takes_no_answer_to_what_was_sent_before(small: Sealed) -> None:
+    node, blocks = Slow(small), SharedBlocks()
+
+    def asking() -> asyncio.Task[Any]:
+        return asyncio.create_task(blocks.of(small.hash, Ask(node, Grounds(), fresh=True)))
+
+    first = [asking(), asking()]
+    await turns()
+    later = [asking() for _ in range(50)]
+    await turns()
+    assert node.sent == 1
+    node.answers.release()
+    await turns()
+    assert all(task.done() for task in first)
+    assert (node.sent, [task for task in later if task.done()]) == (2, [])
+    node.answers.release()
+    found = await asyncio.gather(*first, *later)
+    assert node.sent == 2
+    assert found[0] is found[1] is not found[2]
+    assert all(one is found[2] for one in found[2:])
+
+
+async def test_an_outage_is_waited_for_once_also_by_who_asked_afresh(small: Sealed) -> None:
+    node, blocks = Slow(small), SharedBlocks()
+
+    def fail(_: Any) -> Any:
+        raise errors.NodeTimeout("no answer in 5 s", node="node-1")
+
+    node.told["eth_getBlockReceipts"] = fail
+    tasks = []
+    for _ in range(3):
+        ask = Ask(node, Grounds(), fresh=True)
+        tasks.append(asyncio.create_task(blocks.of(small.hash, ask)))
+        await turns()
+    node.answers.release()
+    failed = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(one) for one in failed] == [errors.NodeTimeout] * 3
+    assert node.sent == 1
+
+
+async def test_the_time_that_an_item_waits_for_a_block_is_told_in_its_waterfall(
+    small: Sealed,
+) -> None:
+    clock = Clock()
+
+    class Timed(Serving):
+        async def fetch(self, calls: Sequence[Call], **kwargs: Any) -> Reply:
+            reply = await super().fetch(calls, **kwargs)
+            began, clock.now_s = clock.now_s, clock.now_s + 2.0
+            sending = Sending("node-1", "", began, began, began, began + 2.0)
+            return msgspec.structs.replace(reply, timing=Timing(began, sending))
+
+    subject = parse_subject(f"tx:{small.block['transactions'][1]['hash']}")
+    grounds, node = Grounds(chain_id=CHAIN_ID), Timed(small)
+    for source in ("attempt", "l1"):
+        outcome = await validate(
+            subject, level=3, fetcher=node, grounds=grounds, explain=True, clock=clock
+        )
+        assert isinstance(outcome.spans, tuple)
+        asked = [span for span in outcome.spans if not span.name.startswith("check:")]
+        told = [(span.name, span.at_ms, span.ms) for span in asked if span.ms or span.name == "l1"]
+        expected = ("attempt", 2000.0, 2000.0) if source == "attempt" else ("l1", 2000.0, 0.0)
+        assert told == [("attempt", 0.0, 2000.0), expected]
 
 
 async def test_nobody_waits_for_the_answer_of_another_node(small: Sealed) -> None:

@@ -1,6 +1,6 @@
 """One item's way to ask: whatever it rests on is remembered, as its evidence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from validation.rpc import Call, Reply
 from validation.validators.grounds import Grounds
@@ -45,11 +45,21 @@ class Ask:
         self.heard.append(Heard(tuple(calls), reply))
         return reply
 
-    def rest_on(self, heard: Iterable[Heard]) -> None:
-        """Evidence that items share was asked for by the first of them; all of them rest on it."""
+    def now_ms(self) -> float:
+        """Milliseconds since the validation began; 0 where nobody asks for them."""
+        return 0.0 if self.timeline is None else self.timeline.now_ms()
+
+    def rest_on(self, heard: Sequence[Heard], *, since_ms: float | None = None) -> None:
+        """Evidence that items share was asked for by the first of them; all of them rest on it.
+        `since_ms`: waited for since then.
+        """
         self.heard.extend(heard)
-        if self.timeline is not None:
+        if self.timeline is None:
+            return
+        if since_ms is None or len(heard) != 1:
             self.timeline.resume()
+        else:
+            self.timeline.waited(heard[0].reply.spans, since_ms=since_ms)
 
     @property
     def chain_id(self) -> int | None:

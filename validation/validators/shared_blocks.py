@@ -59,13 +59,16 @@ class SharedBlocks:
 
 async def _gathered(block_hash: str, ask: "Ask") -> Made[EvidenceOrNot]:
     found, heard = await gather(block_hash, ask.fetcher, fresh=ask.fresh)
-    is_sound = isinstance(found, BlockEvidence) and found.is_sound
-    return Made(found, heard, _size(heard) if is_sound else 0)
+    if not isinstance(found, BlockEvidence):
+        return Made(found, heard, 0)
+    return Made(found, heard, _size(heard), is_flawed=not found.is_sound)
 
 
 async def _fetched(block_hash: str, ask: "Ask") -> Made[HeaderOrNot]:
     found, heard = await fetch_header(block_hash, ask.fetcher, fresh=ask.fresh)
-    return Made(found, heard, _size(heard) if isinstance(found, Header) else 0)
+    is_flawed = isinstance(found, NoHeader) and not found.reason
+    is_kept = is_flawed or isinstance(found, Header)
+    return Made(found, heard, _size(heard) if is_kept else 0, is_flawed=is_flawed)
 
 
 def _size(heard: tuple[Heard, ...]) -> int:

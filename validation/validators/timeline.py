@@ -1,6 +1,6 @@
 """Where the time of one validation goes: what it asked, and each check that it made."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -29,6 +29,21 @@ class Timeline:
         """What was asked at `at_ms` has come; the next check begins now."""
         for span in spans:
             self._add(msgspec.structs.replace(span, at_ms=round(span.at_ms + at_ms, 3)))
+        self.resume()
+
+    def waited(self, spans: Sequence[Span], *, since_ms: float) -> None:
+        """What somebody may have asked before `since_ms` has come: of that, what was waited for."""
+        now_ms = self.now_ms()
+        took_ms = max((span.at_ms + span.ms for span in spans), default=0.0)
+        began_ms = min(since_ms, now_ms - took_ms)
+        for span in spans:
+            at_ms, end_ms = began_ms + span.at_ms, began_ms + span.at_ms + span.ms
+            if end_ms < since_ms:
+                continue
+            name = "shared" if span.name == "attempt" and at_ms < since_ms else span.name
+            at_ms = max(at_ms, since_ms)
+            at, ms = round(at_ms, 3), round(end_ms - at_ms, 3)
+            self._add(msgspec.structs.replace(span, name=name, at_ms=at, ms=ms))
         self.resume()
 
     def resume(self) -> None:
