@@ -268,7 +268,10 @@ class Catch(models.Model):
 
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("label", "-id"), name="catch_of_node"),)
+        indexes = (
+            models.Index(fields=("label", "-id"), name="catch_of_node"),
+            models.Index(fields=("run", "ordinal"), name="catch_of_item"),
+        )
 
     def __str__(self) -> str:
         return f"{self.label}: {self.check_name} of {self.subject}"

@@ -1,7 +1,7 @@
 """What operators changed, in words: who, why, from what to what, and what can be taken back."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,26 +20,19 @@ _DONE = {"reset": "started afresh", "purge": "purged"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One act. `before` and `after` are empty for one that is done once."""
+    """One act. `before` and `after` are empty for one that is done once. `href`: the page of what
+    was changed; of what has none (any more), the list.
+    """
 
     row: AuditEntry
     before: str
     after: str
     reversible: bool
+    href: str
 
     @property
     def done(self) -> str:
         return _DONE.get(self.row.action, "")
-
-    @property
-    def href(self) -> str:
-        """The page of what was changed; of a breaker whose name no address can hold, the list."""
-        if self.row.kind == ControlKind.BREAKER:
-            has_page = sse.NAME.fullmatch(self.row.target)
-            return reverse("breaker", args=[self.row.target]) if has_page else reverse("breakers")
-        if self.row.kind == ControlKind.NODES:
-            return node_page(self.row.target)
-        return reverse("caches")
 
     @property
     def what(self) -> str:
@@ -62,31 +55,44 @@ def recent(number: int) -> list[Entry]:
     return _entries(AuditEntry.objects.all()[:number])
 
 
-def node_page(label: str) -> str:
-    """Of one that is there, else the list."""
-    if label in {place.label for place in places()}:
-        return reverse("node", args=[names.in_address(label)])
-    return reverse("nodes")
-
-
 def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     """Newest first. Only the newest change of a target can be taken back: it is what holds."""
+    rows = list(rows)
+    has_nodes = any(row.kind == ControlKind.NODES for row in rows)
+    nodes = {place.label for place in places()} if has_nodes else set[str]()
     seen: set[tuple[str, str]] = set()
     found = []
     for row in rows:
-        found.append(entry_of(row, newest=(row.kind, row.target) not in seen))
+        found.append(_entry(row, newest=(row.kind, row.target) not in seen, nodes=nodes))
         seen.add((row.kind, row.target))
     return found
 
 
 def entry_of(row: AuditEntry, *, newest: bool) -> Entry:
+    """One alone, wherever it stands."""
+    return replace(_entries([row])[0], reversible=newest and is_reversible(row))
+
+
+def _entry(row: AuditEntry, *, newest: bool, nodes: Container[str]) -> Entry:
     said = node_words if row.kind == ControlKind.NODES else words
     return Entry(
         row=row,
         before="" if row.action in _DONE else said(row.before),
         after="" if row.action in _DONE else said(row.after),
         reversible=newest and is_reversible(row),
+        href=_page(row, nodes),
     )
+
+
+def _page(row: AuditEntry, nodes: Container[str]) -> str:
+    if row.kind == ControlKind.BREAKER:
+        has_page = sse.NAME.fullmatch(row.target)
+        return reverse("breaker", args=[row.target]) if has_page else reverse("breakers")
+    if row.kind == ControlKind.NODES:
+        is_there = row.target in nodes
+        name = names.in_address(row.target)
+        return reverse("node", args=[name]) if is_there else reverse("nodes")
+    return reverse("caches")
 
 
 def words(layers: Mapping[str, Any]) -> str:

@@ -84,18 +84,16 @@ def standing(node: FleetNode, found: FleetNodes, fleet: Fleet) -> dict[str, Any]
 
 
 def catches_of(label: str) -> list[CatchRow]:
-    """The newest first, with what is still kept of each: two queries a run."""
+    """The newest first, with what is still kept of each."""
     catches = list(Catch.objects.filter(label=label)[:CATCHES_SHOWN])
-    ordinals: dict[int, set[int]] = {}
-    for catch in catches:
-        if catch.run_id is not None and catch.ordinal is not None:
-            ordinals.setdefault(catch.run_id, set()).add(catch.ordinal)
-    items, proofs = set[tuple[int, int]](), set[tuple[int, int]]()
-    for run, wanted in ordinals.items():
-        kept = Item.objects.filter(run_id=run, ordinal__in=wanted)
-        items.update(kept.values_list("run_id", "ordinal"))
-        bundles = Evidence.objects.filter(run_id=run, ordinal__in=wanted, bundle__isnull=False)
-        proofs.update(bundles.values_list("run_id", "ordinal"))
+    keys = [
+        (catch.run_id, catch.ordinal)
+        for catch in catches
+        if catch.run_id is not None and catch.ordinal is not None
+    ]
+    items = set(Item.objects.filter(pk__in=keys).values_list("run_id", "ordinal"))
+    bundles = Evidence.objects.filter(pk__in=keys, bundle__isnull=False)
+    proofs = set(bundles.values_list("run_id", "ordinal"))
     return [
         CatchRow(
             catch=catch,

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from console import controls, sse
@@ -245,3 +247,27 @@ def test_a_run_asks_for_agreement_within_the_nodes_there_are(
     )
     operator.post("/validations/new/", {**fields, "agreement": "1"})
     assert Run.objects.latest("id").agreement is None
+
+
+def test_a_page_asks_the_database_as_often_for_many_acts_and_catches_as_for_few(
+    admin: Client, other: str
+) -> None:
+    def caught(ordinal: int) -> None:
+        Catch.objects.create(
+            label=other, run_id=ordinal + 1_000, ordinal=ordinal, subject="head", check_name="hash"
+        )
+
+    def queries(page: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin.get(page).status_code == 200
+        return len(captured)
+
+    pages = ("/nodes/", PAGE, "/")
+    caught(0)
+    few = {page: queries(page) for page in pages}
+    for ordinal in range(1, 50):
+        caught(ordinal)
+    for _ in range(6):
+        controls.cordon_node(actor(), other, reason=WHY)
+        controls.uncordon_node(actor(), other, reason=WHY)
+    assert {page: queries(page) for page in pages} == few
