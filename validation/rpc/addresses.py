@@ -17,7 +17,10 @@ type Network = IPv4Network | IPv6Network
 # networks in disguise, and site-local addresses.
 _TUNNELS = tuple(
     ip_network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "5f00::/16")
+    for text in (
+        *("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96", "5f00::/16"),
+        "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
+    )
 )
 _RESERVED = (ip_network("100.64.0.0/10"), ip_network("fec0::/10"))
 
