@@ -7,10 +7,20 @@ from typing import Any
 
 import pytest
 
-from tests.validators.sealed import GENESIS_TIME, Sealed, Serving, seal, sound
+from tests.validators.sealed import (
+    GENESIS_TIME,
+    Sealed,
+    Serving,
+    receipt_value,
+    root_of,
+    seal,
+    sound,
+)
 from tests.validators.world import CHAIN_ID, FORKS, TO, Json, detail, signed, statuses, unsigned
-from validation.subjects import parse_subject
-from validation.validators import CHECKS, Grounds, Outcome, Verdict, validate
+from validation.subjects import Kind, parse_subject
+from validation.validators import CHECKS, Grounds, Outcome, Verdict, transactions, validate
+from validation.validators.findings import Findings
+from validation.validators.registry import KINDS as KINDS_OF_ITEM
 
 KINDS: list[int | str] = [0, 1, 2, 3, 4, "creation"]
 ABOVE = {
@@ -393,3 +403,37 @@ def put(tree: Any, path: tuple[Any, ...], held: str) -> Any:
 
 def test_what_is_sealed_is_no_work_of_the_code_under_test() -> None:
     assert signed(2, unsigned(2))["hash"] != seal(sound([2])).block["transactions"][0]["hash"]
+
+
+async def test_a_block_with_fewer_receipts_than_transactions_is_not_believed() -> None:
+    """Made up: its receipts root holds one receipt, and the second transaction has another."""
+    full = seal(sound([2, 2]))
+    made_up = seal(
+        sound([2, 2]), header={"receiptsRoot": root_of([receipt_value(full.receipts[0])])}
+    )
+    for index in (0, 1):
+        node = made_up.node()
+        node.told = of_receipt(**(NO_LOGS | {"status": "0x0"} if index else {}))
+        node.told["eth_getBlockReceipts"] = lambda told: told[:1]
+        outcome = await validate_at(node, made_up.block["transactions"][index])
+        assert (outcome.verdict, outcome.reason) == (Verdict.INVALID, "receipts_root_mismatch")
+        assert "2 transactions" in detail(outcome, "receipt_in_block")
+        assert isinstance(outcome.caught, tuple)
+
+
+def test_a_level_is_earned_by_all_of_its_checks() -> None:
+    for missing in (None, *sorted(ABOVE)):
+        findings = Findings(earned_by=transactions.EARNED_BY)
+        for name in ABOVE - {missing}:
+            findings.passed(name)
+        reached = 3 if missing is None else 2
+        assert findings.verdict(asked=3, worked=3)[1] == reached, missing
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_ITEM)
+def test_every_level_that_takes_evidence_has_its_checks(kind: Kind) -> None:
+    validator = KINDS_OF_ITEM[kind]
+    assert {*range(3, validator.HIGHEST_LEVEL + 1)} <= set(validator.EARNED_BY)
+    for level, names in validator.EARNED_BY.items():
+        assert names
+        assert all(CHECKS[name].level == level or kind is Kind.ADDRESS for name in names)

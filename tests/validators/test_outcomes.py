@@ -138,8 +138,8 @@ async def test_an_outcome_encodes_to_the_object_of_the_contract() -> None:
 
 
 def test_a_level_is_earned_by_its_own_checks() -> None:
-    """Where none was made the level is not reached, whatever the reason was."""
-    findings = Findings()
+    """Where one was not made the level is not reached, whatever the reason was."""
+    findings = Findings(earned_by={3: frozenset({"in_block", "gas_used"})})
     findings.passed("well_formed")
     assert findings.verdict(asked=2, worked=2) == (Verdict.VALID, 2, "ok")
     assert findings.verdict(asked=3, worked=3) == (
@@ -148,6 +148,8 @@ def test_a_level_is_earned_by_its_own_checks() -> None:
         "level_not_reached",
     )
     findings.passed("in_block")
+    assert findings.verdict(asked=3, worked=3)[1] == 2
+    findings.passed("gas_used")
     assert findings.verdict(asked=3, worked=3) == (Verdict.VALID, 3, "ok")
     assert findings.verdict(asked=3, worked=5)[1] == 3
 

@@ -25,6 +25,10 @@ from validation.validators.outcome import Verdict
 from validation.validators.shared_finals import FINAL_TAG
 
 HIGHEST_LEVEL = 5
+EARNED_BY = {
+    3: frozenset({"header_hash", "account", "balance", "nonce", "code"}),
+    **anchored.EARNED_BY,
+}
 
 _UNPROVED, _PROVED, _FINAL = 1, 3, 5
 

@@ -5,6 +5,7 @@ from validation.validators.asking import Ask
 from validation.validators.findings import Findings
 
 LEVEL = 4
+EARNED_BY = {LEVEL: frozenset({"anchored"}), final.LEVEL: frozenset({"final"})}
 
 
 async def examine(

@@ -156,7 +156,14 @@ async def _receipts_root(evidence: BlockEvidence, unknown: tuple[str, ...]) -> R
             await asyncio.sleep(0)
         values.append(receipt_value(receipt, number))
     claimed = evidence.block.receipts_root.lower()
-    return _result(_root(values), claimed, "the receipts root", unknown)
+    result = _result(_root(values), claimed, "the receipts root", unknown)
+    expected = len(evidence.block.transactions)
+    if result.is_sound and len(values) != expected:
+        if evidence.transactions_root.skip is not None:
+            return evidence.transactions_root
+        text = f"{expected} transactions, and the receipts root holds {len(values)} receipts"
+        return Result(Flaw(text, str(expected), str(len(values))))
+    return result
 
 
 def _root(values: list[bytes]) -> str:

@@ -16,6 +16,13 @@ from validation.validators.outcome import Verdict
 from validation.validators.signing import chain_id_flaw, is_unbound, signer
 
 HIGHEST_LEVEL = 5
+EARNED_BY = {
+    3: frozenset({
+        "transactions_root", "block_header", "receipts_root", "block_bloom", "block_gas",
+        "receipts", "uncles_hash", "parent", "timestamp",
+    }),
+    **anchored.EARNED_BY,
+}  # fmt: skip
 
 _SWEPT = ("transactions", "senders", "chain_id")
 _TRANSACTIONS_A_TURN = 16

@@ -1,6 +1,8 @@
 """Collects the checks of one item and settles what they amount to."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from validation.rpc.answers import Unreadable
 from validation.validators.catalogue import CHECKS
@@ -11,6 +13,7 @@ _DETAIL_LIMIT = 400
 _HIGHEST = 2**63 - 1
 _EVIDENCE = 3
 """From this level on more is asked than the item itself."""
+_NEVER: Final = frozenset({""})
 _PASSED = {name: Check(name, Status.PASS) for name in CHECKS}
 
 
@@ -40,7 +43,8 @@ class Findings:
     """The checks of one item, in the order they were made.
 
     `node` gave the item, and is blamed for a check that fails unless another is named. `accuses`:
-    the chain's rules are known here, so that an honest node fails no check. `timeline`, where the
+    the chain's rules are known here, so that an honest node fails no check. `earned_by`: the checks
+    that must have been made for each level that takes evidence. `timeline`, where the
     validation is to explain itself, takes the time of each check; what was compared then stands
     with those that passed too.
     """
@@ -48,6 +52,7 @@ class Findings:
     __slots__ = (
         "_accuses",
         "_checks",
+        "_earned_by",
         "_failed",
         "_skipped",
         "block",
@@ -57,7 +62,13 @@ class Findings:
         "timeline",
     )
 
-    def __init__(self, *, accuses: bool = False, timeline: Timeline | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        accuses: bool = False,
+        earned_by: Mapping[int, frozenset[str]] = MappingProxyType({}),
+        timeline: Timeline | None = None,
+    ) -> None:
         self.block: BlockRef | None = None
         """The block that the node says the item is in, or is."""
         self.caught: list[Caught] = []
@@ -65,6 +76,7 @@ class Findings:
         self.node = ""
         self.timeline = timeline
         self._accuses = accuses
+        self._earned_by = earned_by
         self._checks: list[Check] = []
         self._failed: str = ""
         self._skipped: list[tuple[int, str]] = []
@@ -166,13 +178,14 @@ class Findings:
         return Verdict.UNVERIFIABLE, reached, self.reason_to_skip or "level_not_reached"
 
     def _highest_worked(self, worked: int) -> int:
-        """The levels that take evidence beyond the item are earned by their own checks: where none
-        was made, whatever the reason, the level is not reached.
+        """The levels that take evidence beyond the item are earned by their own checks: where one
+        was not made, whatever the reason, the level is not reached.
         """
         if worked < _EVIDENCE:
             return worked
-        made = {CHECKS[check.name].level for check in self._checks}
-        missing = (level for level in range(_EVIDENCE, worked + 1) if level not in made)
+        made = {check.name for check in self._checks}
+        levels = range(_EVIDENCE, worked + 1)
+        missing = (level for level in levels if not self._earned_by.get(level, _NEVER) <= made)
         return next(missing, worked + 1) - 1
 
     def _add(self, check: Check) -> None:

@@ -15,6 +15,7 @@ from validation.validators.findings import Ending, Findings
 from validation.validators.header import header_hash
 
 HIGHEST_LEVEL = 4
+EARNED_BY = blocks.EARNED_BY
 
 
 def calls(subject: Subject, level: int = 1) -> tuple[Call, ...]:

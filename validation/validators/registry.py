@@ -1,7 +1,7 @@
 """Validates one subject: asks, examines, settles. The table of kinds is here."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -23,6 +23,8 @@ class Validator(Protocol):
     """What a module that validates one kind must have."""
 
     HIGHEST_LEVEL: int
+    EARNED_BY: Mapping[int, frozenset[str]]
+    """The checks without which a level that takes evidence is not reached."""
 
     def calls(self, subject: Subject, level: int = 1) -> tuple[Call, ...]:
         """What to ask the node first for checks up to `level`, all of it in one round trip."""
@@ -161,7 +163,11 @@ class _Work:
         first, said = self.ask, 0
         # What a cache knew, what a node says, once more where a reorganisation came in between.
         for fresh in (False, True, True):
-            self.findings = Findings(accuses=self._knows_rules, timeline=first.timeline)
+            self.findings = Findings(
+                accuses=self._knows_rules,
+                earned_by=self._validator.EARNED_BY,
+                timeline=first.timeline,
+            )
             self.ask = Ask(first.fetcher, first.grounds, fresh=fresh, timeline=first.timeline)
             reply = await self.ask.fetch(calls)
             self.node = self.findings.node = reply.node

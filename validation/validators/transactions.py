@@ -15,6 +15,13 @@ from validation.validators.receipts import examine_receipt
 from validation.validators.signing import chain_id_flaw, is_unbound, signer
 
 HIGHEST_LEVEL = 5
+EARNED_BY = {
+    3: frozenset({
+        "block_header", "in_block", "receipt_in_block", "receipt_same", "gas_used",
+        "gas_price_derived", "log_positions",
+    }),
+    **anchored.EARNED_BY,
+}  # fmt: skip
 
 _CONTENT = ("hash", "signature", "sender", "chain_id")
 
