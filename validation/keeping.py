@@ -16,6 +16,8 @@ BUNDLES_A_RUN = 200
 BUNDLE_BYTES = 2 << 20
 """Of one bundle, packed; a larger one is made again when a person asks for it."""
 _CHUNK_BYTES = 32 << 20
+_DOCUMENT_BYTES = 16 << 20
+"""Of one bundle, unpacked: whoever looks at it holds all of it in memory."""
 MOST_SPANS = 200
 SLOW_MS = 1_000.0
 
@@ -41,6 +43,7 @@ class Keeping:
                 heard=accused.heard,
                 grounds=grounds,
                 made_at=grounds.now(),
+                most_bytes=_DOCUMENT_BYTES,
             )
         except BundleError as error:
             _log.info("evidence.not_kept", subject=str(subject), reason=str(error))

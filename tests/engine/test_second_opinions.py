@@ -1,13 +1,14 @@
 """Nobody is accused of lying to the operator before another node was asked."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from msgspec import UNSET
 
 from tests.devnode.conftest import chain
 from tests.engine.world import FORGED, World, altered
-from validation import second_opinion
+from validation import keeping, second_opinion
 from validation.devnode.chain import Chain
 from validation.evidence import unpack
 from validation.keeping import Keeping
@@ -119,3 +120,22 @@ def test_a_chunk_of_lies_keeps_as_many_bundles_as_there_is_room_for(
     world = World(chain, ("liar", "honest"), lies={"liar": FORGED})
     outcomes = validate(world, subjects, keeping=keeping)
     assert sum(outcome.bundle is not UNSET for outcome in outcomes) == 10
+
+
+def test_a_lie_that_is_long_and_packs_well_is_not_kept(
+    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at it holds in memory what it unpacks to."""
+    monkeypatch.setattr(keeping, "_DOCUMENT_BYTES", 1 << 20)
+
+    def long(method: str, said: Any) -> Any:
+        told = FORGED(method, said)
+        return told | {"input": "0x" + "00" * (1 << 20)} if "input" in told else told
+
+    world = World(chain, ("liar", "honest"), lies={"liar": long})
+    [outcome] = validate(world, subjects[:1], keeping=Keeping())
+    assert {caught.node for caught in outcome.caught or ()} == {"liar"}
+    assert outcome.bundle is UNSET
+    monkeypatch.setattr(keeping, "_DOCUMENT_BYTES", 4 << 20)
+    [outcome] = validate(world, subjects[:1], keeping=Keeping())
+    assert outcome.bundle is not UNSET

@@ -88,6 +88,38 @@ async def test_a_packed_bundle_that_unpacks_without_end_is_refused(
         evidence.unpack(bomb)
 
 
+def _padded(document: bytes, octets: int) -> bytes:
+    """A packed bundle with an answer that is mostly commas: made to be indented."""
+    tree = json.loads(document)
+    tree["exchanges"][0]["questions"][0]["result"]["more"] = "HERE"
+    deep = b"[" * 50 + b"0," * (octets // 2) + b"0" + b"]" * 50
+    return zstandard.compress(json.dumps(tree).encode().replace(b'"HERE"', deep))
+
+
+def test_a_document_is_not_indented_to_many_times_its_size(document: bytes) -> None:
+    packed = _padded(document, 4 << 20)
+    assert len(packed) < 10_000
+    exported = evidence.document(packed)
+    assert 4 << 20 < len(exported) < 5 << 20
+    indented = evidence.document(_padded(document, 20 << 10))
+    assert b'{\n  "format"' in indented
+    assert len(indented) < packing._MOST_INDENTED
+
+
+async def test_what_is_packed_at_most_is_read_again_as_it_is_exported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, packed = await made(subjects()["tx"], 2)
+    size = len(packing._unpacked(packed))
+    monkeypatch.setattr(packing, "MOST_BYTES", size)
+    monkeypatch.setattr(packing, "_MOST_INDENTED", size)
+    _, again = await made(subjects()["tx"], 2)
+    assert (await evidence.reverify(evidence.document(again))).same
+    monkeypatch.setattr(packing, "MOST_BYTES", size - 1)
+    with pytest.raises(evidence.TooLarge):
+        await made(subjects()["tx"], 2)
+
+
 @pytest.mark.parametrize("packed", [b"", b"nothing", zstandard.ZstdCompressor().compress(b"[]")])
 def test_a_packed_bundle_that_is_none_is_refused(packed: bytes) -> None:
     with pytest.raises(evidence.Unreadable):

@@ -13,6 +13,8 @@ import pytest
 from tests.evidence.tampering import changed, flipped, is_taken, leaves, pattern
 from tests.evidence.worlds import made, subjects
 from validation import evidence
+from validation.evidence import telling
+from validation.validators import Agreement, Caught, Difference
 
 GRANTED = {
     "made_at": "when it was made: recorded, no answer of a node tells it",
@@ -21,6 +23,10 @@ GRANTED = {
     "outcome.node": "the node's name here: nothing that it answered says it",
     r"exchanges\.(node|source|age_s)": "whom was asked, and when: nothing in an answer says it",
     r"outcome\.checks\.detail": "a sentence for people; of a check that failed by it, compared",
+    r"outcome\.agreement\.(asked|agreed|(differs|silent)\.(node|said))": (
+        "what other nodes said: their answers are not in the bundle"
+    ),
+    r"outcome\.caught\.(node|check|detail)": "likewise, of a node that the verdict rests not on",
     "level": "where nothing more was reached, the same verdict answers either level",
 }
 UNCOMMITTED = {
@@ -71,11 +77,23 @@ _EVERY = 5
 """Of what many items share, so many values apart are changed: it is as long as its block."""
 
 
+OTHER_NODES = {
+    "agreement": Agreement(
+        asked=3,
+        agreed=("node-1:8545", "node-2:8545"),
+        differs=(Difference(node="node-3:8545", said="null"),),
+        silent=(Difference(node="node-4:8545", said="node_timeout"),),
+    ),
+    "caught": (Caught(node="node-3:8545", check="hash", detail="not the hash"),),
+}
+"""All that a bundle may say of nodes that its verdict does not rest on."""
+
+
 async def _taken(kind: str, level: int, *, every: int = 1) -> tuple[set[str], set[str]]:
     """What was changed, and what of it verified with the digest computed anew; each then does not
     with the digest as it was.
     """
-    _, packed = await made(subjects()[kind], level)
+    _, packed = await made(subjects()[kind], level, **OTHER_NODES)
     document = json.loads(evidence.document(packed))
     tried, taken = set(), set()
     for place, (path, value) in enumerate(leaves(document)):
@@ -154,3 +172,50 @@ async def test_an_answer_left_out_is_missed() -> None:
     finding = await evidence.reverify(changed(document, ("exchanges",), [], sealed=True))
     assert not finding.same
     assert "which the bundle does not answer" in finding.differences[0]
+
+
+def _forged_value(method: str, answer: dict[str, str]) -> dict[str, str]:
+    return answer | {"value": "0x1"} if method == "eth_getTransactionByHash" else answer
+
+
+async def test_who_is_accused_by_the_answers_of_an_accusation() -> None:
+    """Every word of it is computed; and nobody is added to it."""
+    outcome, packed = await made(subjects()["tx"], 2, lie=_forged_value)
+    assert outcome.caught
+    document = json.loads(evidence.document(packed))
+    assert await is_taken(json.dumps(document).encode())
+    caught = document["outcome"]["caught"]
+    for path, value in leaves(caught):
+        there = ("outcome", "caught", *path)
+        assert not await is_taken(changed(document, there, flipped(value), sealed=True)), there
+    for forged in ([], [*caught, caught[0] | {"node": "node-2:8545"}]):
+        assert not await is_taken(changed(document, ("outcome", "caught"), forged, sealed=True))
+
+
+async def test_a_node_is_not_accused_over_answers_that_pass() -> None:
+    _, packed = await made(subjects()["tx"], 2)
+    document = json.loads(evidence.document(packed))
+    forged = [{"node": "node-1:8545", "check": "hash", "detail": "it lied"}]
+    text = changed(document, ("outcome", "caught"), forged, sealed=True)
+    finding = await evidence.reverify(text)
+    assert finding.differences == (
+        "The answers do not show what the bundle says: node-1:8545 at hash: it lied.",
+    )
+
+
+async def test_what_is_granted_of_other_nodes_is_told() -> None:
+    _, packed = await made(subjects()["tx"], 2, **OTHER_NODES)
+    finding = await evidence.reverify(evidence.document(packed))
+    assert finding.same
+    said = "\n".join(telling.lines(finding)).partition("Taken for granted")[2]
+    assert "agreement   asked of 3, the same: node-1:8545, node-2:8545;" in said
+    assert "; differ: node-3:8545; silent: node-4:8545\n" in said
+    assert "caught      node-3:8545 at hash: not the hash; by answers that are not in" in said
+
+
+async def test_who_is_caught_by_the_answers_is_told_apart_from_what_is_granted() -> None:
+    _, packed = await made(subjects()["tx"], 2, lie=_forged_value)
+    finding = await evidence.reverify(evidence.document(packed))
+    shown, _, granted = "\n".join(telling.lines(finding)).partition("Taken for granted")
+    assert "caught      node-1:8545 at hash, by its answers here" in shown
+    assert "caught" not in granted

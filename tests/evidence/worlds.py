@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
+from msgspec import structs
+
 from validation import evidence
 from validation.checkpoint import Checkpoint
 from validation.devnode.chain import Chain
@@ -89,9 +91,14 @@ def grounds(text: str = "tx:") -> Grounds:
 
 
 async def made(
-    text: str, level: int | None, *, lie: Lie | None = None, explain: bool = True
+    text: str,
+    level: int | None,
+    *,
+    lie: Lie | None = None,
+    explain: bool = True,
+    **others: object,
 ) -> tuple[Outcome, bytes]:
-    """The outcome of a subject, and its packed bundle."""
+    """The outcome of a subject, and its packed bundle. `others`: what other nodes made of it."""
     heard: list[Heard] = []
     subject, known = parse_subject(text), grounds(text)
     outcome = await validate(
@@ -102,6 +109,7 @@ async def made(
         heard=heard,
         explain=explain,
     )
+    outcome = structs.replace(outcome, **others)
     packed = evidence.pack(
         subject, level=level, outcome=outcome, heard=heard, grounds=known, made_at=MADE_AT
     )

@@ -34,6 +34,8 @@ MOST_PACKED: Final = 16 << 20
 _ZSTD_LEVEL = 6
 # What a node's answer may be nested, and the document around it.
 _MOST_DEPTH = 72
+# What indenting may come to; beyond it a document is for programs.
+_MOST_INDENTED = 16 << 20
 _KIB = 1024
 
 
@@ -45,15 +47,19 @@ def pack(
     heard: Sequence[Heard],
     grounds: Grounds,
     made_at: float,
+    most_bytes: int = MOST_BYTES,
 ) -> bytes:
     """The packed bundle of a verdict, made of all that it rests on (`validate(heard=)`).
 
     `level` as it was asked; None is the kind's `default_level`. BundleError where there can be
-    none: nothing was answered, or it takes more than is kept.
+    none: nothing was answered, or it takes more than is kept. `most_bytes`: of the document.
     """
     if not heard:
         raise NothingToProve(f"{subject}: no node answered, so there is nothing to prove with")
     asked = default_level(subject.kind, grounds) if level is None else level
+    exchanges = tuple(_exchange(each) for each in heard)
+    answered = sum(len(question.result) for each in exchanges for question in each.questions)
+    _check_size(subject, answered, most_bytes)  # before it is written out
     bundle = Bundle(
         subject=str(subject),
         level=asked,
@@ -69,13 +75,10 @@ def pack(
             agreement=outcome.agreement,
             caught=() if outcome.caught is UNSET else outcome.caught,
         ),
-        exchanges=tuple(_exchange(each) for each in heard),
+        exchanges=exchanges,
     )
     text = encoded(bundle)
-    if len(text) > MOST_BYTES:
-        raise TooLarge(
-            f"{subject}: {_mib(len(text))} of answers, a bundle holds {_mib(MOST_BYTES)}"
-        )
+    _check_size(subject, len(text), most_bytes)
     packed = zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(text)
     if len(packed) > MOST_PACKED:
         raise TooLarge(f"{subject}: {_mib(len(packed))} packed, {_mib(MOST_PACKED)} are kept")
@@ -88,8 +91,14 @@ def unpack(packed: bytes) -> Bundle:
 
 
 def document(packed: bytes) -> bytes:
-    """The bundle as a person keeps and reads it: indented JSON that `verify` takes."""
-    return msgspec.json.format(_unpacked(packed), indent=2) + b"\n"
+    """The bundle as a person keeps it: JSON that `verify` takes. Indented where that cannot make
+    much of it: an answer of commas alone would become a hundred times as long.
+    """
+    text = _unpacked(packed)
+    lines = sum(text.count(mark) for mark in (b",", b"[", b"]", b"{", b"}"))
+    if len(text) + lines * (2 * _MOST_DEPTH + 1) > _MOST_INDENTED:
+        return text
+    return msgspec.json.format(text, indent=2) + b"\n"
 
 
 def read(text: bytes) -> Bundle:
@@ -104,6 +113,12 @@ def read(text: bytes) -> Bundle:
     except ValueError as exc:  # Refused; or of a number with thousands of digits
         raise Unreadable(f"not a proof bundle: {exc}") from None
     return decoded(text)
+
+
+def _check_size(subject: Subject, octets: int, most: int) -> None:
+    if octets > min(most, MOST_BYTES):
+        text = f"{subject}: {_mib(octets)} of answers, a bundle holds {_mib(min(most, MOST_BYTES))}"
+        raise TooLarge(text)
 
 
 def _unpacked(packed: bytes) -> bytes:

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from validation.checkpoint import Checkpoint
-from validation.evidence.bundle import Bundle
+from validation.evidence import accusations
 from validation.evidence.ladder import Rung, Standing, of_no_level, rungs
 from validation.evidence.verifying import Finding
 from validation.printable import printable
 from validation.subjects import parse_subject
-from validation.validators import CHECKS, REASONS, Check, Status
+from validation.validators import CHECKS, REASONS, Agreement, Check, Status
 
 _SAID = {
     Standing.REACHED: "reached",
@@ -20,6 +20,7 @@ _SAID = {
     Standing.NOT_BUILT: "not built",
 }
 _WIDE = 20
+_MOST_ACCUSED = 50
 
 
 def lines(finding: Finding, *, ours: Checkpoint | None = None) -> Iterator[str]:
@@ -50,8 +51,10 @@ def _lines(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
         yield from _rung(rung)
     for check in of_no_level(outcome.checks):
         yield from _check(check)
+    for caught in accusations.shown(outcome):
+        yield f"  caught      {caught.node} at {caught.check}, by its answers here"
     yield ""
-    yield from _granted(bundle, ours)
+    yield from _granted(finding, ours)
     yield ""
     yield from _conclusion(finding)
 
@@ -76,8 +79,8 @@ def _check(check: Check) -> Iterator[str]:
             yield f"            claimed  {check.claimed}"
 
 
-def _granted(bundle: Bundle, ours: Checkpoint | None) -> Iterator[str]:
-    context = bundle.context
+def _granted(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
+    bundle, context = finding.bundle, finding.bundle.context
     made = datetime.fromtimestamp(bundle.made_at, UTC)
     nodes = ", ".join(dict.fromkeys(exchange.node for exchange in bundle.exchanges))
     yield "Taken for granted, as the bundle tells it:"
@@ -90,6 +93,18 @@ def _granted(bundle: Bundle, ours: Checkpoint | None) -> Iterator[str]:
         yield f"  final       up to block {context.chain.final_number}"
     if context.others:
         yield f"  nodes       {', '.join(context.others)} were in service"
+    if bundle.outcome.agreement is not None:
+        yield f"  agreement   {_agreed(bundle.outcome.agreement)}"
+    for caught in accusations.granted(bundle.outcome, finding.outcome)[:_MOST_ACCUSED]:
+        yield f"  caught      {accusations.named(caught)}; by answers that are not in this bundle"
+
+
+def _agreed(agreement: Agreement) -> str:
+    parts = [f"asked of {agreement.asked}, the same: {', '.join(agreement.agreed) or 'nobody'}"]
+    for word, nodes in (("differ", agreement.differs), ("silent", agreement.silent)):
+        if nodes:
+            parts.append(f"{word}: {', '.join(each.node for each in nodes)}")
+    return "; ".join(parts)
 
 
 def _whose(trusted: Checkpoint, ours: Checkpoint | None) -> str:

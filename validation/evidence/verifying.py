@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from validation.checkpoint import Checkpoint
+from validation.evidence import accusations
 from validation.evidence.bundle import Bundle, Claimed, Unreadable, digest_of
 from validation.evidence.packing import read
 from validation.evidence.recorded import Recorded, RecordedChain
@@ -116,6 +117,7 @@ def _differences(claimed: Claimed, computed: Outcome) -> Iterator[str]:
             yield f"The {name} is {mine}, the bundle says {its}."
     if computed.block != claimed.block:
         yield f"The item's block is {computed.block}, the bundle says {claimed.block}."
+    yield from accusations.differences(claimed, computed)
     names = [check.name for check in computed.checks]
     if names != [check.name for check in claimed.checks]:
         listed = ", ".join(check.name for check in claimed.checks)
