@@ -3,8 +3,10 @@
 import copy
 from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.validators.sealed import (
@@ -18,7 +20,15 @@ from tests.validators.sealed import (
 )
 from tests.validators.world import CHAIN_ID, FORKS, TO, Json, detail, signed, statuses, unsigned
 from validation.subjects import Kind, parse_subject
-from validation.validators import CHECKS, Grounds, Outcome, Verdict, transactions, validate
+from validation.validators import (
+    CHECKS,
+    Grounds,
+    Outcome,
+    Verdict,
+    before_byzantium,
+    transactions,
+    validate,
+)
 from validation.validators.findings import Findings
 from validation.validators.registry import KINDS as KINDS_OF_ITEM
 
@@ -78,6 +88,62 @@ async def test_receipts_from_before_byzantium_are_under_the_root_too() -> None:
     outcome = await validate_at(node, tx)
     assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 2)
     assert outcome.reason == "unknown_rules"
+
+
+def without_root(told: Any) -> Any:
+    for receipt in told if isinstance(told, list) else [told]:
+        del receipt["root"]
+        receipt["status"] = "0x1"
+    return told
+
+
+@pytest.mark.parametrize("whose", ["eth_getBlockReceipts", "eth_getTransactionReceipt"])
+async def test_a_node_that_keeps_no_roots_from_before_byzantium_is_no_liar(whose: str) -> None:
+    block = seal(sound([0, 0]), fork="frontier", by_root=True)
+    tx = block.block["transactions"][1]
+    node = block.node()
+    node.told[whose] = without_root
+    outcome = await validate_at(node, tx)
+    assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 2), outcome
+    assert outcome.reason == "receipts_not_served"
+    said = next(each.detail for each in outcome.checks if each.status == "skip")
+    assert "node-1 gives no state roots in the receipts of block 16" in said
+    assert not outcome.caught
+    # What the receipt says beside it is held against what the roots commit to all the same.
+    if whose == "eth_getTransactionReceipt":
+        node.told[whose] = lambda told: without_root(told) | {"cumulativeGasUsed": "0xffff0"}
+        assert (await validate_at(node, tx)).reason == "receipt_not_in_block"
+
+
+async def test_a_block_whose_receipts_have_no_roots_is_unverifiable() -> None:
+    block = seal(sound([0, 0]), fork="frontier", by_root=True)
+    node = block.node()
+    node.told["eth_getBlockReceipts"] = without_root
+    outcome = await validate(
+        parse_subject(f"block:{block.hash}"), level=3, fetcher=node, chain_id=CHAIN_ID
+    )
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNVERIFIABLE, "receipts_not_served")
+    assert not outcome.caught
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "number", "fork", "is_possible"),
+    [
+        (1, 4_369_999, "frontier", True),
+        (1, 4_370_000, "frontier", False),
+        (5, 4_370_000, "frontier", True),
+        (5, 1, "london", False),
+    ],
+)
+def test_when_a_block_may_be_from_before_byzantium(
+    chain_id: int, number: int, fork: str, is_possible: bool
+) -> None:
+    header: Any = SimpleNamespace(
+        number=hex(number),
+        difficulty="0x1",
+        base_fee_per_gas="0x7" if fork == "london" else msgspec.UNSET,
+    )
+    assert before_byzantium.is_possible(header, chain_id) == is_possible
 
 
 async def test_hex_in_capitals_is_the_same(sealed: Sealed) -> None:

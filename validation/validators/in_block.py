@@ -7,7 +7,7 @@ is derived from what they hold, and compared.
 
 from validation.rpc.answers import Unreadable
 from validation.rpc.schema import Receipt, Transaction
-from validation.validators import derivations
+from validation.validators import before_byzantium, derivations
 from validation.validators.asking import Ask
 from validation.validators.block_evidence import BlockEvidence, Result, Unserved
 from validation.validators.findings import Ending, Findings, Flaw, mismatch
@@ -28,11 +28,12 @@ async def examine(
         return None
     index = int(str(tx.transaction_index), 16)
     _examine_place(tx, index, evidence, findings)
-    if not report("receipt_in_block", evidence.receipts_root, findings, evidence.node):
+    result = before_byzantium.receipts_result(evidence, ask.chain_id)
+    if not report("receipt_in_block", result, findings, evidence.node):
         return None
     if index >= len(evidence.receipts):
         return None  # told of its place already
-    _examine_receipt(receipt, evidence.receipts[index], findings)
+    _examine_receipt(receipt, index, evidence, findings, ask.chain_id)
     if evidence.transactions_root.is_sound:
         derivations.examine(tx, receipt, index, evidence, findings, chain_id=ask.chain_id)
     return None
@@ -71,8 +72,14 @@ def _place_flaw(tx: Transaction, index: int, evidence: BlockEvidence) -> Flaw | 
     return None
 
 
-def _examine_receipt(receipt: Receipt, known: Receipt, findings: Findings) -> None:
-    if isinstance(receipt.root, str) and isinstance(receipt.status, str):
+def _examine_receipt(
+    receipt: Receipt, index: int, evidence: BlockEvidence, findings: Findings, chain_id: int | None
+) -> None:
+    known = evidence.receipts[index]
+    rootless = before_byzantium.rootless(receipt, known, evidence.block, findings.node, chain_id)
+    if rootless is not None and _receipt_flaw(rootless[0], known) is None:
+        findings.skip("receipt_same", *rootless[1])
+    elif isinstance(receipt.root, str) and isinstance(receipt.status, str):
         # Nodes that give both for blocks from before Byzantium know the status by themselves.
         text = "status is given beside root: before Byzantium nothing commits to it"
         findings.skip("receipt_same", "unknown_rules", text)
