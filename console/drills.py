@@ -1,4 +1,7 @@
-"""Drills of nodes, run in this web process: one at a time; the last of each node is kept a day."""
+"""Drills of nodes, run in this web process: one at a time, in a turn of all that ask nodes.
+
+The last of each node is kept a day.
+"""
 
 import asyncio
 from threading import Lock
@@ -11,6 +14,7 @@ from django.conf import settings
 from console.access.audit import Actor
 from console.access.roles import Role
 from console.controls import ControlError, bounds, in_service, place_of, url_of
+from console.controls.turns import turn
 from monitoring import valkey
 from validation import wiring
 from validation.drill import DrillError, Report, Trust, drill
@@ -27,7 +31,7 @@ _MOST_KEPT = 64
 
 _log = structlog.get_logger(__name__)
 # A drill takes a thread and much of a core: several at once would starve the pages.
-_turn = Lock()
+_only_one = Lock()
 _kept: dict[str, Report] = {}
 
 
@@ -40,7 +44,7 @@ class Undrilled(ControlError):
 
 
 def is_running() -> bool:
-    return _turn.locked()
+    return _only_one.locked()
 
 
 def last(label: str) -> Report | None:
@@ -56,16 +60,17 @@ def last(label: str) -> Report | None:
 
 
 def run(actor: Actor, label: str) -> Report:
-    """Raises UnknownNode, Drilling and Undrilled. Nothing is changed, so nothing is audited."""
+    """Raises UnknownNode, Busy, Drilling and Undrilled. Nothing is changed, nor audited."""
     bounds.needs(actor, Role.OPERATOR, "Drilling a node")
     node = url_of(label)
-    if not _turn.acquire(blocking=False):
+    others = [url_of(other) for other in in_service() if other != label][:_MOST_OTHERS]
+    if not _only_one.acquire(blocking=False):
         raise Drilling("A drill is running already, and takes up to a minute: try again then.")
     try:
-        others = [url_of(other) for other in in_service() if other != label][:_MOST_OTHERS]
-        found = in_time(lambda: _drilled(node, others), LONGEST_S + _GRACE_S)
+        with turn():
+            found = in_time(lambda: _drilled(node, others), LONGEST_S + _GRACE_S)
     finally:
-        _turn.release()
+        _only_one.release()
     match found:
         case Report():
             _keep(label, found)

@@ -26,6 +26,7 @@ from console.controls import (
     RoleTooLow,
     UnknownBreaker,
     UnknownNode,
+    turns,
 )
 from validation.services import IdempotencyConflict, MalformedItems, RunRefused
 
@@ -142,7 +143,7 @@ def _of_control(exc: ControlError) -> Problem:
         case UnknownBreaker() | UnknownNode():
             return Problem(404, str(exc))
         case Busy():
-            return Problem(429, str(exc), headers={"Retry-After": "5"})
+            return Problem(429, str(exc), headers={"Retry-After": str(turns.RETRY_AFTER_S)})
         case Conflict():
             return Problem(409, str(exc), revision=exc.current.revision)
         case _:

@@ -15,6 +15,7 @@ from console.controls.acts import (
     tune_breaker,
 )
 from console.controls.errors import (
+    Busy,
     Conflict,
     ControlError,
     NotReversible,
@@ -38,7 +39,7 @@ from console.controls.nodes import (
 )
 from console.controls.orders import Order, desired, orders
 from console.controls.reverting import is_reversible, revert
-from console.controls.testing import Busy, test_node, test_url
+from console.controls.testing import test_node, test_url
 
 __all__ = [
     "MOST_NODES",

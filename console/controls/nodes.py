@@ -4,7 +4,9 @@ A URL may hold a key: it goes into its column and nowhere else. Labels stand for
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from console.controls.change import Act, change_nodes
 from console.controls.errors import Refused
 from console.controls.node_table import Place, place_of, places
 from console.controls.orders import Order
+from console.controls.turns import turn
 from validation import wiring
 from validation.models import Node, RemovedNode
 from validation.node_models import LABEL_LENGTH
@@ -30,7 +33,9 @@ type _Told = tuple[dict[str, Any], dict[str, Any]]
 
 
 def add_node(actor: Actor, url: str, *, reason: str, based_on: int | None = None) -> Order:
-    """In service at once, and last in the order. What is refused is told without a key."""
+    """In service at once, and last in the order. What is refused is told without a key. Busy while
+    others ask nodes: a name is looked up.
+    """
     bounds.needs(actor, Role.ADMIN, "Adding a node")
     act = Act(actor=actor, action="add", reason=bounds.reason_of(reason), based_on=based_on)
     node = url_to_add(url)
@@ -48,7 +53,9 @@ def add_node(actor: Actor, url: str, *, reason: str, based_on: int | None = None
 
 
 def url_to_add(url: str) -> NodeUrl:
-    """A URL that a node may have here; Refused says why not, naming field, value and variable."""
+    """A URL that a node may have here; Refused says why not, naming field, value and variable. A
+    name takes a turn: its look-up may take seconds.
+    """
     try:
         node = NodeUrl.parse(url)
     except ValueError as exc:
@@ -59,9 +66,19 @@ def url_to_add(url: str) -> NodeUrl:
             "url", without_key(url), f"of at most {LABEL_LENGTH} characters host and port"
         )
     policy = wiring.rpc_config((node,), processes=1).policy
-    if refusal := address_refusal(node, policy):
+    with nullcontext() if _is_address(node.host) else turn():
+        refusal = address_refusal(node, policy)
+    if refusal:
         raise Refused("url", node.label, f"a node that may be asked here: {refusal}")
     return node
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def url_label(url: str) -> str:

@@ -1,30 +1,20 @@
 """Asks a node from this process, now: one that is there, or one before it is added."""
 
-from threading import BoundedSemaphore
-
 from django.conf import settings
 
 from console.access.audit import Actor
 from console.access.roles import Role
 from console.controls import bounds
-from console.controls.errors import ControlError
 from console.controls.node_table import url_of
 from console.controls.nodes import url_to_add
+from console.controls.turns import turn
 from validation import nodecheck, wiring
 from validation.nodecheck import NodeTest
 from validation.rpc import NodeUrl
 
-AT_ONCE = 2
-# Each holds a thread of the web process for seconds: a few must not take them all.
-_turns = BoundedSemaphore(AT_ONCE)
-
-
-class Busy(ControlError):
-    pass
-
 
 def test_node(actor: Actor, label: str) -> NodeTest:
-    """Raises UnknownNode, and Busy while others test. Nothing is changed, so nothing is audited."""
+    """Raises UnknownNode, and Busy while others ask. Nothing is changed, so nothing is audited."""
     bounds.needs(actor, Role.OPERATOR, "Testing a node")
     return _tested(url_of(label))
 
@@ -36,10 +26,6 @@ def test_url(actor: Actor, url: str) -> NodeTest:
 
 
 def _tested(node: NodeUrl) -> NodeTest:
-    if not _turns.acquire(blocking=False):
-        raise Busy(f"{AT_ONCE} tests are running already: try again in five seconds.")
-    try:
+    with turn():
         config = wiring.rpc_config((node,), processes=1)
         return nodecheck.examine(node, config=config, checkpoint=settings.CHECKPOINT)
-    finally:
-        _turns.release()

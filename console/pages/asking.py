@@ -16,17 +16,19 @@ from django.utils.safestring import SafeString
 from console.access.models import AuditEntry
 from console.controls import (
     Actor,
+    Busy,
     Conflict,
     ControlError,
     Order,
     Refused,
     RoleTooLow,
     is_reversible,
+    turns,
 )
 from console.http import render_page
 
 TEMPLATE = "console/confirm_control.html"
-DONE, CONFLICT = 200, 409
+DONE, CONFLICT, BUSY = 200, 409, 429
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -75,6 +77,8 @@ def _said(form: Form, error: ControlError) -> int:
             return CONFLICT
         case RoleTooLow():
             return 403
+        case Busy():
+            return BUSY
         case _:
             return 422
 
@@ -94,7 +98,10 @@ def show(
     template: str = TEMPLATE,
 ) -> HttpResponse:
     known = {"form": form, "action": request.path, "conflict": status == CONFLICT}
-    return render_page(request, template, "confirm", {**known, **context}, status=status)
+    answer = render_page(request, template, "confirm", {**known, **context}, status=status)
+    if status == BUSY:
+        answer["Retry-After"] = str(turns.RETRY_AFTER_S)
+    return answer
 
 
 def done(request: HttpRequest, said: str, revision: int, url: str) -> HttpResponse:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from console import drills, fleetview
 from console.access.roles import requires
+from console.controls import Busy, turns
 from console.http import render_page
 from console.pages import asking, node
 from console.pages.states import State
@@ -18,7 +19,7 @@ from validation.devnode.lies import LIES
 from validation.drill import Cell, Report, Row, Told
 
 TEMPLATE = "console/drill.html"
-_BUSY, _BAD_GATEWAY = 503, 502
+_BUSY, _BAD_GATEWAY, _TOO_MANY = 503, 502, 429
 _RETRY_S = "20"
 
 STATES: dict[Told, State] = {
@@ -83,6 +84,10 @@ def _run(request: HttpRequest, label: str) -> HttpResponseBase:
     found = node.find(label, fleetview.nodes())
     try:
         drills.run(asking.actor_of(request), found.label)
+    except Busy as busy:
+        answer = page(request, label, refusal=str(busy), status=_TOO_MANY)
+        answer["Retry-After"] = str(turns.RETRY_AFTER_S)
+        return answer
     except drills.Drilling as busy:
         answer = page(request, label, refusal=str(busy), status=_BUSY)
         answer["Retry-After"] = _RETRY_S

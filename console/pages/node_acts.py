@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from console import controls, fleetview
 from console.access.roles import requires
-from console.controls import Actor, Busy, ControlError, Order, names
+from console.controls import Actor, Busy, ControlError, Order, names, turns
 from console.fleetview import FleetNode, FleetNodes
 from console.http import render_page
 from console.pages import asking, node, states
@@ -236,7 +236,8 @@ def try_url(request: HttpRequest) -> HttpResponse:
         # htmx shows what came of it whatever came: 422 is no failure of the page.
         return render_page(request, TEMPLATE, "tested", context)
     context |= {"form": form, "action": reverse("node-add")}
-    return render_page(request, TEMPLATE, "", context, status=status)
+    answer = render_page(request, TEMPLATE, "", context, status=status)
+    return _later(answer) if status == _TOO_MANY else answer
 
 
 @require_POST
@@ -247,8 +248,13 @@ def test(request: HttpRequest, label: str) -> HttpResponseBase:
     try:
         tested = controls.test_node(asking.actor_of(request), found.label)
     except Busy as busy:
-        return node.page(request, label, refusal=str(busy), status=_TOO_MANY)
+        return _later(node.page(request, label, refusal=str(busy), status=_TOO_MANY))
     return node.page(request, label, tested=tested)
+
+
+def _later[R: HttpResponseBase](answer: R) -> R:
+    answer["Retry-After"] = str(turns.RETRY_AFTER_S)
+    return answer
 
 
 def _status_of(error: ControlError) -> int:

@@ -8,7 +8,7 @@ from django.test import Client
 
 from console import controls
 from console.access.models import AuditEntry
-from console.controls import testing
+from console.controls import turns
 from monitoring import snapshots
 from monitoring.snapshots import NodeReport
 from tests.controls.conftest import WHY, actor, worker
@@ -117,13 +117,10 @@ def test_a_test_tells_each_finding_and_waits_for_nobody(
     answer = programs["operator"].post(f"/api/v1/nodes/{OWN}/test").json()
     assert (answer["passed"], answer["findings"][0]["name"]) == (False, "proofs")
     assert post(programs["admin"], "nodes/test", url=SECRET).status_code == 200
-    turns = [testing._turns.acquire(blocking=False) for _ in range(testing.AT_ONCE)]
-    try:
-        busy = programs["operator"].post(f"/api/v1/nodes/{OWN}/test")
-        assert (busy.status_code, busy["Retry-After"]) == (429, "5")
-    finally:
-        for _ in turns:
-            testing._turns.release()
+    with turns.turn(), turns.turn():
+        for act in ("test", "drill"):
+            busy = programs["operator"].post(f"/api/v1/nodes/{OWN}/{act}")
+            assert (busy.status_code, busy["Retry-After"]) == (429, "5")
 
 
 def test_agreement_is_asked_for_within_the_nodes_in_service(operator: Client) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.core import serializers
@@ -21,6 +22,7 @@ from console.controls import (
     RoleTooLow,
     UnknownNode,
     node_table,
+    turns,
 )
 from monitoring import events
 from tests.controls.conftest import WHY, actor
@@ -343,3 +345,11 @@ def test_what_raises_changes_nothing(other: str) -> None:
         with pytest.raises(ControlError):
             act()
     assert before == (AuditEntry.objects.count(), controls.desired("nodes", ""))
+
+
+def test_who_waits_for_a_node_gives_the_database_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    for in_atomic_block in (False, True):
+        connection = Mock(in_atomic_block=in_atomic_block)
+        monkeypatch.setattr(turns, "connection", connection)
+        with turns.turn():
+            assert connection.close.called is not in_atomic_block

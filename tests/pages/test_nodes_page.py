@@ -1,6 +1,6 @@
 """The nodes' pages: where nobody reports, where somebody does, and where one was caught."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from console import controls, sse
 from console.access.models import AuditEntry
-from console.controls import testing
+from console.controls import turns
 from console.pages import topics as _topics  # noqa: F401 - registers them
 from monitoring.snapshots import NodeReport
 from tests.controls.conftest import WHY, actor
@@ -205,19 +205,40 @@ def test_a_test_shows_each_question_with_its_sentence(
     assert KEY not in refused.content.decode()
 
 
-def test_more_tests_than_there_are_turns_are_refused(
-    admin: Client, other: str, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def no_turn() -> Iterator[None]:
+    """As many ask nodes as may."""
+    for _ in range(turns.AT_ONCE):
+        assert turns.TURNS.acquire(blocking=False)
+    yield
+    for _ in range(turns.AT_ONCE):
+        turns.TURNS.release()
+
+
+@pytest.mark.usefixtures("no_turn")
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_whoever_asks_a_node_waits_for_a_turn(
+    admin: Client, other: str, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
-    monkeypatch.setattr("validation.nodecheck.examine", lambda *_, **__: TOLD)
-    turns = [testing._turns.acquire(blocking=False) for _ in range(testing.AT_ONCE)]
-    try:
-        assert all(turns)
-        answer = admin.post(f"{PAGE}test/")
-        assert answer.status_code == 429
-        assert "running already" in answer.content.decode()
-    finally:
-        for _ in turns:
-            testing._turns.release()
+    def look_up(*_: object, **__: object) -> Any:
+        pytest.fail("a name was looked up without a turn")
+
+    monkeypatch.setattr("socket.getaddrinfo", look_up)
+    named = {"url": "http://node.example/", "reason": WHY}
+    for address, sent, swapped in (
+        (f"{PAGE}test/", {}, 429),
+        ("/nodes/add/", named, 429),
+        # htmx shows what came of these, whatever came.
+        (f"{PAGE}drill/", {}, 200),
+        ("/nodes/test/", named, 200),
+    ):
+        answer = admin.post(address, sent, headers=headers)
+        assert "try again in 5 s" in answer.content.decode()
+        assert answer.status_code == (swapped if headers else 429)
+        assert answer.status_code == 200 or answer["Retry-After"] == "5"
+    # An address needs no look-up.
+    added = admin.post("/nodes/add/", {"url": "http://127.0.0.1:11/", "reason": WHY})
+    assert added.status_code == 302
 
 
 def test_the_table_is_downloaded_and_the_topics_render(viewer: Client, other: str) -> None:
