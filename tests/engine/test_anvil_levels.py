@@ -109,6 +109,25 @@ def test_a_block_by_rules_of_its_own_is_no_lie(node: str, mined: list[str]) -> N
     assert not outcome.caught
 
 
+def test_who_is_impersonated_has_signed_nothing_and_nobody_lies(
+    node: str, mined: list[str]
+) -> None:
+    """Anvil signs with zeros, and makes the hash in a way of its own."""
+    sender = "0x" + "ab" * 20
+    rpc(node, "anvil_impersonateAccount", sender)
+    rpc(node, "anvil_setBalance", sender, hex(10**18))
+    sent = rpc(node, "eth_sendTransaction", {"from": sender, "to": OTHER, "value": "0x1"})
+    number = int(rpc(node, "eth_getTransactionByHash", sent)["blockNumber"], 16)
+    rpc(node, "anvil_mine", "0x1", "0xc")  # others ask for the head
+    for level in (2, 3):
+        outcomes = validate(node, [f"tx:{sent}", f"block:{number}"], level=level)
+        assert {(o.verdict, o.level, o.reason) for o in outcomes} == {
+            (Verdict.UNVERIFIABLE, 1, "unsigned")
+        }, outcomes
+        assert not any(outcome.caught for outcome in outcomes)
+    assert validate(node, [f"tx:{sent}"], level=1)[0].verdict is Verdict.VALID
+
+
 def test_its_first_state_proves_nothing_and_is_not_called_a_lie(anvil: str) -> None:
     """Its accounts have money before its first block, whose header says that there are none."""
     port = free_port()

@@ -342,3 +342,16 @@ async def test_a_known_type_made_unknown_is_unverifiable() -> None:
     tx = signed(2)
     outcome = await validate_tx(tx | {"type": "0x7e"}, receipt_of(tx))
     assert (outcome.verdict, outcome.reason) == (Verdict.UNVERIFIABLE, "unknown_type")
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "verdict", "reason"),
+    [(31337, Verdict.UNVERIFIABLE, "unsigned"), (1, Verdict.INVALID, "hash_mismatch")],
+)
+async def test_only_development_nodes_may_leave_a_signature_blank(
+    chain_id: int, verdict: Verdict, reason: str
+) -> None:
+    tx = signed(2) | {"r": "0x0", "s": "0x0"}
+    outcome = await validate_tx(tx, receipt_of(tx), chain_id=chain_id)
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)
+    assert bool(outcome.caught) == (verdict is Verdict.INVALID)

@@ -13,7 +13,13 @@ from validation.validators.envelope import Envelope, rebuild
 from validation.validators.findings import Ending, Findings, Flaw, mismatch
 from validation.validators.header import header_hash
 from validation.validators.outcome import Verdict
-from validation.validators.signing import chain_id_flaw, is_unbound, signer
+from validation.validators.signing import (
+    UNSIGNED,
+    chain_id_flaw,
+    is_unbound,
+    is_unsigned,
+    signer,
+)
 
 HIGHEST_LEVEL = 5
 EARNED_BY = {
@@ -137,6 +143,9 @@ class _Sweep:
     def examine(self, index: int, tx: Transaction) -> None:
         if tx.type_number is None:
             self._skip_all("unknown_type", f"transaction {index} is of type {tx.type}")
+            return
+        if is_unsigned(tx, chain_id=self._chain_id):
+            self._skip_all("unsigned", f"transaction {index}: {UNSIGNED}")
             return
         envelope = rebuild(tx)
         if envelope.hash != tx.hash.lower():

@@ -11,6 +11,7 @@ REASONS: dict[str, str] = {
     "unknown_field": "The answer has a field that this version cannot verify.",
     "unknown_type": "The transaction is of a type that this version cannot verify.",
     "chain_id_unbound": "The chain id that the node names is covered by no signature.",
+    "unsigned": "A development node sent it in the name of an account that did not sign it.",
     "unknown_rules": "The chain's rules for this are not known to this version.",
     "block_not_served": "The node does not give the block, whole, that the item is in.",
     "receipts_not_served": "The node does not give the receipts of the block, whole.",

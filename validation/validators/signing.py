@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from validation.rpc.schema import Transaction
+from validation.validators.block_rules import DEVELOPMENT_CHAINS
 from validation.validators.crypto import HALF_ORDER, recover, signed
 from validation.validators.envelope import Envelope
 
@@ -46,6 +47,17 @@ def chain_id_flaw(tx: Transaction, envelope: Envelope, *, chain_id: int | None) 
 def is_unbound(tx: Transaction, envelope: Envelope, *, chain_id: int | None) -> bool:
     """Whether the node names a chain id that neither a signature nor the deployment confirms."""
     return envelope.chain_id is None and chain_id is None and isinstance(tx.chain_id, str)
+
+
+def is_unsigned(tx: Transaction, *, chain_id: int | None) -> bool:
+    """Whether a development node sent it in the name of an account whose key it does not have: it
+    signs with zeros, and makes its hash in a way of its own.
+    """
+    is_blank = tx.r == "0x0" and tx.s == "0x0"
+    return is_blank and chain_id in DEVELOPMENT_CHAINS and tx.type_number is not None
+
+
+UNSIGNED = "nobody signed it: the development node sent it in the name of another"
 
 
 def _before_homestead(tx: Transaction, envelope: Envelope, chain_id: int | None) -> bool:

@@ -12,7 +12,13 @@ from validation.validators.envelope import rebuild
 from validation.validators.findings import Ending, Findings
 from validation.validators.outcome import Verdict
 from validation.validators.receipts import examine_receipt
-from validation.validators.signing import chain_id_flaw, is_unbound, signer
+from validation.validators.signing import (
+    UNSIGNED,
+    chain_id_flaw,
+    is_unbound,
+    is_unsigned,
+    signer,
+)
 
 HIGHEST_LEVEL = 5
 EARNED_BY = {
@@ -61,9 +67,14 @@ async def examine(
         _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=ask.chain_id)
         if receipt is not None and isinstance(tx.block_hash, str):
             examine_receipt(tx, receipt, findings)
-            if level > 2 and not findings.failed:  # noqa: PLR2004 - in its block
+            if level > 2 and _may_climb(tx, findings, ask):  # noqa: PLR2004 - in its block
                 return await _examine_above(tx, receipt, findings, level=level, ask=ask)
     return None
+
+
+def _may_climb(tx: Transaction, findings: Findings, ask: Ask) -> bool:
+    """What is unsigned stands in its block under another hash than its own."""
+    return not findings.failed and not is_unsigned(tx, chain_id=ask.chain_id)
 
 
 async def _examine_above(
@@ -119,6 +130,10 @@ def _examine_content(
     if tx.type_number is None:
         for name in _CONTENT:
             findings.skip(name, "unknown_type", f"the envelope of type {tx.type} is unknown")
+        return
+    if is_unsigned(tx, chain_id=chain_id):
+        for name in _CONTENT:
+            findings.skip(name, "unsigned", UNSIGNED)
         return
     envelope = rebuild(tx)
     if doubtful and envelope.hash != tx.hash.lower():
