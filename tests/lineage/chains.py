@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from tests.validators.world import EXTRAS, Json, hash_header, header_at
 from validation.checkpoint import Checkpoint
@@ -67,6 +67,35 @@ class Chain:
         return self.told(number, found)
 
 
-def ask_of(node: Chain, *, fresh: bool = False, explain: bool = False) -> Ask:
+class Now:
+    """A clock that moves where it is moved."""
+
+    def __init__(self) -> None:
+        self.s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+class View:
+    """A `Finality` by heart."""
+
+    def __init__(self, *, final: int, orphans: Collection[str] = ()) -> None:
+        self._final = final
+        self._orphans = orphans
+
+    def final_number(self) -> int:
+        return self._final
+
+    def is_settled(self, number: int, _: str, /) -> bool:
+        return number <= self._final
+
+    def is_orphaned(self, block_hash: str, /) -> bool:
+        return block_hash in self._orphans
+
+
+def ask_of(
+    node: Chain, *, fresh: bool = False, explain: bool = False, finality: View | None = None
+) -> Ask:
     timeline = Timeline(time.perf_counter) if explain else None
-    return Ask(node, Grounds(), fresh=fresh, timeline=timeline)
+    return Ask(node, Grounds(finality=finality), fresh=fresh, timeline=timeline)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.lineage.chains import Chain, ask_of, grown, header, trusted
+from tests.lineage.chains import Chain, Now, View, ask_of, grown, header, trusted
 from tests.validators.world import Json
 from validation.lineage import Lineage
 
@@ -74,11 +74,13 @@ async def test_a_header_that_does_not_hash_to_its_hash_catches_its_node(number: 
         return block | {"stateRoot": "0x" + "ee" * 32} if at == far and block else block
 
     node.told = told
-    lineage = Lineage(trusted(CHAIN, 10))
+    now = Now()
+    lineage = Lineage(trusted(CHAIN, 10), clock=now)
     link = await lineage.link(*of(CHAIN, number), ask_of(node))
     assert (link.ok, link.node) == (False, "node-1")
     assert f"the header of block {far} hashes to" in link.flaw
     node.told = lambda _number, block: block
+    now.s += 1.1
     assert (await lineage.link(*of(CHAIN, number), ask_of(node))).ok
 
 
@@ -139,3 +141,52 @@ async def test_a_malformed_header_is_no_flaw_of_the_item() -> None:
     node.told = lambda _number, block: block | {"number": "12"} if block else None
     link = await Lineage(trusted(CHAIN, 10)).link(*of(CHAIN, 13), ask_of(node))
     assert (link.ok, link.flaw, link.skip_reason) == (False, "", "malformed_header")
+
+
+# -- what was linked, and may have moved
+
+
+ORPHAN, HEIR = of(CHAIN, 30), of(FORK, 30)
+
+
+async def after_a_reorganisation(now: Now) -> tuple[Chain, Lineage]:
+    """Linked up to 40; then all from 25 on is another."""
+    node = Chain(CHAIN[:41])
+    lineage = Lineage(trusted(CHAIN, 10), clock=now)
+    assert (await lineage.link(*of(CHAIN, 40), ask_of(node))).ok
+    node.chain = FORK
+    return node, lineage
+
+
+async def test_who_asks_afresh_is_told_as_one_who_never_asked_before() -> None:
+    node, lineage = await after_a_reorganisation(Now())
+    known = await lineage.link(*ORPHAN, ask_of(node, fresh=True))
+    anew = await Lineage(trusted(CHAIN, 10)).link(*ORPHAN, ask_of(node, fresh=True))
+    assert (known.ok, known.flaw, known.computed) == (False, anew.flaw, HEIR[1])
+
+
+async def test_what_is_known_to_be_orphaned_is_looked_at_again() -> None:
+    node, lineage = await after_a_reorganisation(Now())
+    view = View(final=20, orphans={ORPHAN[1]})
+    assert not (await lineage.link(*ORPHAN, ask_of(node, finality=view))).ok
+    assert (await lineage.link(*HEIR, ask_of(node, finality=view))).ok
+
+
+async def test_what_was_seen_long_ago_and_is_not_final_is_looked_at_again() -> None:
+    now = Now()
+    node, lineage = await after_a_reorganisation(now)
+    now.s += 2.1
+    assert (await lineage.link(*ORPHAN, ask_of(node, finality=View(final=30)))).ok
+    assert not (await lineage.link(*ORPHAN, ask_of(node, finality=View(final=29)))).ok
+    assert not (await lineage.link(*ORPHAN, ask_of(node))).ok
+
+
+async def test_one_look_at_the_top_tells_of_all_below() -> None:
+    now, node = Now(), Chain(CHAIN[:41])
+    lineage = Lineage(trusted(CHAIN, 10), clock=now)
+    assert (await lineage.link(*of(CHAIN, 40), ask_of(node))).ok
+    now.s += 2.1
+    node.asked.clear()
+    for number in range(41):
+        assert (await lineage.link(*of(CHAIN, number), ask_of(node))).ok
+    assert [int(asked, 16) for asked in node.asked if int(asked, 16) > 10] == [40]

@@ -22,31 +22,41 @@ class Rung(NamedTuple):
     node: str
 
 
-class Broken(Exception):
+class Unlinked(Exception):
+    """No way leads past the block at number `at`."""
+
+    def __init__(self, detail: str, *, at: int) -> None:
+        super().__init__(detail)
+        self.at = at
+
+
+class Broken(Unlinked):
     """The headers do not hang together. `node` alone can be to blame; None: that is not known."""
 
     def __init__(
-        self, detail: str, *, node: str | None, computed: str = "", claimed: str = ""
+        self, detail: str, *, at: int, node: str | None, computed: str = "", claimed: str = ""
     ) -> None:
-        super().__init__(detail)
+        super().__init__(detail, at=at)
         self.node = node
         self.computed = computed
         self.claimed = claimed
 
 
-class Untold(Exception):
+class Untold(Unlinked):
     """It cannot be told whether they do: the reason's code, and a sentence."""
 
-    def __init__(self, reason: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, reason: str, text: str, *, at: int) -> None:
+        super().__init__(text, at=at)
         self.reason = reason
 
 
 class Headers:
-    """`kept`: the answers become evidence of the item that asks."""
+    """`kept`: the answers become evidence, `heard`."""
 
     def __init__(self, ask: Ask, *, kept: bool) -> None:
-        self._ask = ask
+        self.fetcher = ask.fetcher
+        self.fresh = ask.fresh
+        self.heard: list[Heard] = []
         self._kept = kept
 
     async def at(self, numbers: Sequence[int], *, fresh: bool) -> list[Rung | None]:
@@ -63,7 +73,7 @@ class Headers:
             if isinstance(heard, BaseException):
                 continue  # was raised
             if self._kept:
-                self._ask.rest_on((heard,))
+                self.heard.append(heard)
             for number, value in zip(part, heard.reply.values, strict=True):
                 found.append(_rung(number, value, heard.reply.node))
             await asyncio.sleep(0)  # two milliseconds of hashes: others get a turn
@@ -73,8 +83,7 @@ class Headers:
         calls = tuple(
             Call("eth_getBlockByNumber", (hex(number), False), read_header) for number in numbers
         )
-        fresh = fresh or self._ask.fresh
-        return Heard(calls, await self._ask.fetcher.fetch(calls, fresh=fresh))
+        return Heard(calls, await self.fetcher.fetch(calls, fresh=fresh or self.fresh))
 
 
 def _rung(number: int, value: Answer | Unreadable | None, node: str) -> Rung | None:
@@ -82,17 +91,18 @@ def _rung(number: int, value: Answer | Unreadable | None, node: str) -> Rung | N
         return None
     if isinstance(value, Unreadable):
         text = f"the header of block {number} is malformed: {value.detail}"
-        raise Untold("malformed_header", text)
+        raise Untold("malformed_header", text, at=number)
     header = value.value
     computed, claimed = header_hash(header), header.hash.lower()
     if computed != claimed:
         if value.unknown:
             fields = ", ".join(value.unknown)
             text = f"the header of block {number} has fields that nothing here can hash: {fields}"
-            raise Untold("unknown_field", text)
+            raise Untold("unknown_field", text, at=number)
         text = f"the header of block {number} hashes to {computed}, {node} says {claimed}"
-        raise Broken(text, node=node, computed=computed, claimed=claimed)
+        raise Broken(text, at=number, node=node, computed=computed, claimed=claimed)
     if int(header.number, 16) != number:
         text = f"asked for block {number}, {node} gives {int(header.number, 16)}"
-        raise Broken(text, node=node, computed=str(number), claimed=str(int(header.number, 16)))
+        told = str(int(header.number, 16))
+        raise Broken(text, at=number, node=node, computed=str(number), claimed=told)
     return Rung(computed, header.parent_hash.lower(), node)

@@ -15,6 +15,7 @@ class _Unlinked(Exception):
         super().__init__(
             f"block {number} names {rung.parent} as its parent, block {number - 1} is {below}"
         )
+        self.number = number
         self.rung = rung
         self.below = below
 
@@ -24,7 +25,7 @@ def not_served(number: int) -> Untold:
         f"the node has no block {number}, whose header is needed to link to the checkpoint;"
         " ask one that has"
     )
-    return Untold("header_not_served", text)
+    return Untold("header_not_served", text, at=number)
 
 
 def other_checkpoint(checkpoint: Checkpoint, rung: Rung) -> Broken:
@@ -32,7 +33,8 @@ def other_checkpoint(checkpoint: Checkpoint, rung: Rung) -> Broken:
         f"{rung.node} says that block {checkpoint.number} is {rung.hash};"
         f" the checkpoint in settings is {checkpoint.hash}"
     )
-    return Broken(text, node=rung.node, computed=checkpoint.hash, claimed=rung.hash)
+    at, node = checkpoint.number, rung.node
+    return Broken(text, at=at, node=node, computed=checkpoint.hash, claimed=rung.hash)
 
 
 class Upwards:
@@ -66,7 +68,11 @@ class Upwards:
                 if not left:
                     liar = moved.rung.node if moved.rung.node == self._said_by else None
                     raise Broken(
-                        str(moved), node=liar, computed=moved.below, claimed=moved.rung.parent
+                        str(moved),
+                        at=moved.number,
+                        node=liar,
+                        computed=moved.below,
+                        claimed=moved.rung.parent,
                     ) from moved
                 await self._retreat(headers)
         raise AssertionError
@@ -148,7 +154,7 @@ class Downwards:
                 f"block {number} is {self._parent}, as the header above it names it,"
                 f" {rung.node} says {rung.hash}"
             )
-            raise Broken(text, node=rung.node, computed=self._parent, claimed=rung.hash)
+            raise Broken(text, at=number, node=rung.node, computed=self._parent, claimed=rung.hash)
         else:
             self._hashes.append(rung.hash)
         self._parent = rung.parent
