@@ -1,12 +1,15 @@
 """The nodes that runs may ask, and those that were removed of late."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from django.db import models
 from django.db.models.functions import Now
 
 # As long as `NodeUrl` lets one be.
 LABEL_LENGTH = 140
+# What was removed can be put back for so long.
+REMOVED_KEPT = timedelta(days=1)
 
 
 class NodeQuerySet(models.QuerySet["Node"]):
@@ -54,6 +57,12 @@ class Node(models.Model):
         return not self.url
 
 
+class RemovedNodeQuerySet(models.QuerySet["RemovedNode"]):
+    def forget(self) -> int:
+        """Deletes those that cannot be put back any more, with their URLs; returns how many."""
+        return self.filter(removed_at__lt=Now() - REMOVED_KEPT).delete()[0]
+
+
 class RemovedNode(models.Model):
     """A node that an operator removed: kept for a day, so that it can be put back."""
 
@@ -61,6 +70,8 @@ class RemovedNode(models.Model):
     # As above: shown nowhere.
     url = models.TextField()
     removed_at = models.DateTimeField(db_default=Now())
+
+    objects = RemovedNodeQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.label

@@ -14,6 +14,7 @@ from monitoring.instruments import QUEUE_WAIT
 from monitoring.publisher import Publisher
 from validation import retention, wiring
 from validation.ledger import Ledger
+from validation.models import RemovedNode
 from validation.worker import DATABASE_AWAY, Worker
 
 log = structlog.get_logger(__name__)
@@ -54,6 +55,7 @@ def forget_old_drafts() -> None:
     retention.forget_orphans()
     retention.forget_evidence()
     retention.forget_catches()
+    RemovedNode.objects.forget()
 
 
 def ring(chunks: int) -> None:

@@ -13,6 +13,7 @@ from console.controls.node_table import place_of, places
 from console.controls.nodes import delete, insert, set_cordon, set_order
 from console.controls.orders import Order, desired
 from validation.models import ControlKind, RemovedNode
+from validation.node_models import REMOVED_KEPT
 
 ACTIONS = frozenset({"add", "cordon", "uncordon", "remove", "order", "revert"})
 
@@ -71,7 +72,7 @@ def _restore(entry: AuditEntry, actor: Actor, now: datetime) -> tuple[Told, Told
     if entry.after:
         return set_cordon(place_of(entry.target), **_cordon(before))
     kept = RemovedNode.objects.filter(label=entry.target).first()
-    if kept is None or kept.removed_at < now - node_table.REMOVED_KEPT:
+    if kept is None or kept.removed_at < now - REMOVED_KEPT:
         raise NotReversible(
             f"{entry.target} was removed more than a day ago, and its URL is forgotten: add it."
         )

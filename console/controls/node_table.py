@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 
 from console.controls.errors import UnknownNode
-from validation.models import Node, RemovedNode
+from validation.models import Node
 from validation.rpc import NodeUrl
-
-# What was removed can be put back for so long.
-REMOVED_KEPT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +95,6 @@ def put_in_order(labels: Sequence[str]) -> None:
     """Caller holds the lock of the revision. Rows that are no node now keep what is left."""
     for position, label in enumerate(labels):
         Node.objects.filter(label=label).exclude(position=position).update(position=position)
-
-
-def forget_removed(now: datetime) -> None:
-    RemovedNode.objects.filter(removed_at__lt=now - REMOVED_KEPT).delete()
 
 
 def _rows() -> list[Node]:

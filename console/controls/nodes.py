@@ -204,7 +204,7 @@ def set_cordon(place: Place, *, at: datetime | None, by: str = "", why: str = ""
 
 def insert(label: str, url: str, *, by: str, at: datetime) -> dict[str, Any]:
     RemovedNode.objects.filter(label=label).delete()
-    node_table.forget_removed(at)
+    RemovedNode.objects.forget()
     last = Node.objects.order_by("-position").values_list("position", flat=True).first()
     position = 0 if last is None else last + 1
     Node.objects.update_or_create(
@@ -220,7 +220,7 @@ def delete(place: Place, now: datetime) -> _Told:
     RemovedNode.objects.update_or_create(
         label=row.label, defaults={"url": row.url, "removed_at": now}
     )
-    node_table.forget_removed(now)
+    RemovedNode.objects.forget()
     Node.objects.filter(position__gt=row.position).update(position=F("position") - 1)
     row.delete()
     return place.as_json(), {}

@@ -26,6 +26,7 @@ from console.controls import (
 )
 from monitoring import events
 from tests.controls.conftest import WHY, actor
+from validation import tasks
 from validation.models import Control, Node, RemovedNode
 from validation.rpc import NodeUrl
 
@@ -244,6 +245,15 @@ def test_the_url_of_a_removed_node_is_forgotten_after_a_day(other: str) -> None:
         controls.revert(ADMIN, entry, reason=WHY)
     controls.add_node(ADMIN, "http://127.0.0.1:14/", reason=WHY)
     assert not RemovedNode.objects.exists()
+
+
+def test_time_alone_forgets_the_url_of_a_removed_node() -> None:
+    now = timezone.now()
+    for hours, label in ((23, "late:1"), (25, "old:1")):
+        removed_at = now - timedelta(hours=hours)
+        RemovedNode.objects.create(label=label, url=SECRET, removed_at=removed_at)
+    tasks.forget_old_drafts()
+    assert [row.label for row in RemovedNode.objects.all()] == ["late:1"]
 
 
 def test_cordon_uncordon_and_order_are_taken_back(other: str) -> None:
