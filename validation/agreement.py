@@ -16,6 +16,8 @@ __all__ = ["agree", "canonical"]
 
 _ASK_S = 5.0
 """As long as one node may take; what it does not say until then, it does not say."""
+WITHIN_S = 10.0
+"""As long as all of them may take."""
 _MOST_NODES = 16
 _ACCOUNT = 3
 """Questions about an account, after that for its proof."""
@@ -32,10 +34,17 @@ class _Unheard(Exception):
 
 
 async def agree(
-    subject: Subject, outcome: Outcome, heard: Sequence[Heard], *, asked: int, grounds: Grounds
+    subject: Subject,
+    outcome: Outcome,
+    heard: Sequence[Heard],
+    *,
+    asked: int,
+    grounds: Grounds,
+    within_s: float = WITHIN_S,
 ) -> Agreement:
     """Asks other nodes the question about the item that `outcome` rests on, until `asked` nodes
-    say the same; all of them where one differs. Raises nothing but what cancels it.
+    say the same; all of them where one differs. Who was not heard `within_s` is silent. Raises
+    nothing but what cancels it.
     """
     if not heard:  # nobody answered: there is nothing to agree with
         return Agreement(asked=asked, agreed=(), silent=(_said(outcome.node, outcome.reason),))
@@ -45,7 +54,7 @@ async def agree(
         return Agreement(asked=asked, agreed=(), silent=(_said(outcome.node, outcome.reason),))
     others = grounds.others
     labels = [] if others is None else [n for n in others.labels() if n != first.reply.node]
-    poll = _Poll(subject, first, others)
+    poll = _Poll(subject, first, others, within_s=within_s)
     await poll.until(asked, labels[:_MOST_NODES])
     if asked > len(labels) + 1:
         poll.silent.append(_said("", f"too few nodes: {len(labels) + 1} of {asked} are in service"))
@@ -70,7 +79,10 @@ def _of_the_item(subject: Subject, heard: Sequence[Heard]) -> Heard:
 class _Poll:
     """What was said so far; each list in the order of the nodes."""
 
-    def __init__(self, subject: Subject, first: Heard, others: Others | None) -> None:
+    def __init__(
+        self, subject: Subject, first: Heard, others: Others | None, *, within_s: float
+    ) -> None:
+        self._until = asyncio.get_running_loop().time() + within_s
         self._subject = subject
         self._calls = first.calls
         self._node = first.reply.node
@@ -97,11 +109,14 @@ class _Poll:
     async def _hear(self, label: str) -> str | _Unheard | None:
         """What the node says otherwise; None where it says the same."""
         try:
-            theirs = await self._ask(label, self._calls)
-            if canonical(self._subject.kind, theirs) == self._content:
-                return None
-            if any(_LATEST in call.params for call in self._calls):
-                return await self._at_one_block(label)
+            async with asyncio.timeout_at(self._until):
+                theirs = await self._ask(label, self._calls)
+                if canonical(self._subject.kind, theirs) == self._content:
+                    return None
+                if any(_LATEST in call.params for call in self._calls):
+                    return await self._at_one_block(label)
+        except TimeoutError:
+            return _Unheard("deadline_exceeded")
         except _Unheard as unheard:
             return unheard
         return difference(self._calls, theirs, self._values)

@@ -1,13 +1,14 @@
 """Validates many subjects at once over one client: what a chunk and `--local` run on."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 from msgspec import UNSET
 
-from validation.agreement import agree
+from validation.agreement import WITHIN_S, agree
 from validation.checkpoint import Checkpoint
 from validation.keeping import SLOW_MS, Keeping, spans_of
 from validation.lineage import lineage_to
@@ -174,21 +175,31 @@ class Engine:
     async def _agreed(
         self, subject: Subject, asked: Asked, standing: Examined
     ) -> tuple[Outcome, Examined | None]:
-        """With what other nodes say; and the first of those that differ who is caught by it."""
+        """With what other nodes say; and the first of those that differ who is caught by it, as
+        far as that is told in time.
+        """
         outcome, liar = standing.outcome, None
+        until = asyncio.get_running_loop().time() + WITHIN_S
         agreement = await agree(
-            subject, outcome, standing.heard, asked=asked.agreement or 1, grounds=self.grounds
+            subject,
+            outcome,
+            standing.heard,
+            asked=asked.agreement or 1,
+            grounds=self.grounds,
+            within_s=WITHIN_S,
         )
         outcome = msgspec.structs.replace(outcome, agreement=agreement)
         if outcome.verdict is not Verdict.VALID:
             return outcome, None
         level = max(standing.level, _CONSISTENT)
-        for differing in agreement.differs[:_MOST_HELD]:
-            word = await self._opinions.of(differing.node, subject, level=level)
-            if word.outcome.caught is not UNSET:
-                liar = liar or word
-                known = () if outcome.caught is UNSET else outcome.caught
-                outcome = with_caught(outcome, (*known, *word.outcome.caught))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                for differing in agreement.differs[:_MOST_HELD]:
+                    word = await self._opinions.of(differing.node, subject, level=level)
+                    if word.outcome.caught is not UNSET:
+                        liar = liar or word
+                        known = () if outcome.caught is UNSET else outcome.caught
+                        outcome = with_caught(outcome, (*known, *word.outcome.caught))
         return outcome, liar
 
 

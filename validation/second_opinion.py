@@ -32,8 +32,14 @@ _AT_ONCE = 64
 """Items of one engine that other nodes are asked about at a time."""
 _MOST_ASKED = 4
 _WITHIN_S = 10.0
+_ASK_S = 4.0
+"""As long as one question to one node may take: less than all of it, so that a node that hangs is
+known by it, and others are asked still."""
 _SILENT_S = 5.0
 """How long a node that gave no answer is not asked again: thousands of items may wait for it."""
+_APART_BYTES = 256 << 10
+_APART_KEPT = 8
+"""Nodes whose word on blocks is remembered, for items of the same moment, and how much of each."""
 _SILENCE = frozenset({
     "node_unreachable", "node_timeout", "http_status", "breaker_open", "rate_limited",
     "deadline_exceeded", "no_node", "address_refused", "wrong_chain",
@@ -48,6 +54,13 @@ class Examined(NamedTuple):
     level: int
 
 
+class _Apart(NamedTuple):
+    """What is one node's alone: whoever asks it shares its answers, and no others."""
+
+    fetcher: "_OneNode"
+    grounds: Grounds
+
+
 class SecondOpinions:
     """Those of one engine. Belongs to its loop."""
 
@@ -56,7 +69,7 @@ class SecondOpinions:
         self._clock = clock
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._silent_until: dict[str, float] = {}
-        self._apart: dict[str, Grounds] = {}
+        self._apart: dict[str, _Apart] = {}
 
     async def on(
         self, subject: Subject, accused: Outcome, *, level: int, explain: bool
@@ -67,9 +80,10 @@ class SecondOpinions:
         asked = {caught.node for caught in _caught(accused)} or {accused.node}
         found = list(_caught(accused))
         async with self._turns:
+            label = ""
             try:
                 async with asyncio.timeout(_WITHIN_S):
-                    for label in self._to_ask(asked):
+                    for label in self._to_ask(asked):  # the last is whom it ran out with
                         word = await self.of(label, subject, level=level, explain=explain)
                         found += _caught(word.outcome)
                         if _clears(word.outcome, accused):
@@ -77,28 +91,31 @@ class SecondOpinions:
                             told = msgspec.structs.replace(word.outcome, ms=ms)
                             return Examined(with_caught(told, found), word.heard, level)
             except TimeoutError:
-                pass  # nobody answered in time: there is the word of one node
+                self._is_silent(label)  # nobody answered in time: there is the word of one node
         return None
 
     async def of(
         self, label: str, subject: Subject, *, level: int, explain: bool = False
     ) -> Examined:
         """What validating by this node alone comes to."""
-        others = self._grounds.others
-        if others is None:
-            raise ValueError(f"{label}: the nodes of this engine cannot be asked one by one")
+        apart = self._apart_of(label)
         heard: list[Heard] = []
         outcome = await validate(
             subject,
             level=level,
-            fetcher=_OneNode(others, label),
-            grounds=self._grounds_of(label),
+            fetcher=apart.fetcher,
+            grounds=apart.grounds,
             heard=heard,
             explain=explain,
         )
         if outcome.verdict is Verdict.ERROR and outcome.reason in _SILENCE:
-            self._silent_until[label] = self._clock() + _SILENT_S
+            self._is_silent(label)
         return Examined(outcome, heard, level)
+
+    def _is_silent(self, label: str) -> None:
+        now = self._clock()
+        left = {node: until for node, until in self._silent_until.items() if until > now}
+        self._silent_until = left | {label: now + _SILENT_S}
 
     def _to_ask(self, asked: set[str]) -> list[str]:
         others = self._grounds.others
@@ -107,13 +124,20 @@ class SecondOpinions:
         left = [n for n in labels if n not in asked and self._silent_until.get(n, 0.0) <= now]
         return left[:_MOST_ASKED]
 
-    def _grounds_of(self, label: str) -> Grounds:
+    def _apart_of(self, label: str) -> _Apart:
         """Blocks of its own: what another node said of one may be what is in doubt."""
-        if label not in self._apart:
-            if len(self._apart) > _AT_ONCE:
-                self._apart.clear()
-            self._apart[label] = replace(self._grounds, blocks=SharedBlocks())
-        return self._apart[label]
+        others = self._grounds.others
+        if others is None:
+            raise ValueError(f"{label}: the nodes of this engine cannot be asked one by one")
+        apart = self._apart.pop(label, None)
+        if apart is None:
+            in_service = others.labels()
+            left = [(node, kept) for node, kept in self._apart.items() if node in in_service]
+            self._apart = dict(left[1 - _APART_KEPT :])
+            blocks = SharedBlocks(most_bytes=_APART_BYTES)
+            apart = _Apart(_OneNode(others, label), replace(self._grounds, blocks=blocks))
+        self._apart[label] = apart  # the last to be forgotten
+        return apart
 
 
 class _OneNode:
@@ -127,7 +151,8 @@ class _OneNode:
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
     ) -> Reply:
         del fresh  # nothing is remembered here
-        return await self._others.fetch_from(self._label, calls, timeout_s=timeout_s)
+        within_s = _ASK_S if timeout_s is None else min(timeout_s, _ASK_S)
+        return await self._others.fetch_from(self._label, calls, timeout_s=within_s)
 
 
 def with_caught(outcome: Outcome, caught: Sequence[Caught]) -> Outcome:

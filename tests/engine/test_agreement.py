@@ -6,9 +6,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from tests.devnode.conftest import chain
 from tests.engine.world import FORGED, Lie, World, altered
+from validation import engine
 from validation.devnode.chain import Chain
 from validation.validators import Agreement, Grounds, Outcome, Verdict
 
@@ -114,6 +116,42 @@ def test_one_node_agrees_with_itself(chain: Chain, tx: str) -> None:
     alone = type(engine)(engine.client, world, Grounds(chain_id=chain.chain_id))
     outcome = asyncio.run(alone.validate_one(tx, level=2, agreement=1))
     assert agreed(outcome) == Agreement(asked=1, agreed=("a",))
+
+
+class Hanging(World):
+    """`hangs` never answers, however long it is given."""
+
+    async def fetch_from(self, node: str, calls: Any, **_: Any) -> Any:
+        if node == "hangs":
+            await asyncio.Event().wait()
+        return await super().fetch_from(node, calls)
+
+
+def test_who_is_not_heard_in_time_is_silent_and_the_others_count(
+    chain: Chain, tx: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "WITHIN_S", 0.05)
+    outcome = validate(Hanging(chain, ("a", "hangs", "c")), tx, 3)
+    assert outcome.verdict is Verdict.VALID
+    found = agreed(outcome)
+    assert (found.agreed, found.is_reached) == (("a", "c"), False)
+    assert [(each.node, each.said) for each in found.silent] == [("hangs", "deadline_exceeded")]
+
+
+def test_who_differs_and_then_hangs_is_no_longer_waited_for(
+    chain: Chain, tx: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "WITHIN_S", 0.05)
+
+    class Turning(World):
+        async def fetch_from(self, node: str, calls: Any, **kwargs: Any) -> Any:
+            if node == "b" and self.asked["b"]:
+                await asyncio.Event().wait()
+            return await super().fetch_from(node, calls, **kwargs)
+
+    outcome = validate(Turning(chain, ("a", "b"), lies={"b": FORGED}), tx, 2)
+    assert (outcome.verdict, outcome.caught) == (Verdict.VALID, UNSET)
+    assert [each.node for each in agreed(outcome).differs] == ["b"]
 
 
 # -- what honest nodes write differently

@@ -1,6 +1,8 @@
 """Nobody is accused of lying to the operator before another node was asked."""
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ from validation import keeping, second_opinion
 from validation.devnode.chain import Chain
 from validation.evidence import unpack
 from validation.keeping import Keeping
-from validation.validators import Outcome, Verdict
+from validation.rpc import Call, NodeTimeout, Reply
+from validation.second_opinion import SecondOpinions
+from validation.subjects import parse_subject
+from validation.validators import Grounds, Outcome, Verdict
 
 __all__ = ["chain"]
 
@@ -88,20 +93,63 @@ def test_other_nodes_that_are_down_cost_one_question_each_not_one_an_item(
     assert world.asked["down"] <= 4
 
 
-def test_a_node_that_never_answers_holds_nobody_up(
-    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch
+class Hanging(World):
+    """One of the nodes never answers; the time that a question may take runs out."""
+
+    async def fetch_from(
+        self, node: str, calls: Sequence[Call], *, timeout_s: float | None = None
+    ) -> Reply:
+        if node == "hangs":
+            self.asked[node] += 1
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await asyncio.Event().wait()
+            raise NodeTimeout(f"nothing came in {timeout_s} s", node=node)
+        return await super().fetch_from(node, calls)
+
+
+@pytest.mark.parametrize("runs_out", ["_ASK_S", "_WITHIN_S"])
+def test_a_node_that_never_answers_holds_nobody_up_and_is_left_alone(
+    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch, runs_out: str
 ) -> None:
-    monkeypatch.setattr(second_opinion, "_WITHIN_S", 0.01)
-
-    class Hanging(World):
-        async def fetch_from(self, node: str, *args: object, **kwargs: object) -> object:  # type: ignore[override]
-            if node == "hangs":
-                await asyncio.Event().wait()
-            return await super().fetch_from(node, *args, **kwargs)  # type: ignore[arg-type]
-
+    monkeypatch.setattr(second_opinion, runs_out, 0.01)
+    monkeypatch.setattr(second_opinion, "_AT_ONCE", 4)
     world = Hanging(chain, ("liar", "hangs"), lies={"liar": FORGED})
     outcomes = validate(world, subjects)
     assert {outcome.verdict for outcome in outcomes} == {Verdict.INVALID}
+    assert world.asked["hangs"] <= 4
+
+
+def test_who_hangs_does_not_keep_the_next_from_being_asked(
+    chain: Chain, subjects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_opinion, "_ASK_S", 0.01)
+    world = Hanging(chain, ("liar", "hangs", "honest"), lies={"liar": FORGED})
+    outcomes = validate(world, subjects)
+    assert {(each.verdict, each.node) for each in outcomes} == {(Verdict.VALID, "honest")}
+
+
+def test_little_is_remembered_of_other_nodes_and_nothing_of_those_that_left(
+    chain: Chain, subjects: list[str]
+) -> None:
+    names = tuple(f"n{n}" for n in range(20))
+    world = World(chain, names)
+    opinions = SecondOpinions(Grounds(chain_id=chain.chain_id, others=world))
+    subject = parse_subject(subjects[0])
+
+    async def ask() -> None:
+        for name in names:
+            word = await opinions.of(name, subject, level=3)
+            assert word.outcome.verdict is Verdict.VALID
+        assert len(opinions._apart) == 8
+        asked = sum(world.asked.values())
+        await opinions.of("n19", subject, level=3)
+        assert sum(world.asked.values()) == asked + 1  # its block is remembered
+        world.names = ("n18", "n1")
+        await opinions.of("n1", subject, level=3)
+        assert set(opinions._apart) == {"n18", "n1"}
+
+    asyncio.run(ask())
 
 
 def test_a_node_that_does_not_know_the_item_clears_nobody(

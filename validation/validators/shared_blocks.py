@@ -35,7 +35,8 @@ class SharedBlocks:
         self, *, most_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._blocks: Shared[EvidenceOrNot] = Shared(most_bytes=most_bytes, clock=clock)
-        self._headers: Shared[HeaderOrNot] = Shared(most_bytes=MOST_HEADER_BYTES, clock=clock)
+        of_headers = min(most_bytes, MOST_HEADER_BYTES)
+        self._headers: Shared[HeaderOrNot] = Shared(most_bytes=of_headers, clock=clock)
 
     @property
     def kept_bytes(self) -> int:
