@@ -77,7 +77,7 @@ _EVERY = 5
 """Of what many items share, so many values apart are changed: it is as long as its block."""
 
 
-OTHER_NODES = {
+OTHER_NODES: dict[str, object] = {
     "agreement": Agreement(
         asked=3,
         agreed=("node-1:8545", "node-2:8545"),
@@ -93,7 +93,7 @@ async def _taken(kind: str, level: int, *, every: int = 1) -> tuple[set[str], se
     """What was changed, and what of it verified with the digest computed anew; each then does not
     with the digest as it was.
     """
-    _, packed = await made(subjects()[kind], level, **OTHER_NODES)
+    _, packed = await made(subjects()[kind], level, others=OTHER_NODES)
     document = json.loads(evidence.document(packed))
     tried, taken = set(), set()
     for place, (path, value) in enumerate(leaves(document)):
@@ -204,7 +204,7 @@ async def test_a_node_is_not_accused_over_answers_that_pass() -> None:
 
 
 async def test_what_is_granted_of_other_nodes_is_told() -> None:
-    _, packed = await made(subjects()["tx"], 2, **OTHER_NODES)
+    _, packed = await made(subjects()["tx"], 2, others=OTHER_NODES)
     finding = await evidence.reverify(evidence.document(packed))
     assert finding.same
     said = "\n".join(telling.lines(finding)).partition("Taken for granted")[2]

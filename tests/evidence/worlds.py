@@ -1,7 +1,7 @@
 """A node over the packaged chain, in this process: what bundles in these tests are made of."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -96,7 +96,7 @@ async def made(
     *,
     lie: Lie | None = None,
     explain: bool = True,
-    **others: object,
+    others: Mapping[str, object] | None = None,
 ) -> tuple[Outcome, bytes]:
     """The outcome of a subject, and its packed bundle. `others`: what other nodes made of it."""
     heard: list[Heard] = []
@@ -109,7 +109,7 @@ async def made(
         heard=heard,
         explain=explain,
     )
-    outcome = structs.replace(outcome, **others)
+    outcome = structs.replace(outcome, **(others or {}))
     packed = evidence.pack(
         subject, level=level, outcome=outcome, heard=heard, grounds=known, made_at=MADE_AT
     )

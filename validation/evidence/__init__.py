@@ -11,11 +11,13 @@ from validation.evidence.bundle import (
     Claimed,
     Context,
     Exchange,
+    Incomplete,
     NothingToProve,
     Question,
     TooLarge,
     Unreadable,
 )
+from validation.evidence.links import completed
 from validation.evidence.packing import MOST_BYTES, MOST_PACKED, document, pack, read, unpack
 from validation.evidence.recorded import NotRecorded, Recorded
 from validation.evidence.verifying import Finding, reverify, verify
@@ -29,12 +31,14 @@ __all__ = [
     "Context",
     "Exchange",
     "Finding",
+    "Incomplete",
     "NotRecorded",
     "NothingToProve",
     "Question",
     "Recorded",
     "TooLarge",
     "Unreadable",
+    "completed",
     "document",
     "pack",
     "read",

@@ -26,6 +26,10 @@ class NothingToProve(BundleError):
     """The outcome rests on no answer of a node."""
 
 
+class Incomplete(BundleError):
+    """What was heard does not amount to the verdict: it could not be verified."""
+
+
 class TooLarge(BundleError):
     """More bytes than a bundle may have."""
 

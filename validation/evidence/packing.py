@@ -7,12 +7,14 @@ import msgspec
 import zstandard
 from msgspec import UNSET, Raw
 
+from validation.evidence import links
 from validation.evidence.bundle import (
     Bundle,
     Chain,
     Claimed,
     Context,
     Exchange,
+    Incomplete,
     NothingToProve,
     Question,
     TooLarge,
@@ -52,11 +54,17 @@ def pack(
     """The packed bundle of a verdict, made of all that it rests on (`validate(heard=)`).
 
     `level` as it was asked; None is the kind's `default_level`. BundleError where there can be
-    none: nothing was answered, or it takes more than is kept. `most_bytes`: of the document.
+    none: nothing was answered, or not all of it for this item, or it takes more than is kept.
+    `most_bytes`: of the document.
     """
     if not heard:
         raise NothingToProve(f"{subject}: no node answered, so there is nothing to prove with")
     asked = default_level(subject.kind, grounds) if level is None else level
+    if not links.are_heard(outcome, heard, grounds.checkpoint):
+        raise Incomplete(
+            f"{subject}: the headers that link it to the checkpoint were asked for earlier,"
+            " so they are not among its answers"
+        )
     exchanges = tuple(_exchange(each) for each in heard)
     answered = sum(len(question.result) for each in exchanges for question in each.questions)
     _check_size(subject, answered, most_bytes)  # before it is written out
