@@ -355,3 +355,21 @@ async def test_only_development_nodes_may_leave_a_signature_blank(
     outcome = await validate_tx(tx, receipt_of(tx), chain_id=chain_id)
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
     assert bool(outcome.caught) == (verdict is Verdict.INVALID)
+
+
+@pytest.mark.parametrize(
+    ("chain_id", "verdict", "reason"),
+    [
+        (10, Verdict.UNVERIFIABLE, "unknown_rules"),
+        (None, Verdict.UNVERIFIABLE, "unknown_rules"),
+        (CHAIN_ID, Verdict.INVALID, "gas_impossible"),
+    ],
+)
+async def test_other_chains_may_count_other_things_as_the_gas_of_blobs(
+    chain_id: int | None, verdict: Verdict, reason: str
+) -> None:
+    fields = unsigned(2) | {"chainId": chain_id or CHAIN_ID}
+    tx = signed(2, fields)
+    outcome = await validate_tx(tx, receipt_of(tx) | {"blobGasUsed": "0x1234"}, chain_id=chain_id)
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)
+    assert bool(outcome.caught) == (verdict is Verdict.INVALID)

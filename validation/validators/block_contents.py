@@ -101,7 +101,10 @@ def _examine_blobs(block: Block, findings: Findings, chain_id: int | None) -> No
     claimed, time = int(told, 16), int(block.timestamp, 16)
     rules = block_rules.blob_rules(chain_id, time)
     most = max((each.most_gas for each in rules), default=0)
-    if claimed == computed and claimed > most:
+    if claimed != computed and not block_rules.are_known_at(chain_id, time):
+        text = f"{blobs} blobs are {computed} gas by Ethereum's rules, the node says {claimed}"
+        findings.skip("blob_gas", "unknown_rules", text)
+    elif claimed == computed and claimed > most:
         text = f"blobGasUsed is {claimed}, at most {most} is allowed"
         if block_rules.are_binding(chain_id, time):
             findings.fail("blob_gas", text, computed=f"at most {most}", claimed=claimed)

@@ -76,7 +76,12 @@ def _found(
     if int(receipt.gas_used, 16) != gas:
         return mismatch(gas, int(receipt.gas_used, 16), "gasUsed")
     flaw = derivations.position_flaw(receipt, evidence.logs_before[index])
-    return flaw or derivations.price_flaw(tx, receipt, evidence.block, chain_id)
+    if flaw is not None:
+        return flaw
+    blob_gas = receipts.blob_gas_flaw(tx, receipt, chain_id)
+    if blob_gas is not None:
+        return blob_gas if isinstance(blob_gas, Flaw) else Unserved(*blob_gas)
+    return derivations.price_flaw(tx, receipt, evidence.block, chain_id)
 
 
 def _uncommitted(

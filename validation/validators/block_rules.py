@@ -60,6 +60,11 @@ def are_known(chain_id: int | None) -> bool:
     return chain_id in ETHEREUM_CHAINS or chain_id in DEVELOPMENT_CHAINS
 
 
+def are_known_at(chain_id: int | None, time: int) -> bool:
+    """The same of a block of that time: later ones may follow rules that came after these."""
+    return chain_id in DEVELOPMENT_CHAINS or are_binding(chain_id, time)
+
+
 def are_binding(chain_id: int | None, time: int) -> bool:
     """Whether a block of that time that breaks the rules here cannot be the chain's."""
     return chain_id in ETHEREUM_CHAINS and time < KNOWN_UNTIL

@@ -7,15 +7,17 @@ receipts root is verified.
 from typing import Any
 
 from validation.rpc.schema import Log, Receipt, Transaction
+from validation.validators.block_rules import GAS_PER_BLOB, are_known
 from validation.validators.crypto import bloom_bits, created_address
 from validation.validators.findings import Findings, Flaw, mismatch
 
-_GAS_PER_BLOB = 131_072
 _BLOB_TYPE = 3
 _EMPTY_BLOOM = "0x" + "0" * 512
 
 
-def examine_receipt(tx: Transaction, receipt: Receipt, findings: Findings) -> None:
+def examine_receipt(
+    tx: Transaction, receipt: Receipt, findings: Findings, *, chain_id: int | None
+) -> None:
     findings.settle("receipt", _identity_flaw(tx, receipt))
     findings.settle("receipt_block", _place_flaw(tx, receipt, "the transaction"))
     findings.settle("logs", _logs_flaw(receipt))
@@ -25,13 +27,17 @@ def examine_receipt(tx: Transaction, receipt: Receipt, findings: Findings) -> No
             findings.skip(name, "unknown_type", f"the rules of type {tx.type} are unknown")
         return
     findings.settle("contract_address", _contract_flaw(tx, receipt))
-    findings.settle("gas", _gas_flaw(tx, receipt))
+    flaw = _gas_flaw(tx, receipt) or blob_gas_flaw(tx, receipt, chain_id)
+    if flaw is None or isinstance(flaw, Flaw):
+        findings.settle("gas", flaw)
+    else:
+        findings.skip("gas", *flaw)
     if isinstance(receipt.effective_gas_price, str):
         findings.settle("gas_price", _gas_price_flaw(tx, receipt.effective_gas_price))
 
 
 def first_flaw(tx: Transaction, receipt: Receipt) -> Flaw | None:
-    """Of all that is examined above, for a transaction of a known type."""
+    """Of all that is examined above, for a transaction of a known type, but the gas of blobs."""
     return (
         _identity_flaw(tx, receipt)
         or _place_flaw(tx, receipt, "the transaction")
@@ -97,11 +103,21 @@ def _gas_flaw(tx: Transaction, receipt: Receipt) -> Flaw | None:
     if receipt.transaction_index == "0x0" and total != used:
         text = f"cumulativeGasUsed of the first transaction is {total}, gasUsed {used}"
         return Flaw(text, str(used), str(total))
+    return None
+
+
+def blob_gas_flaw(
+    tx: Transaction, receipt: Receipt, chain_id: int | None
+) -> Flaw | tuple[str, str] | None:
+    """Or a reason to skip with its sentence: other chains than Ethereum's count other things as
+    the gas of blobs.
+    """
     blobs = len(tx.blob_versioned_hashes or ()) if tx.type_number == _BLOB_TYPE else 0
     if isinstance(receipt.blob_gas_used, str):
         blob_gas = int(receipt.blob_gas_used, 16)
-        if blob_gas != blobs * _GAS_PER_BLOB:
-            return mismatch(blobs * _GAS_PER_BLOB, blob_gas, "blobGasUsed")
+        if blob_gas != blobs * GAS_PER_BLOB:
+            flaw = mismatch(blobs * GAS_PER_BLOB, blob_gas, "blobGasUsed")
+            return flaw if are_known(chain_id) else ("unknown_rules", flaw.detail)
     return None
 
 
