@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,10 @@ from validation.validators.registry import default_level
 
 # Enough to fill every batch; more would only wait in the client, at the cost of their own deadline.
 _AT_ONCE = 256
+# Whatever nodes do, an item ends in time and so does a chunk, long before a worker is taken to be
+# stuck: with `worker.STUCK_S`, and no fetch, but many of them one after the other, in mind.
+ITEM_S = 45.0
+CHUNK_S = 75.0
 # Nodes that say otherwise are held to what they say; so many of them for one item.
 _MOST_HELD = 4
 # What a node's own answers must amount to, whatever was asked of the item.
@@ -70,6 +75,11 @@ class Engine:
         client = RpcClient(config)
         return cls(client, client, grounds or grounds_of(config, client, checkpoint))
 
+    def forget(self) -> None:
+        """Nothing that was remembered of blocks before this is given out."""
+        self.grounds.blocks.forget()
+        self._opinions.forget()
+
     async def validate_one(
         self,
         subject: str,
@@ -92,10 +102,11 @@ class Engine:
         explain: bool = False,
         keeping: Keeping | None = None,
     ) -> list[Outcome]:
-        """One outcome a subject, in their order."""
+        """One outcome a subject, in their order, within `CHUNK_S`."""
         asked = Asked(level=level, agreement=agreement, explain=explain)
         found: dict[int, Outcome] = {}
-        await self._validate_each(subjects, asked, found.__setitem__, keeping)
+        until = asyncio.get_running_loop().time() + CHUNK_S
+        await self._validate_each(subjects, asked, found.__setitem__, keeping, until=until)
         return [found[place] for place in range(len(subjects))]
 
     async def validate_each(
@@ -118,12 +129,15 @@ class Engine:
         asked: Asked,
         tell: Callable[[int, Outcome], None],
         keeping: Keeping | None,
+        *,
+        until: float = math.inf,
     ) -> None:
         waiting = iter(enumerate(subjects))
 
         async def work() -> None:
             for place, subject in waiting:
-                tell(place, await self._validate(parse_subject(subject), asked, keeping))
+                item = parse_subject(subject)
+                tell(place, await self._validate(item, asked, keeping, until=until))
 
         workers = [asyncio.create_task(work()) for _ in range(_AT_ONCE)]
         try:
@@ -133,39 +147,61 @@ class Engine:
                 worker.cancel()
             await asyncio.gather(*workers, return_exceptions=True)
 
-    async def _validate(self, subject: Subject, asked: Asked, keeping: Keeping | None) -> Outcome:
+    async def _validate(
+        self, subject: Subject, asked: Asked, keeping: Keeping | None, *, until: float = math.inf
+    ) -> Outcome:
         heard: list[Heard] = []
+        now = asyncio.get_running_loop().time()
+        if now >= until:
+            return _out_of_time(subject)
+        until = min(until, now + ITEM_S)
         level = asked.level
         if level is None:
             level = default_level(subject.kind, self.grounds)
-        outcome = await validate(
-            subject,
-            level=level,
-            fetcher=self.fetcher,
-            grounds=self.grounds,
-            heard=heard,
-            explain=asked.explain,
-        )
+        try:
+            async with asyncio.timeout_at(until):
+                outcome = await validate(
+                    subject,
+                    level=level,
+                    fetcher=self.fetcher,
+                    grounds=self.grounds,
+                    heard=heard,
+                    explain=asked.explain,
+                )
+        except TimeoutError:
+            return _out_of_time(subject)
         if _is_plain(outcome) and asked.agreement is None:
             return outcome
-        return await self._follow_up(subject, asked, Examined(outcome, heard, level), keeping)
+        first = Examined(outcome, heard, level)
+        return await self._follow_up(subject, asked, first, keeping, until=until)
 
     async def _follow_up(
-        self, subject: Subject, asked: Asked, first: Examined, keeping: Keeping | None
+        self,
+        subject: Subject,
+        asked: Asked,
+        first: Examined,
+        keeping: Keeping | None,
+        *,
+        until: float,
     ) -> Outcome:
-        """What an item takes that does not simply pass, or that more than one node is asked of."""
+        """What an item takes that does not simply pass, or that more than one node is asked of.
+        Where the time runs out, the verdict stands as it is.
+        """
         standing = first
         accused = first if first.outcome.verdict is Verdict.INVALID else None
         if accused is not None and self.grounds.others is not None:
-            found = await self._opinions.on(
-                subject, first.outcome, level=first.level, explain=asked.explain
-            )
-            standing = found or first
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    found = await self._opinions.on(
+                        subject, first.outcome, level=first.level, explain=asked.explain
+                    )
+                    standing = found or first
         outcome = standing.outcome
         if asked.explain or not _is_plain(first.outcome):
             outcome = msgspec.structs.replace(outcome, spans=spans_of(standing) or UNSET)
         if asked.agreement is not None:
-            outcome, liar = await self._agreed(subject, asked, standing._replace(outcome=outcome))
+            standing = standing._replace(outcome=outcome)
+            outcome, liar = await self._agreed(subject, asked, standing, until=until)
             accused = accused or liar
         if accused is None or keeping is None:
             return outcome
@@ -173,20 +209,21 @@ class Engine:
         return msgspec.structs.replace(outcome, bundle=bundle)
 
     async def _agreed(
-        self, subject: Subject, asked: Asked, standing: Examined
+        self, subject: Subject, asked: Asked, standing: Examined, *, until: float
     ) -> tuple[Outcome, Examined | None]:
         """With what other nodes say; and the first of those that differ who is caught by it, as
         far as that is told in time.
         """
         outcome, liar = standing.outcome, None
-        until = asyncio.get_running_loop().time() + WITHIN_S
+        now = asyncio.get_running_loop().time()
+        until = min(until, now + WITHIN_S)
         agreement = await agree(
             subject,
             outcome,
             standing.heard,
             asked=asked.agreement or 1,
             grounds=self.grounds,
-            within_s=WITHIN_S,
+            within_s=until - now,
         )
         outcome = msgspec.structs.replace(outcome, agreement=agreement)
         if outcome.verdict is not Verdict.VALID:
@@ -218,6 +255,19 @@ def grounds_of(
 def _is_plain(outcome: Outcome) -> bool:
     """Passed, and soon: nothing is kept of it but its result."""
     return outcome.verdict is Verdict.VALID and outcome.ms < SLOW_MS
+
+
+def _out_of_time(subject: Subject) -> Outcome:
+    told = f"not settled within {ITEM_S:.0f} s, or its chunk within {CHUNK_S:.0f} s: slow nodes?"
+    return Outcome(
+        subject=str(subject),
+        verdict=Verdict.ERROR,
+        level=0,
+        reason="deadline_exceeded",
+        checks=(Check("answered", Status.FAIL, told),),
+        node="",
+        ms=0.0,
+    )
 
 
 def no_node(subject: str) -> Outcome:

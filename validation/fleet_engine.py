@@ -118,6 +118,9 @@ class FleetEngine:
         own = self._own_engine(node_urls) if node_urls else None
 
         async def work() -> list[Outcome]:
+            for other in self._own.copy().values():
+                if other is not own:
+                    other.forget()  # chunks come one at a time: one memory does for all of them
             engine = own or await self._shared_engine()
             if engine is None:
                 return [no_node(subject) for subject in subjects]
@@ -212,8 +215,9 @@ class FleetEngine:
             finality=self.chain,
             others=client,
         )
-        self._cache.part_below = _both(self._cache.part_below, grounds.blocks.forget)
-        return Engine(client=client, fetcher=self._fetcher, grounds=grounds)
+        engine = Engine(client=client, fetcher=self._fetcher, grounds=grounds)
+        self._cache.part_below = _both(self._cache.part_below, engine.forget)
+        return engine
 
     async def _start(self) -> None:
         self._has_begun = True

@@ -71,6 +71,10 @@ class SecondOpinions:
         self._silent_until: dict[str, float] = {}
         self._apart: dict[str, _Apart] = {}
 
+    def forget(self) -> None:
+        """Nothing that was remembered of blocks before this is given out."""
+        self._apart = {}
+
     async def on(
         self, subject: Subject, accused: Outcome, *, level: int, explain: bool
     ) -> Examined | None:

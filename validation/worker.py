@@ -34,7 +34,7 @@ RECONNECT_S = 0.25
 HOLD_S = 3_600.0
 _HELD_KEPT = 10_000
 _SHUT = frozenset({"breaker_open", "rate_limited", "no_node"})
-# Every fetch has a deadline far below this: a chunk that takes longer is stuck for ever.
+# The engine ends a chunk far below this, whatever nodes do: what takes longer is stuck for ever.
 STUCK_S = 120.0
 # Of the items of a run so small it is told where the time went, and what each check compared.
 EXPLAINED_ITEMS = 100

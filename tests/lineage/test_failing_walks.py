@@ -122,7 +122,7 @@ async def test_nobody_waits_for_ever_for_headers_that_do_not_come(
     monkeypatch.setattr(lineage, "_WALK_S", 0.02)
 
     class Hanging(Chain):
-        async def fetch(self, *args: object, **kwargs: object) -> NoReturn:  # type: ignore[override]
+        async def fetch(self, *args: object, **kwargs: object) -> NoReturn:
             self.fetches += 1
             await asyncio.Event().wait()
             raise AssertionError
