@@ -5,14 +5,17 @@ import subprocess
 import sys
 from io import BytesIO, TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from tests.evidence.tampering import changed
-from tests.evidence.worlds import checkpoint, made, subjects
+from tests.evidence.worlds import MADE_AT, chain, checkpoint, made, subjects
 from validation import evidence
+from validation.checkpoint import Checkpoint
 from validation.evidence import telling
+from validation.evidence.trust import Ours
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +35,10 @@ def _verify(*arguments: str) -> int:
     return ended.value.code
 
 
-def test_a_bundle_that_verifies(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_that_verifies(
+    file: Path, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    settings.NODE_CHAIN_ID = chain().chain_id
     assert _verify(str(file)) == 0
     said = capsys.readouterr().out
     assert said.startswith(f"{subjects()['tx']}\nvalid, level 2 of 2 asked: ")
@@ -143,8 +149,74 @@ def test_it_says_whose_checkpoint_the_bundle_rests_on(file: Path) -> None:
     trusted = f"checkpoint  {checkpoint().number}:{checkpoint().hash}"
     alone, ours, other = (
         "\n".join(telling.lines(finding, ours=known))
-        for known in (None, checkpoint(), type(checkpoint())(7, "0x" + "7" * 64))
+        for known in (
+            Ours(),
+            Ours(checkpoint=checkpoint()),
+            Ours(checkpoint=Checkpoint(7, "0x" + "7" * 64)),
+        )
     )
     assert f"{trusted}\n" in alone
     assert f"{trusted}, the one that is trusted here\n" in ours
     assert f"{trusted}, not the one trusted here: 7:0x{'7' * 64}\n" in other
+
+
+@pytest.fixture
+async def anchored(tmp_path: Path) -> Path:
+    """Of level 4: it rests on the checkpoint that it names itself."""
+    _, packed = await made(subjects()["tx"], 4)
+    path = tmp_path / "V-1-1.proof.json"
+    path.write_bytes(evidence.document(packed))
+    return path
+
+
+OWN = f"{checkpoint().number}:{checkpoint().hash}"
+OTHER = f"{checkpoint().number}:0x{'7' * 64}"
+
+
+def test_a_bundle_that_brings_its_own_checkpoint_says_so_with_its_verdict(
+    anchored: Path, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    settings.CHECKPOINT = settings.NODE_CHAIN_ID = None
+    assert _verify(str(anchored)) == 0
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict.startswith(f"Verifies ONLY IF YOU TRUST checkpoint {OWN} and chain ")
+    assert "the bundle's own word" in verdict
+    assert _verify(str(anchored), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["same"], told["trusted"], told["checkpoint"]) == (True, False, OWN)
+    assert (told["chain_id"], told["made_at"]) == (chain().chain_id, MADE_AT)
+
+
+def test_it_verifies_where_its_checkpoint_and_chain_are_ours(
+    anchored: Path, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    settings.CHECKPOINT, settings.NODE_CHAIN_ID = None, chain().chain_id
+    assert _verify(str(anchored), "--checkpoint", OWN) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Verifies: computed")
+    settings.CHECKPOINT = checkpoint()
+    assert _verify(str(anchored), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["trusted"] is True
+
+
+def test_it_does_not_verify_where_ours_are_others(
+    anchored: Path, capsys: pytest.CaptureFixture[str], settings: Any
+) -> None:
+    settings.CHECKPOINT, settings.NODE_CHAIN_ID = checkpoint(), 99
+    assert _verify(str(anchored), "--checkpoint", OTHER) == 1
+    said = capsys.readouterr().out
+    assert f"The checkpoint trusted here is {OTHER}, the bundle takes {OWN} for granted." in said
+    assert f"The chain trusted here is 99, the bundle takes {chain().chain_id} for granted" in said
+    assert "DOES NOT VERIFY: 2 differences" in said
+    assert _verify(str(anchored), "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["same"], told["trusted"], len(told["differences"])) == (False, False, 1)
+
+
+def test_below_level_four_no_checkpoint_is_needed(file: Path, settings: Any) -> None:
+    settings.CHECKPOINT, settings.NODE_CHAIN_ID = checkpoint(), None
+    assert _verify(str(file), "--checkpoint", OTHER) == 0
+
+
+def test_a_checkpoint_that_is_none_is_refused(file: Path) -> None:
+    with pytest.raises(CommandError, match="--checkpoint: seven"):
+        call_command("verify", str(file), "--checkpoint", "seven")

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from validation.checkpoint import Checkpoint
-from validation.evidence import accusations
+from validation.evidence import accusations, trust
+from validation.evidence.bundle import Bundle
 from validation.evidence.ladder import Rung, Standing, of_no_level, rungs
+from validation.evidence.trust import Ours
 from validation.evidence.verifying import Finding
 from validation.printable import printable
 from validation.subjects import parse_subject
@@ -20,19 +22,20 @@ _SAID = {
     Standing.NOT_BUILT: "not built",
 }
 _WIDE = 20
+_NOTHING = Ours()
 _MOST_ACCUSED = 50
 
 
-def lines(finding: Finding, *, ours: Checkpoint | None = None) -> Iterator[str]:
+def lines(finding: Finding, *, ours: Ours = _NOTHING) -> Iterator[str]:
     """The ladder check by check, what is taken for granted, and where the bundle is wrong.
 
-    `ours` is the checkpoint that this deployment trusts. Anybody may have written the bundle: what
+    `ours` is what is trusted here. Anybody may have written the bundle: what
     is in it is shown as what it is, and moves no cursor.
     """
     return map(printable, _lines(finding, ours))
 
 
-def _lines(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
+def _lines(finding: Finding, ours: Ours) -> Iterator[str]:
     bundle, outcome = finding.bundle, finding.outcome
     yield f"{bundle.subject}"
     yield f"{outcome.verdict}, level {outcome.level} of {bundle.level} asked: " + REASONS.get(
@@ -54,9 +57,9 @@ def _lines(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
     for caught in accusations.shown(outcome):
         yield f"  caught      {caught.node} at {caught.check}, by its answers here"
     yield ""
-    yield from _granted(finding, ours)
+    yield from _granted(finding, ours.checkpoint)
     yield ""
-    yield from _conclusion(finding)
+    yield from _conclusion(finding, ours)
 
 
 def _rung(rung: Rung) -> Iterator[str]:
@@ -115,11 +118,28 @@ def _whose(trusted: Checkpoint, ours: Checkpoint | None) -> str:
     return f", not the one trusted here: {ours.number}:{ours.hash}"
 
 
-def _conclusion(finding: Finding) -> Iterator[str]:
-    if finding.same:
-        yield "Verifies: computed from the answers alone, it is what the bundle says."
+def _conclusion(finding: Finding, ours: Ours) -> Iterator[str]:
+    differences = (*finding.differences, *trust.differences(finding.bundle, ours))
+    if not differences:
+        yield f"Verifies{_on_whose_word(finding.bundle, ours)}"
         return
-    count = len(finding.differences)
+    count = len(differences)
     yield f"DOES NOT VERIFY: {count} difference{'s' if count > 1 else ''}"
-    for difference in finding.differences:
+    for difference in differences:
         yield f"  {difference}"
+
+
+def _on_whose_word(bundle: Bundle, ours: Ours) -> str:
+    if trust.is_trusted(bundle, ours):
+        return ": computed from the answers alone, it is what the bundle says."
+    made = datetime.fromtimestamp(bundle.made_at, UTC)
+    taken = []
+    checkpoint = trust.checkpoint_of(bundle)
+    if checkpoint is not None and trust.rests_on_checkpoint(bundle) and ours.checkpoint is None:
+        taken.append(f"checkpoint {trust.shown(checkpoint)}")
+    if bundle.context.chain_id is not None and ours.chain_id is None:
+        taken.append(f"chain {bundle.context.chain_id}")
+    return (
+        f" ONLY IF YOU TRUST {' and '.join(taken)}, made {made:%Y-%m-%d %H:%M:%S} UTC: that is the "
+        "bundle's own word. Name yours with --checkpoint number:hash, CHECKPOINT or NODE_CHAIN_ID."
+    )
