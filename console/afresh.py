@@ -18,13 +18,16 @@ from msgspec import UNSET, structs
 from validation import wiring
 from validation.agreement import agree
 from validation.engine import Engine
-from validation.evidence import BundleError, pack
+from validation.evidence import BundleError, completed, pack
 from validation.lineage import lineage_to
 from validation.models import Node, Run
+from validation.node_table import wished
 from validation.nodecheck.bounded import in_time
 from validation.rpc import NodeUrl, Span
-from validation.subjects import parse_subject
+from validation.second_opinion import Examined, SecondOpinions
+from validation.subjects import Subject, parse_subject
 from validation.validators import Grounds, Heard, Outcome, Verdict, validate
+from validation.validators.registry import default_level
 
 LIMIT_S = 20.0
 AT_ONCE = 2
@@ -87,12 +90,9 @@ def nodes_of(run: Run) -> tuple[NodeUrl, ...]:
     """Those that the run names; otherwise those in service, in their order."""
     if run.node_urls:
         return tuple(dict.fromkeys(NodeUrl.parse(url) for url in run.node_urls))
-    rows = {row.label: row for row in Node.objects.all()}
-    known = {node.label: node for node in settings.NODES}
-    known |= {row.label: NodeUrl.parse(row.url) for row in rows.values() if row.url}
-    labels = [label for label in known if label not in rows or not rows[label].cordoned_at]
-    labels.sort(key=lambda label: rows[label].position if label in rows else 0)
-    return tuple(known[label] for label in labels)
+    rows = Node.objects.order_by("position", "id").values_list("label", "url", "cordoned_at")
+    table = [(label, url, cordoned_at is not None) for label, url, cordoned_at in rows]
+    return wished(table, settings.NODES).in_service
 
 
 async def _examine(
@@ -103,35 +103,50 @@ async def _examine(
     now: Callable[[], float],
 ) -> Afresh:
     engine = Engine.on(wiring.rpc_config(nodes, processes=1))
-    grounds = replace(
-        engine.grounds,
-        checkpoint=settings.CHECKPOINT,
-        # Of its own: what links it must be among what was heard.
-        lineage=lineage_to(settings.CHECKPOINT),
-    )
-    heard: list[Heard] = []
+    grounds = _grounds(engine)
     made_at = now()
     try:
         async with asyncio.timeout(limit_s):
-            outcome = await validate(
-                parse_subject(subject),
-                level=run.level,
-                fetcher=engine.fetcher,
-                grounds=grounds,
-                heard=heard,
-                explain=True,
+            standing = await _standing(parse_subject(subject), run, engine, grounds)
+            heard = await completed(
+                standing.outcome, standing.heard, fetcher=engine.fetcher, grounds=grounds
             )
-            if run.agreement is not None:
-                agreement = await agree(
-                    parse_subject(subject), outcome, heard, asked=run.agreement, grounds=grounds
-                )
-                outcome = structs.replace(outcome, agreement=agreement)
     except TimeoutError:
         raise _late(nodes, limit_s) from None
     finally:
         await engine.client.aclose()
-    made = Afresh(outcome=outcome, level=run.level, made_at=made_at, packed=None)
+    made = Afresh(outcome=standing.outcome, level=run.level, made_at=made_at, packed=None)
     return _with_proof(made, subject, heard, grounds)
+
+
+def _grounds(engine: Engine) -> Grounds:
+    """A lineage of its own: what links the item must be among what was heard of it."""
+    checkpoint = settings.CHECKPOINT
+    return replace(engine.grounds, checkpoint=checkpoint, lineage=lineage_to(checkpoint))
+
+
+async def _standing(subject: Subject, run: Run, engine: Engine, grounds: Grounds) -> Examined:
+    """What it comes to. As in the fleet, another node is asked before one is accused."""
+    heard: list[Heard] = []
+    level = default_level(subject.kind, grounds) if run.level is None else run.level
+    outcome = await validate(
+        subject,
+        level=level,
+        fetcher=engine.fetcher,
+        grounds=grounds,
+        heard=heard,
+        explain=True,
+    )
+    found = Examined(outcome, heard, level)
+    if outcome.verdict is Verdict.INVALID and grounds.others is not None:
+        opinions = SecondOpinions(_grounds(engine))
+        found = await opinions.on(subject, outcome, level=level, explain=True) or found
+    if run.agreement is None:
+        return found
+    agreement = await agree(
+        subject, found.outcome, found.heard, asked=run.agreement, grounds=grounds
+    )
+    return found._replace(outcome=structs.replace(found.outcome, agreement=agreement))
 
 
 def _late(nodes: Sequence[NodeUrl], limit_s: float) -> NoAnswer:

@@ -4,7 +4,7 @@ Plain SQL on a psycopg connection, as all that workers do. A process has the URL
 its environment, and of those that operators added from the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,9 @@ import structlog
 from validation.rpc import NodeUrl
 
 log = structlog.get_logger(__name__)
+
+type Row = tuple[str, str, bool]
+"""Label, URL or "", and whether it is cordoned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +39,16 @@ def seed(connection: psycopg.Connection[Any], configured: Sequence[NodeUrl]) -> 
 
 
 def read(connection: psycopg.Connection[Any], configured: Sequence[NodeUrl]) -> NodesWish:
-    """Nodes of NODE_URLS that the table does not name are in service, before all others."""
+    """What the table says."""
+    return wished(connection.execute(_READ).fetchall(), configured)
+
+
+def wished(rows: Iterable[Row], configured: Sequence[NodeUrl]) -> NodesWish:
+    """What rows in the table's order amount to, whoever read them. Nodes of NODE_URLS that the
+    table does not name are in service, before all others.
+    """
+    rows = list(rows)
     here = {node.label: node for node in configured}
-    rows = connection.execute(_READ).fetchall()
     named = {label for label, _, _ in rows}
     in_service = [node for label, node in here.items() if label not in named]
     watched: list[NodeUrl] = []
