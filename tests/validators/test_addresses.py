@@ -28,6 +28,24 @@ STATE = State(
         **{f"0x{n:040x}": Made(balance=n) for n in range(1, 40)},
     }
 )
+
+
+class Final:
+    """Blocks up to this number are final."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def final_number(self) -> int | None:
+        return self.number
+
+    def is_settled(self, number: int, block_hash: str, /) -> bool:
+        return number <= self.number
+
+    def is_orphaned(self, block_hash: str, /) -> bool:
+        return False
+
+
 PROVED = ["asked", "account", "balance", "nonce", "code"]
 
 
@@ -197,12 +215,27 @@ LIES = [
 async def test_a_lie_about_an_account_is_caught(check: str, method: str, lie: Any) -> None:
     node = StateNode(STATE)
     node.told[method] = lie
-    outcome = await proved(f"address:{CONTRACT}/0x0", node)
+    outcome = await proved(f"address:{CONTRACT}/0x0", node, finality=Final(16))
     assert (outcome.verdict, outcome.level) == (Verdict.INVALID, 0 if check == "asked" else 1)
     assert statuses(outcome)[check] == "fail", outcome
     assert caught_at(outcome) == [("node-1", check)]
     if check != "asked":  # which no reorganisation explains
         assert node.fresh == [False, False, True, True]
+
+
+@pytest.mark.parametrize("finality", [None, Final(15)])
+@pytest.mark.parametrize(("check", "method", "lie"), LIES)
+async def test_while_the_block_may_move_only_one_answer_by_itself_accuses(
+    check: str, method: str, lie: Any, finality: Final | None
+) -> None:
+    """A proof and a balance may come from two nodes behind one address, on two forks."""
+    node = StateNode(STATE)
+    node.told[method] = lie
+    outcome = await proved(f"address:{CONTRACT}/0x0", node, finality=finality)
+    assert (outcome.verdict, statuses(outcome)[check]) == (Verdict.INVALID, "fail")
+    failed = next(each for each in outcome.checks if each.name == check)
+    is_of_two = check in {"balance", "nonce", "code"} or "under state root" in failed.detail
+    assert caught_at(outcome) == ([] if is_of_two else [("node-1", check)])
 
 
 async def test_code_and_balance_made_up_for_nobody_are_caught() -> None:

@@ -19,8 +19,9 @@ from tests.validators.world import (
     unsigned,
     validate_tx,
 )
+from validation.checkpoint import Checkpoint
 from validation.subjects import parse_subject
-from validation.validators import CHECKS, Verdict, validate
+from validation.validators import CHECKS, Grounds, Verdict, validate
 
 TYPES = [0, 1, 2, 3, 4]
 ORDER = int("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
@@ -332,6 +333,19 @@ async def test_a_reorganisation_between_two_answers_is_asked_again() -> None:
     outcome = await validate(subject, level=2, fetcher=liar, chain_id=None)
     assert (outcome.verdict, outcome.reason) == (Verdict.INVALID, "receipt_block_mismatch")
     assert len(liar.asked) == 2
+
+
+@pytest.mark.parametrize("trusted", [None, 15, 16])
+async def test_two_blocks_at_the_end_of_the_chain_accuse_nobody(trusted: int | None) -> None:
+    """Behind one address there may be two nodes, on two forks; what is trusted has no two."""
+    tx = signed(2)
+    other = receipt_of(tx | {"blockHash": "0x" + "b1" * 32})
+    node = Node({"eth_getTransactionByHash": tx, "eth_getTransactionReceipt": other})
+    checkpoint = None if trusted is None else Checkpoint(trusted, "0x" + "cc" * 32)
+    grounds = Grounds(chain_id=CHAIN_ID, checkpoint=checkpoint)
+    outcome = await validate(parse_subject(tx["hash"]), level=2, fetcher=node, grounds=grounds)
+    assert (outcome.verdict, outcome.reason) == (Verdict.INVALID, "receipt_block_mismatch")
+    assert bool(outcome.caught) == (trusted == 16)
 
 
 def test_the_world_signs_with_the_key_it_says() -> None:

@@ -55,7 +55,8 @@ async def examine(
         return None
     # Two nodes may stand on two forks: only who said both can be to blame.
     blamed = reply.node if reply.node == findings.node else None
-    said = _Said(answer.value, reply.values[1:], blamed)
+    may_move = ask.grounds.may_move(int(header.number, 16))
+    said = _Said(answer.value, reply.values[1:], blamed, None if may_move else blamed)
     _examine_account(subject, header, said, findings)
     return None
 
@@ -71,18 +72,23 @@ def _calls(subject: Subject, number: str) -> tuple[Call, ...]:
 
 
 class _Said:
-    """What the node said of the account, and who is to blame for it."""
+    """What the node said of the account, and who is to blame for it: for what the proof's answer
+    contradicts in itself, and for what two answers contradict each other in, which a fork explains.
+    """
 
-    __slots__ = ("balance", "blamed", "code", "nonce", "proof")
+    __slots__ = ("balance", "blamed", "blamed_apart", "code", "nonce", "proof")
 
-    def __init__(self, proof: Proof, told: Any, blamed: str | None) -> None:
+    def __init__(
+        self, proof: Proof, told: Any, blamed: str | None, blamed_apart: str | None
+    ) -> None:
         self.proof = proof
         self.balance, self.nonce, self.code = told
         self.blamed = blamed
+        self.blamed_apart = blamed_apart
 
 
 def _examine_account(subject: Subject, header: Header, said: _Said, findings: Findings) -> None:
-    proof, blamed = said.proof, said.blamed
+    proof, blamed, apart = said.proof, said.blamed, said.blamed_apart
     own = subject.address.lower()
     if proof.address.lower() != own:
         flaw = f"asked for a proof of {own}, got one of {proof.address.lower()}"
@@ -91,14 +97,14 @@ def _examine_account(subject: Subject, header: Header, said: _Said, findings: Fi
     findings.passed("asked")
     account = _proved(own, header, proof)
     if isinstance(account, Flaw):
-        findings.settle("account", account, node=blamed)
+        findings.settle("account", account, node=apart)
         return
     findings.settle("account", _claims_flaw(proof, account), node=blamed)
-    findings.match("balance", computed=account.balance, claimed=int(said.balance, 16), node=blamed)
-    findings.match("nonce", computed=account.nonce, claimed=int(said.nonce, 16), node=blamed)
+    findings.match("balance", computed=account.balance, claimed=int(said.balance, 16), node=apart)
+    findings.match("nonce", computed=account.nonce, claimed=int(said.nonce, 16), node=apart)
     code_hash = EMPTY_CODE_HASH if said.code == "0x" else keccak256(bytes.fromhex(said.code[2:]))
     findings.match(
-        "code", computed=_hexed(account.code_hash), claimed=_hexed(code_hash), node=blamed
+        "code", computed=_hexed(account.code_hash), claimed=_hexed(code_hash), node=apart
     )
     if subject.slots:
         findings.settle("storage", _slots_flaw(subject, account, proof), node=blamed)

@@ -25,8 +25,11 @@ async def examine(
     if link.skip_reason:
         findings.skip("anchored", link.skip_reason, link.skip_text)
     elif link.flaw:
+        # Above what is final two blocks may stand at one number, but never another checkpoint.
+        is_sure = not ask.grounds.may_move(number) or link.computed == lineage.checkpoint.hash
+        blamed = link.node if is_sure else None
         findings.fail(
-            "anchored", link.flaw, computed=link.computed, claimed=link.claimed, node=link.node
+            "anchored", link.flaw, computed=link.computed, claimed=link.claimed, node=blamed
         )
     else:
         trusted = lineage.checkpoint.number

@@ -81,3 +81,12 @@ class Grounds:
     lineage: Links | None = None
     """None where no checkpoint is trusted: `lineage_to(checkpoint)` makes it."""
     finals: SharedFinals = field(default_factory=SharedFinals, compare=False, repr=False)
+
+    def may_move(self, number: int) -> bool:
+        """Whether a reorganisation may still replace the block at this number, so that two answers
+        may differ though nobody lied: behind one address there may be several nodes.
+        """
+        if self.checkpoint is not None and number <= self.checkpoint.number:
+            return False
+        final = None if self.finality is None else self.finality.final_number()
+        return final is None or number > final

@@ -10,16 +10,19 @@ from validation.rpc.schema import Log, Receipt, Transaction
 from validation.validators.block_rules import GAS_PER_BLOB, are_known
 from validation.validators.crypto import bloom_bits, created_address
 from validation.validators.findings import Findings, Flaw, mismatch
+from validation.validators.grounds import Grounds
 
 _BLOB_TYPE = 3
 _EMPTY_BLOOM = "0x" + "0" * 512
 
 
 def examine_receipt(
-    tx: Transaction, receipt: Receipt, findings: Findings, *, chain_id: int | None
+    tx: Transaction, receipt: Receipt, findings: Findings, *, grounds: Grounds
 ) -> None:
+    chain_id = grounds.chain_id
     findings.settle("receipt", _identity_flaw(tx, receipt))
-    findings.settle("receipt_block", _place_flaw(tx, receipt, "the transaction"))
+    place = _place_flaw(tx, receipt, "the transaction")
+    findings.settle("receipt_block", place, node=None if _on_forks(tx, receipt, grounds) else "")
     findings.settle("logs", _logs_flaw(receipt))
     findings.settle("logs_bloom", _bloom_flaw(receipt))
     if tx.type_number is None:
@@ -72,6 +75,13 @@ def _place_flaw(tx: Any, other: Any, whose: str) -> Flaw | None:
     if its != mine and _differ(its, mine):
         return _against("transactionIndex", its, mine, whose)
     return None
+
+
+def _on_forks(tx: Transaction, receipt: Receipt, grounds: Grounds) -> bool:
+    """Whether the two may be of two blocks that stood, or stand, at the end of the chain."""
+    if not isinstance(tx.block_number, str) or not _differ(tx.block_hash, receipt.block_hash):
+        return False
+    return grounds.may_move(min(int(tx.block_number, 16), int(receipt.block_number, 16)))
 
 
 def _contract_flaw(tx: Transaction, receipt: Receipt) -> Flaw | None:

@@ -66,7 +66,7 @@ async def examine(
     if level > 1:
         _examine_content(tx, findings, doubtful=bool(answer.unknown), chain_id=ask.chain_id)
         if receipt is not None and isinstance(tx.block_hash, str):
-            examine_receipt(tx, receipt, findings, chain_id=ask.chain_id)
+            examine_receipt(tx, receipt, findings, grounds=ask.grounds)
             if level > 2 and _may_climb(tx, findings, ask):  # noqa: PLR2004 - in its block
                 return await _examine_above(tx, receipt, findings, level=level, ask=ask)
     return None
