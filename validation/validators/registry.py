@@ -23,8 +23,10 @@ class Validator(Protocol):
     """What a module that validates one kind must have."""
 
     HIGHEST_LEVEL: int
-    EARNED_BY: Mapping[int, frozenset[str]]
-    """The checks without which a level that takes evidence is not reached."""
+
+    @property
+    def EARNED_BY(self) -> Mapping[int, frozenset[str]]:  # noqa: N802 - a constant of the module
+        """The checks without which a level that takes evidence is not reached."""
 
     def calls(self, subject: Subject, level: int = 1) -> tuple[Call, ...]:
         """What to ask the node first for checks up to `level`, all of it in one round trip."""
