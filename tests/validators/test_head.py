@@ -87,3 +87,14 @@ async def test_level_5_takes_time_that_the_head_has_not_had(sealed: Sealed) -> N
     outcome = await validate(parse_subject("head"), level=5, fetcher=node, grounds=grounds)
     assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 3)
     assert outcome.reason == "no_checkpoint"
+
+
+@pytest.mark.parametrize("name", ["stateRoot", "gasUsed", "timestamp", "transactions"])
+async def test_what_was_said_of_it_at_first_must_be_true_too(sealed: Sealed, name: str) -> None:
+    lies = {"stateRoot": "0x" + "44" * 32, "transactions": ["0x" + "44" * 32]}
+    node = sealed.node()
+    node.told["eth_getBlockByNumber"] = lambda told: told | {name: lies.get(name, "0x7")}
+    outcome = await validate_at(node, 3)
+    check = "positions" if name == "transactions" else "header_hash"
+    assert (outcome.verdict, statuses(outcome)[check]) == (Verdict.INVALID, "fail")
+    assert isinstance(outcome.caught, tuple)
