@@ -383,6 +383,7 @@ def test_it_asks_the_nodes_that_are_in_service(item: Callable[..., Run], setting
     Node.objects.create(label="10.0.0.3:8545", url="http://10.0.0.3:8545", position=9)
     Node.objects.create(label="10.0.0.4:8545", url="gopher://10.0.0.4")  # of another release
     Node.objects.create(label="10.0.0.9:8545")  # of NODE_URLS of another time
+    Node.objects.create(label="bad:1", url="http://[::bad")  # of another release
     assert [node.label for node in afresh.nodes_of(run)] == ["10.0.0.2:8545", "10.0.0.3:8545"]
     run.node_urls = ["http://10.0.0.7:8545"]
     assert [node.label for node in afresh.nodes_of(run)] == ["10.0.0.7:8545"]
