@@ -20,6 +20,7 @@ import psycopg
 
 from console.embedded.cluster import Cluster
 from tests.services import ROOT, process_environment
+from validation.devnode import packaged
 
 _READY_S = 30
 _POLL_S = 0.05
@@ -58,6 +59,7 @@ class Fleet:
         port = free_port()
         self.environment = process_environment(self.cluster) | {
             "NODE_URLS": f"http://127.0.0.1:{port}/",
+            "NODE_CHAIN_ID": str(packaged.CHAIN_ID),
             "WORKERS": str(self.workers),
             **self.environment,
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from tests.services import ROOT
+from validation.devnode import packaged
 
 _READY_S = 60.0
 _END_S = 12.0
@@ -53,6 +54,7 @@ class Stack:
         static.mkdir()
         self.environment |= {
             "NODE_URLS": self.node,
+            "NODE_CHAIN_ID": str(packaged.CHAIN_ID),
             "WORKERS": "2",
             "PORT": str(self.web_port),
             "STATIC_ROOT": str(static),

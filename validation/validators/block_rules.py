@@ -65,6 +65,13 @@ def are_known_at(chain_id: int | None, time: int) -> bool:
     return chain_id in DEVELOPMENT_CHAINS or are_binding(chain_id, time)
 
 
+def keeps_first_fee(chain_id: int | None, number: str) -> bool:
+    """Whether a block may have its parent's base fee as it is: a development node gives its second
+    block the fee that it was started with, as it gave the first.
+    """
+    return chain_id in DEVELOPMENT_CHAINS and number == "0x1"
+
+
 def are_binding(chain_id: int | None, time: int) -> bool:
     """Whether a block of that time that breaks the rules here cannot be the chain's."""
     return chain_id in ETHEREUM_CHAINS and time < KNOWN_UNTIL

@@ -70,6 +70,8 @@ def _examine_base_fee(block: Block, parent: Header, findings: Findings, ask: Ask
     else:
         return  # before London
     claimed = int(told, 16) if isinstance(told, str) else "none"
+    if told == before and block_rules.keeps_first_fee(ask.chain_id, block.number):
+        computed = claimed if isinstance(claimed, int) else computed  # set by hand for both
     if computed == claimed:
         findings.match("base_fee", computed=computed, claimed=claimed)
     else:
