@@ -5,7 +5,6 @@ in time and in number, since each holds a thread that pages need too.
 """
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from msgspec import UNSET, structs
 
+from console.controls import turns
 from validation import wiring
 from validation.agreement import agree
 from validation.engine import Engine
@@ -30,10 +30,10 @@ from validation.validators import Grounds, Heard, Outcome, Verdict, validate
 from validation.validators.registry import default_level
 
 LIMIT_S = 20.0
-AT_ONCE = 2
-RETRY_AFTER_S = 5
+AT_ONCE, RETRY_AFTER_S = turns.AT_ONCE, turns.RETRY_AFTER_S
 
-_turns = threading.BoundedSemaphore(AT_ONCE)
+# Those of all that ask nodes from this process.
+_turns = turns.TURNS
 
 
 class NotNow(Exception):
@@ -180,7 +180,7 @@ def _with_proof(made: Afresh, subject: str, heard: Sequence[Heard], grounds: Gro
 def _turn() -> Iterator[None]:
     if not _turns.acquire(blocking=False):
         raise Busy(
-            f"{AT_ONCE} items are validated for other people just now: try again in "
+            f"This web process asks nodes {AT_ONCE} times already, for others: try again in "
             f"{RETRY_AFTER_S} s."
         )
     try:

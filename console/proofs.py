@@ -1,6 +1,5 @@
 """The proof bundle of an item, for a page and for the API alike: kept, or made now."""
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 
 from console import afresh
@@ -14,24 +13,20 @@ class NoProof(Exception):
     """Why there is none of this item, in words for a person."""
 
 
-def proof_of(run: Run, item: ItemRow, *, may_ask: bool, wants_new: bool = False) -> bytes:
-    """The document. What was kept of an accusation is anybody's to read; to make one asks nodes,
-    which `may_ask` allows. PermissionDenied, `NoProof` or `afresh.NotNow` say why there is none.
-    """
-    held = None if wants_new else kept.bundle(run, item.ordinal)
-    if held is None:
-        if not may_ask:
-            raise PermissionDenied(
-                "No proof is kept of this item. To make one asks the nodes, which needs the role "
-                "operator."
-            )
-        made = afresh.examine(run, item.subject)
-        if made.packed is None and made.outcome.verdict is Verdict.ERROR:
-            raise afresh.NoAnswer(made.why_none)
-        if made.packed is None:
-            raise NoProof(made.why_none)
-        held = made.packed
-    return evidence.document(held)
+def kept_proof(run: Run, item: ItemRow) -> bytes | None:
+    """The document that was kept of an accusation, which is anybody's to read."""
+    held = kept.bundle(run, item.ordinal)
+    return None if held is None else evidence.document(held)
+
+
+def new_proof(run: Run, item: ItemRow) -> bytes:
+    """The document, made now: it asks nodes. `NoProof` or `afresh.NotNow` say why there is none."""
+    made = afresh.examine(run, item.subject)
+    if made.packed is None and made.outcome.verdict is Verdict.ERROR:
+        raise afresh.NoAnswer(made.why_none)
+    if made.packed is None:
+        raise NoProof(made.why_none)
+    return evidence.document(made.packed)
 
 
 def download(run: Run, ordinal: int, document: bytes) -> HttpResponse:

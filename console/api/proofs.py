@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 from ninja import Query, Router, Schema
 from pydantic import Field
@@ -12,13 +11,16 @@ from console.access.roles import Role
 from console.access.tokens import Caller
 from console.api.auth import viewer
 from console.api.problems import Problem
-from console.proofs import NoProof, download, proof_of
+from console.proofs import NoProof, download, kept_proof, new_proof
 from validation import services
 from validation.models import Run
 
 router = Router(tags=["Runs"])
 
 _MOST = 2**31 - 1
+_NEEDS_OPERATOR = (
+    "No proof is kept of this item. To make one asks the nodes, which needs the role operator."
+)
 
 
 class ProofFilter(Schema):
@@ -33,23 +35,30 @@ class ProofFilter(Schema):
 )
 def get_proof(request: HttpRequest, run_id: int, ordinal: int, wanted: Query[ProofFilter]) -> Any:
     """One JSON document (docs/proof-bundle.md): every question, its raw answer, and the verdict.
-    What was kept of an accusation, or made now, which asks the nodes and needs the role operator.
-    503 with Retry-After while others are made, or where no node answers in time.
+    What was kept of an accusation, or made now, which asks the nodes and needs the role operator;
+    HEAD asks none. 503 with Retry-After while others are made, or where no node answers in time.
     """
     caller: Caller = request.auth  # type: ignore[attr-defined]  # ninja puts there what auth gave
     run, item = _found(run_id, ordinal)
+    document = None if wanted.now else kept_proof(run, item)
+    if document is None:
+        # `guarded` calls a HEAD a GET.
+        document = _made(run, item, caller, is_head=request.META["REQUEST_METHOD"] == "HEAD")
+    return download(run, ordinal, document)
+
+
+def _made(run: Run, item: services.ItemRow, caller: Caller, *, is_head: bool) -> bytes:
+    if not caller.role.covers(Role.OPERATOR):
+        raise Problem(403, _NEEDS_OPERATOR)
+    if is_head:
+        raise Problem(409, "No proof is kept of this item: GET makes one.")
     try:
-        document = proof_of(
-            run, item, may_ask=caller.role.covers(Role.OPERATOR), wants_new=wanted.now
-        )
-    except PermissionDenied as exc:
-        raise Problem(403, str(exc)) from exc
+        return new_proof(run, item)
     except NoProof as exc:
         raise Problem(409, str(exc)) from exc
     except afresh.NotNow as exc:
         retry = {"Retry-After": str(afresh.RETRY_AFTER_S)}
         raise Problem(503, str(exc), headers=retry) from exc
-    return download(run, ordinal, document)
 
 
 def _found(run_id: int, ordinal: int) -> tuple[Run, services.ItemRow]:

@@ -24,6 +24,13 @@ _SECURITY = {
 }
 _COMMON = {"401": "No valid token", "403": "The role is too low", "503": "Busy; try again"}
 _OF_WRITES = {"409": "It conflicts with what is", "422": "Not understood; says which field"}
+_TURNS = {"429": "Others ask nodes just now; Retry-After says when to try again"}
+# By how an address ends, of posts.
+_OF_ASKING = {
+    "/nodes": _TURNS,
+    "/test": _TURNS,
+    "/drill": _TURNS | {"502": "The node gives nothing to drill with"},
+}
 _OF_START = {
     "400": "A malformed form",
     "413": "The body is too large",
@@ -55,6 +62,15 @@ def _complete(operation: dict[str, Any], address: str, method: str) -> None:
         said |= _OF_WRITES
     if "requestBody" in operation:
         said |= _OF_START
+    if method == "post":
+        for end, asking in _OF_ASKING.items():
+            said |= asking if address.endswith(end) else {}
+    if address.endswith("/proof"):
+        bundle = {"schema": {"type": "object"}}
+        responses["200"] = {
+            "description": "The bundle, one JSON object",
+            "content": {"application/json": bundle},
+        }
     if address.endswith("/results"):
         lines = {"schema": {"type": "string"}}
         responses["200"] = {

@@ -1,12 +1,12 @@
 """An item validated again now, and its proof bundle as a file."""
 
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.http import require_http_methods
 
 from console import afresh
-from console.access.roles import Role, requires, role_of
+from console.access.roles import requires
 from console.pages import items
-from console.proofs import NoProof, download, proof_of
+from console.proofs import NoProof, download, kept_proof, new_proof
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -25,14 +25,29 @@ def again(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
     return items.page(request, run, item, now=now)
 
 
-@require_safe
-def proof(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
-    """The bundle that was kept, or one made now; `?now=1` makes one in any case."""
+@require_http_methods(["GET", "HEAD", "POST"])
+def proof(request: HttpRequest, pk: int, ordinal: int) -> HttpResponseBase:
+    """The bundle that was kept; posted to, one made now."""
+    return (_made if request.method == "POST" else _kept)(request, pk, ordinal)
+
+
+def _kept(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
     run, item = items.found(pk, ordinal)
-    role = role_of(request.user)
-    may_ask = role is not None and role.covers(Role.OPERATOR)
+    document = kept_proof(run, item)
+    if document is None:
+        problem = (
+            "No proof is kept of this item: only of what accuses a node. The button Proof bundle "
+            "makes one, which asks the nodes and needs the role operator."
+        )
+        return items.page(request, run, item, problem=problem, status=404)
+    return download(run, ordinal, document)
+
+
+@requires("operator")
+def _made(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
+    run, item = items.found(pk, ordinal)
     try:
-        document = proof_of(run, item, may_ask=may_ask, wants_new="now" in request.GET)
+        document = new_proof(run, item)
     except afresh.NotNow as exc:
         return _refused(items.page(request, run, item, problem=str(exc), status=503))
     except NoProof as exc:

@@ -33,7 +33,7 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "validations/{run}/": ("viewer", None),
     "validations/{run}/items/0/": ("viewer", None),
     "validations/{run}/items/0/again/": ("operator", "operator"),
-    "validations/{run}/items/0/proof/": ("viewer", None),
+    "validations/{run}/items/0/proof/": ("viewer", "operator"),
     "validations/{run}/start/": (None, "operator"),
     "validations/{run}/discard/": ("operator", "operator"),
     "validations/{run}/cancel/": ("operator", "operator"),

@@ -57,6 +57,16 @@ def test_an_item_that_there_is_not(programs: dict[str, Client], run: Run, ordina
     assert missing.status_code == 404
 
 
+def test_a_head_asks_no_node(
+    programs: dict[str, Client], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(afresh, "examine", lambda *_, **__: pytest.fail("a node was asked"))
+    assert programs["operator"].head(_url(run)).status_code == 200
+    for url in (_url(run, 1), f"{_url(run)}?now=true"):
+        assert programs["operator"].head(url).status_code == 409
+    assert programs["viewer"].head(_url(run, 1)).status_code == 403
+
+
 def test_no_node_says_so(programs: dict[str, Client], run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(node_urls=["http://127.0.0.1:9"])
     answer = programs["operator"].get(_url(run, 1))

@@ -40,6 +40,15 @@ def test_every_operation_says_its_role_and_its_problems() -> None:
             assert {"401", "403", "503"} <= set(operation["responses"])
 
 
+def test_who_asks_a_node_is_told_to_wait_and_what_a_node_may_fail_at() -> None:
+    paths = DOCUMENT["paths"]
+    for asks in ("nodes", "nodes/test", "nodes/{label}/test", "nodes/{label}/drill"):
+        assert "429" in paths[f"/api/v1/{asks}"]["post"]["responses"]
+    assert "502" in paths["/api/v1/nodes/{label}/drill"]["post"]["responses"]
+    proof = paths["/api/v1/runs/{run_id}/items/{ordinal}/proof"]["get"]["responses"]
+    assert set(proof["200"]["content"]) == {"application/json"}
+
+
 def test_the_document_leaves_out_nothing_that_is_known() -> None:
     progress = {field.name for field in dataclasses.fields(Progress)}
     assert set(RunProgress.model_fields) == progress

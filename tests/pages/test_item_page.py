@@ -15,6 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console import afresh
+from console.controls import turns
 from tests.evidence.worlds import chain, made, subjects
 from tests.pages.conftest import Page
 from tests.records import check_fields
@@ -231,7 +232,8 @@ def test_a_viewer_starts_no_work(item: Callable[..., Run], viewer: Client, see: 
     page = see(viewer, _url(run))
     assert "that needs the role operator, and yours is viewer" in page.text
     assert not any("/again/" in (form.get("action") or "") for form in page.all("form"))
-    assert "needs the role operator" in see(viewer, _url(run, "proof/"), 403).text
+    assert "No proof is kept of this item" in see(viewer, _url(run, "proof/"), 404).text
+    assert viewer.post(_url(run, "proof/")).status_code == 403
     assert viewer.post(_url(run, "again/")).status_code == 403
 
 
@@ -286,13 +288,13 @@ def test_another_node_is_asked_before_one_is_accused_and_the_proof_verifies(
         Run.objects.filter(pk=run.pk).update(node_urls=[liar, node], level=4)
         page = Page(operator.post(_url(run, "again/")).content.decode())
         assert "Now Valid" in page.text
-        answer = operator.get(_url(run, "proof/"))
+        answer = operator.post(_url(run, "proof/"))
         told = json.loads(answer.content)["outcome"]
         assert (told["verdict"], told["level"]) == ("valid", 4)
         assert {each["node"] in liar for each in told["caught"]} == {True}
         assert evidence.verify(answer.content).differences == ()
         Run.objects.filter(pk=run.pk).update(node_urls=[liar])
-        alone = json.loads(operator.get(_url(run, "proof/")).content)["outcome"]
+        alone = json.loads(operator.post(_url(run, "proof/")).content)["outcome"]
         assert (alone["verdict"], alone["level"]) == ("invalid", 1)
 
 
@@ -301,12 +303,31 @@ def test_a_proof_is_made_on_demand_and_verifies(
 ) -> None:
     run = item()
     Run.objects.filter(pk=run.pk).update(node_urls=[node])
-    answer = operator.get(_url(run, "proof/"))
+    answer = operator.post(_url(run, "proof/"))
     assert answer.status_code == 200
     finding = evidence.verify(answer.content)
     assert finding.same
     assert (finding.outcome.verdict, finding.bundle.level) == ("valid", 2)
     assert json.loads(answer.content)["exchanges"][0]["node"] in node
+
+
+def test_only_looked_at_the_address_of_a_proof_asks_no_node(
+    item: Callable[..., Run], operator: Client, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(afresh, "examine", lambda *_, **__: pytest.fail("a node was asked"))
+    run = item()
+    assert "The button Proof bundle makes one" in see(operator, _url(run, "proof/"), 404).text
+    assert operator.get(_url(run, "proof/?now=1")).status_code == 404
+    assert operator.head(_url(run, "proof/")).status_code == 404
+
+
+def test_who_asks_nodes_for_anything_takes_a_turn_of_all(
+    item: Callable[..., Run], operator: Client
+) -> None:
+    run = item()
+    with turns.turn(), turns.turn():
+        answer = operator.post(_url(run, "again/"))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
 
 
 def test_more_than_two_at_once_are_asked_to_come_back(
@@ -315,7 +336,7 @@ def test_more_than_two_at_once_are_asked_to_come_back(
     monkeypatch.setattr(afresh, "_turns", threading.BoundedSemaphore(1))
     run = item()
     with afresh._turn():
-        for answer in (operator.post(_url(run, "again/")), operator.get(_url(run, "proof/"))):
+        for answer in (operator.post(_url(run, "again/")), operator.post(_url(run, "proof/"))):
             assert answer.status_code == 503
             assert answer["Retry-After"] == "5"
             assert "try again in 5 s" in answer.content.decode()
@@ -324,7 +345,7 @@ def test_more_than_two_at_once_are_asked_to_come_back(
 def test_no_node_that_answers_is_said(item: Callable[..., Run], operator: Client) -> None:
     run = item()
     Run.objects.filter(pk=run.pk).update(node_urls=["http://127.0.0.1:9"])
-    page = Page(operator.get(_url(run, "proof/")).content.decode())
+    page = Page(operator.post(_url(run, "proof/")).content.decode())
     assert "There is no proof of an error" in page.text
 
 
