@@ -133,8 +133,24 @@ class _Poll:
             raise _Unheard(f"nothing to compare at block {number}: {unheard}") from None
         kind = self._subject.kind
         if canonical(kind, ours) == canonical(kind, theirs):
-            return None
+            return await self._flaw_of_the_first()
         return f"at block {number}: {difference(calls, theirs, ours)}"
+
+    async def _flaw_of_the_first(self) -> str | None:
+        """Where the node that the verdict rests on says otherwise of its newest block by name than
+        by number, what others said of that number agrees with nothing that it said of the item.
+        """
+        before = await self._ask(self._node, _HEAD)
+        newest = await self._ask(self._node, self._calls)
+        number = int(before[0], 16)
+        calls = tuple(_pinned(call, number) for call in self._calls)
+        there = await self._ask(self._node, calls)
+        kind = self._subject.kind
+        has_moved = await self._ask(self._node, _HEAD) != before
+        if has_moved or canonical(kind, newest) == canonical(kind, there):
+            return None
+        differs = difference(self._calls, newest, there)
+        return f"{self._node} says otherwise of its newest block than of block {number}: {differs}"
 
     async def _ask_both(
         self, pair: tuple[str, str], calls: Sequence[Call]

@@ -264,3 +264,23 @@ def test_what_is_proved_of_an_account_is_compared_and_not_its_proof(chain: Chain
     assert agreed(outcome).agreed == ("a", "c")
     [difference] = agreed(outcome).differs
     assert difference.said.startswith("Balance: 0x7, not ")
+
+
+class Boasting(World):
+    """`a` says of the newest block by name what it would not say of it by number."""
+
+    async def fetch_from(self, node: str, calls: Any, **_: Any) -> Any:
+        reply = await super().fetch_from(node, calls)
+        if node != "a" or all("latest" not in each.params for each in calls):
+            return reply
+        return replaced(reply, values=("0xffffffff", *reply.values[1:]))
+
+
+def test_who_says_otherwise_by_name_than_by_number_agrees_with_nobody(chain: Chain) -> None:
+    subject = f"address:{chain.addresses[5]}"
+    found = agreed(validate(Boasting(chain, ("a", "b")), subject, 2, level=1))
+    assert (found.agreed, found.is_reached) == (("a",), False)
+    [difference] = found.differs
+    assert difference.said.startswith("a says otherwise of its newest block than of block 320: ")
+    assert "0xffffffff" in difference.said
+    assert agreed(validate(World(chain, ("a", "b")), subject, 2, level=1)).is_reached

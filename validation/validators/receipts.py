@@ -132,7 +132,9 @@ def blob_gas_flaw(
 
 
 def _gas_price_flaw(tx: Transaction, effective: str) -> Flaw | None:
-    if isinstance(tx.gas_price, str) and _differ(effective, tx.gas_price):
+    # Some nodes leave a transaction's price at the most that it may be.
+    is_paid = tx.gas_price != tx.max_fee_per_gas
+    if isinstance(tx.gas_price, str) and is_paid and _differ(effective, tx.gas_price):
         return _against("effectiveGasPrice", effective, tx.gas_price)
     if isinstance(tx.max_fee_per_gas, str) and isinstance(tx.max_priority_fee_per_gas, str):
         price, ceiling = int(effective, 16), int(tx.max_fee_per_gas, 16)
