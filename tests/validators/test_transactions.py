@@ -387,3 +387,11 @@ async def test_other_chains_may_count_other_things_as_the_gas_of_blobs(
     outcome = await validate_tx(tx, receipt_of(tx) | {"blobGasUsed": "0x1234"}, chain_id=chain_id)
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
     assert bool(outcome.caught) == (verdict is Verdict.INVALID)
+
+
+async def test_a_price_left_at_its_ceiling_is_no_lie() -> None:
+    tx = signed(2)
+    left = tx | {"gasPrice": tx["maxFeePerGas"]}
+    assert (await validate_tx(left, receipt_of(tx), level=2)).verdict is Verdict.VALID
+    beyond = tx | {"gasPrice": hex(int(tx["maxFeePerGas"], 16) + 1)}
+    assert (await validate_tx(beyond, receipt_of(tx), level=2)).reason == "gas_price_impossible"
