@@ -195,8 +195,12 @@ def _caught(labels: Iterable[str]) -> Mapping[str, tuple[CaughtAt, ...]]:
 
 
 def _freed(labels: Iterable[str]) -> Mapping[str, datetime]:
-    """When an operator last let each be asked."""
+    """When an operator last let each be asked, and nobody took that back."""
     acts = AuditEntry.objects.filter(
-        kind=ControlKind.NODES, target__in=list(labels), action__in=_FREED
+        kind=ControlKind.NODES,
+        target__in=list(labels),
+        action__in=_FREED,
+        after__state="in_service",
+        reverted_by=None,
     )
     return dict(acts.order_by().values_list("target").annotate(last=Max("at")))

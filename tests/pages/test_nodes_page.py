@@ -71,6 +71,7 @@ def test_where_nobody_reports_the_wish_stands_and_no_figure_is_made_up(
     one = see(viewer, PAGE)
     assert "Nobody to acknowledge it" in one.text
     assert not any("cordon" in href for href in one.hrefs())
+    assert f"{PAGE}drill/" in one.hrefs()
 
 
 @pytest.mark.parametrize(
@@ -136,6 +137,10 @@ def test_one_that_was_caught_says_at_what_with_links_to_what_is_kept(
     assert PAGE in run.hrefs()
     controls.uncordon_node(actor(), other, reason=WHY)
     assert "Not since it was let back" in see(operator, PAGE).text
+    freed = AuditEntry.objects.get(action="uncordon")
+    controls.revert(actor(), freed, reason="It was let back by mistake")
+    assert "Not since it was let back" not in see(operator, PAGE).text
+    assert "Caught · cordoned" in see(operator, "/nodes/").text
 
 
 def test_an_act_asks_first_and_can_be_undone(operator: Client, see: See, other: str) -> None:
