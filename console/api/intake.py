@@ -50,15 +50,15 @@ def read_intake(request: HttpRequest) -> Iterator[Intake]:
     with ExitStack() as closing:
         source = _source(request, closing, hashed=bool(key))
         level, agreement = level_of(source.level), agreement_of(source.agreement)
-        asked = (level, agreement, _title(source.title), accept == "valid")
+        asked = (level, _title(source.title), accept == "valid")
         yield Intake(
             entries=source.entries,
             level=level,
             agreement=agreement,
-            title=asked[2],
+            title=asked[1],
             idempotency_key=key,
-            digest=sha256(repr((source.digest, *asked)).encode()).hexdigest() if key else "",
-            accept_valid=asked[3],
+            digest=_digest(source.digest, asked, agreement) if key else "",
+            accept_valid=asked[2],
         )
 
 
@@ -130,6 +130,12 @@ def agreement_of(value: object) -> int | None:
     if not quorum.LEAST <= agreement <= MOST_NODES:
         raise field_error("agreement", value, expected)
     return agreement
+
+
+def _digest(body: str, asked: tuple[object, ...], agreement: int | None) -> str:
+    """What asks for no agreement has the digest that it had before there was such a thing."""
+    also = () if agreement is None else (agreement,)
+    return sha256(repr((body, *asked, *also)).encode()).hexdigest()
 
 
 def _title(title: str) -> str:
