@@ -55,7 +55,10 @@ def _prepare(tab: Page, addresses: list[str]) -> list[str]:
         else:
             addresses += [f"/validations/{run}", f"/validations/{run}discard/"]
     addresses += ["/", "/validations/", "/validations/?q=zzz", "/validations/new/", "/workers/"]
-    addresses += ["/settings/tokens/", "/api/v1/docs"]
+    addresses += ["/settings/tokens/", "/api/v1/docs", "/nodes/", "/nodes/add/"]
+    tab.goto("/nodes/")
+    node = tab.locator("table.nodes a.mono").first.get_attribute("href")
+    addresses += [f"{node}", f"{node}drill/"]
     addresses += ["/breakers/", "/breakers/?q=zzz", "/pools/", "/caches/", "/caches/purge/"]
     addresses += ["/caches/resize/", *(f"/breakers/{LOOKUP}/{a}" for a in ("", "open/", "tune/"))]
     _override(tab)
