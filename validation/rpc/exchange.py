@@ -19,10 +19,12 @@ from validation.rpc.errors import (
     RpcError,
     WrongChain,
 )
+from validation.rpc.metrics import METRICS
 from validation.rpc.seams import Gate, Posts
 from validation.rpc.wire import Answer, BodyLimits, decode_batch, encode_batch
 
 _ASK_CHAIN = b'"method":"eth_chainId","params":[]}'
+_CHAIN = {"eth_chainId": 1}
 _ID_BITS = 48
 _MAX_RETRY_AFTER_S = 3600.0
 
@@ -77,12 +79,15 @@ class Exchange:
         gate: Gate,
     ) -> list[Answer]:
         asked = [_ASK_CHAIN, *fragments] if asks_chain else fragments
+        started = time.monotonic()
         answers, http = await self._post(node, asked, gate)
         if asks_chain:
+            _count_chain(answers[0], started)
             self._judge_chain(node, answers.pop(0), http)
         elif self._config.chain_id is not None and not http.connection.is_vouched:
             # The connection that was to carry this died and another was made: who is there now?
             chain, http = await self._post(node, [_ASK_CHAIN], gate)
+            _count_chain(chain[0], started)
             self._judge_chain(node, chain[0], http)
         return answers
 
@@ -169,3 +174,8 @@ def _retry_after_s(http: Response) -> float | None:
     except ValueError:
         return None
     return min(max(0.0, when.timestamp() - time.time()), _MAX_RETRY_AFTER_S)
+
+
+def _count_chain(answer: Answer, started: float) -> None:
+    outcome = answer.reason if isinstance(answer, RpcError) else "ok"
+    METRICS.back(_CHAIN, outcome, time.monotonic() - started)

@@ -17,12 +17,14 @@ from validation.rpc.errors import (
     WrongChain,
 )
 from validation.rpc.exchange import Exchange
+from validation.rpc.metrics import METRICS
 from validation.rpc.recovery import let_out
 from validation.rpc.wire import fragment
 
 _log = logging.getLogger(__name__)
 
 _TIMEOUT_S = 2.0
+_COUNTED = {"eth_blockNumber": 1}
 _HEAD = fragment(Call("eth_blockNumber", (), read_quantity_64))
 
 
@@ -70,11 +72,13 @@ class NodeWatch:
         except BreakerOpen:
             return
         except RpcError as error:
+            METRICS.back(_COUNTED, error.reason, self._loop.time() - started)
             record.watched_in_vain(error.reason, forget=isinstance(error, WrongChain))
         except Exception:  # noqa: BLE001 - the watch goes on, of this node and of all others
             _log.exception("the head of %s could not be read", lane.node.label)
             record.watched_in_vain(ClientFault.reason, forget=False)
         else:
+            METRICS.back(_COUNTED, "ok", self._loop.time() - started)
             record.watched(number, self._loop.time() - started)
 
     async def _ask(self, lane: Lane) -> int:
