@@ -6,7 +6,7 @@ import pytest
 
 from tests.evidence.worlds import MADE_AT, ChainNode, checkpoint, grounds, made, subjects
 from validation import evidence
-from validation.rpc import Reply
+from validation.rpc import CallRefused, Reply
 from validation.subjects import parse_subject
 from validation.validators import CHECKS, Heard, Verdict, validate
 from validation.validators.registry import HIGHEST_LEVEL
@@ -112,3 +112,30 @@ async def test_nothing_is_proved_by_answers_that_were_not_kept() -> None:
                 grounds=grounds(),
                 made_at=MADE_AT,
             )
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "reason"),
+    [
+        ("tx", "eth_getBlockReceipts", "receipts_not_served"),
+        ("block", "eth_getBlockReceipts", "receipts_not_served"),
+        ("address", "eth_getProof", "proofs_not_supported"),
+    ],
+)
+async def test_what_a_node_refused_is_granted_and_leaves_the_item_as_open_as_it_was(
+    kind: str, method: str, reason: str
+) -> None:
+    def refuse(asked: str, answer: object) -> object:
+        if asked == method:
+            raise CallRefused("the method does not exist", code=-32601, node="node-1:8545")
+        return answer
+
+    outcome, packed = await made(subjects()[kind], 3, lie=refuse)
+    assert (outcome.verdict, outcome.reason) == (Verdict.UNVERIFIABLE, reason)
+    finding = evidence.verify(evidence.document(packed))
+    assert finding.differences == ()
+    # A verdict that rests on the answer cannot be had by calling it refused.
+    _, sound = await made(subjects()[kind], 3)
+    claimed = json.loads(evidence.document(sound))
+    claimed["outcome"] |= {"verdict": "unverifiable", "level": 2, "reason": reason}
+    assert not evidence.verify(json.dumps(claimed).encode()).same

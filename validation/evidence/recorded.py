@@ -5,10 +5,19 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from validation.evidence.bundle import Bundle, Chain, Exchange, minified
-from validation.rpc import BadAnswer, Call, Reply, RpcError
-from validation.validators import BlockRef
+from validation.rpc import BadAnswer, Call, CallRefused, Reply, RpcError
+from validation.validators import BlockRef, Verdict
 
 _SHOWN = 200
+REFUSED = {
+    "receipts_not_served": ("eth_getBlockReceipts", -32601),
+    "uncles_not_served": ("eth_getUncleByBlockHashAndIndex", -32601),
+    "proof_not_served": ("eth_getProof", -32000),
+    "proofs_not_supported": ("eth_getProof", -32601),
+}
+"""By the reason of an item that could not be verified: the method that its node refused, which is
+granted, for a refusal is no answer; and the code that says so.
+"""
 
 
 class NotRecorded(RpcError):
@@ -31,8 +40,11 @@ class Recorded:
     that order, and from then on as the last time.
     """
 
-    def __init__(self, exchanges: Iterable[Exchange], *, labels: Iterable[str] = ()) -> None:
+    def __init__(
+        self, exchanges: Iterable[Exchange], *, labels: Iterable[str] = (), reason: str = ""
+    ) -> None:
         self._labels = tuple(labels)
+        self._refused_method, self._refused_code = REFUSED.get(reason, ("", 0))
         self._answers: dict[tuple[str, bytes], list[_Answer]] = {}
         for exchange in exchanges:
             for question in exchange.questions:
@@ -44,7 +56,13 @@ class Recorded:
 
     @classmethod
     def of(cls, bundle: Bundle) -> "Recorded":
-        return cls(bundle.exchanges, labels=bundle.context.others or ())
+        outcome = bundle.outcome
+        is_open = outcome.verdict is Verdict.UNVERIFIABLE
+        return cls(
+            bundle.exchanges,
+            labels=bundle.context.others or (),
+            reason=outcome.reason if is_open else "",
+        )
 
     async def fetch(
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
@@ -71,6 +89,9 @@ class Recorded:
         ]
 
     def _reply(self, calls: Sequence[Call], node: str) -> Reply:
+        if any(call.method == self._refused_method and not self._knows(call) for call in calls):
+            text = f"the bundle says that {self._refused_method} was refused"
+            raise CallRefused(text, code=self._refused_code, node=node)
         found = [self._answer(call, node) for call in calls]
         for answer in found:
             answer.is_used = True
@@ -79,6 +100,9 @@ class Recorded:
             node or found[0].node,
             tuple(answer.raw for answer in found),
         )
+
+    def _knows(self, call: Call) -> bool:
+        return (call.method, msgspec.json.encode(call.params)) in self._answers
 
     def _answer(self, call: Call, node: str) -> _Answer:
         params = msgspec.json.encode(call.params)

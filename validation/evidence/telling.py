@@ -7,6 +7,7 @@ from validation.checkpoint import Checkpoint
 from validation.evidence import accusations, trust
 from validation.evidence.bundle import Bundle
 from validation.evidence.ladder import Rung, Standing, of_no_level, rungs
+from validation.evidence.recorded import REFUSED
 from validation.evidence.trust import Ours
 from validation.evidence.verifying import Finding
 from validation.printable import printable
@@ -96,6 +97,8 @@ def _granted(finding: Finding, ours: Checkpoint | None) -> Iterator[str]:
         yield f"  final       up to block {context.chain.final_number}"
     if context.others:
         yield f"  nodes       {', '.join(context.others)} were in service"
+    if bundle.outcome.reason in REFUSED:
+        yield f"  refused     {REFUSED[bundle.outcome.reason][0]}, by the node"
     if bundle.outcome.agreement is not None:
         yield f"  agreement   {_agreed(bundle.outcome.agreement)}"
     for caught in accusations.granted(bundle.outcome, finding.outcome)[:_MOST_ACCUSED]:
