@@ -65,13 +65,13 @@ def _examine_base_fee(block: Block, parent: Header, findings: Findings, ask: Ask
     if isinstance(before, str):
         gas_used, gas_limit = int(parent.gas_used, 16), int(parent.gas_limit, 16)
         computed = block_rules.next_base_fee(int(before, 16), gas_used, gas_limit)
+        if told == before and block_rules.keeps_first_fee(ask.chain_id, block.number):
+            computed = int(before, 16)
     elif isinstance(told, str):
         computed = block_rules.INITIAL_BASE_FEE
     else:
         return  # before London
     claimed = int(told, 16) if isinstance(told, str) else "none"
-    if told == before and block_rules.keeps_first_fee(ask.chain_id, block.number):
-        computed = claimed if isinstance(claimed, int) else computed  # set by hand for both
     if computed == claimed:
         findings.match("base_fee", computed=computed, claimed=claimed)
     else:

@@ -53,7 +53,9 @@ class Command(BaseCommand):
         parser.add_argument("subject", nargs="*", metavar="SUBJECT")
         parser.add_argument("--file", help="a list, CSV or NDJSON file; - reads standard input")
         parser.add_argument("--node", action="append", default=[], metavar="URL")
-        parser.add_argument("--level", type=int, help="0 to 5; default: the highest of each kind")
+        parser.add_argument(
+            "--level", type=int, help="0 to 5; default: 4 with a CHECKPOINT, else 3"
+        )
         parser.add_argument(
             "--agree", type=int, metavar="M", help="how many nodes must say the same; default: one"
         )
