@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "console",
     "console.access",
+    "console.flags",
     "validation",
     "monitoring",
 ]

@@ -141,6 +141,22 @@ class CacheReport(msgspec.Struct, kw_only=True, frozen=True):
     revision: int = 0
 
 
+class FlagReport(msgspec.Struct, kw_only=True, frozen=True):
+    """One flag as one process decided it. Of a flag of items `variant` is "" while a stage splits
+    them; `value` is what was decided as text.
+    """
+
+    key: str
+    variant: str
+    value: str
+    # Of OpenFeature: STATIC, TARGETING_MATCH, DEFAULT, DISABLED, ERROR.
+    reason: str
+    # Decisions by variant since the process started: units, so items for a flag of items.
+    evaluations: dict[str, int] = {}
+    # What the part that it steers says of itself, as text; "" where it does not say.
+    in_force: str = ""
+
+
 class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     """One worker process. Counts are since its start; `rate` is items a second of late."""
 
@@ -163,6 +179,11 @@ class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     cache: CacheReport | None = None
     # The newest control revision that this process has applied; None: it has read none yet.
     acknowledged: int | None = None
+    # What it decided of each flag; the revision of the flags it decided by, 0: none could be read;
+    # and its number among the processes of its fleet. None: it has none yet.
+    flags: tuple[FlagReport, ...] = ()
+    flags_revision: int = 0
+    slot: int | None = None
     # The newest head and final block that it knows, and blocks it saw reorganised away.
     head: int | None = None
     final: int | None = None

@@ -330,6 +330,8 @@ class ControlKind(models.TextChoices):
     PURGE = "purge"
     # One row, named "": its revision says that the table of nodes changed.
     NODES = "nodes"
+    # As that, of the flags, which the console keeps.
+    FLAGS = "flags"
 
 
 class Control(models.Model):
@@ -379,3 +381,23 @@ class ControlRevision(models.Model):
 
     def __str__(self) -> str:
         return str(self.value)
+
+
+class Slot(models.Model):
+    """The number of one living process among those of its fleet: what a stage of processes ranks.
+
+    Leased, and taken over by whoever comes when its holder is silent for `slots.LEASE_S`.
+    """
+
+    pk = models.CompositePrimaryKey("fleet", "number")
+    # "worker" or "web".
+    fleet = models.CharField(max_length=8)
+    number = models.PositiveIntegerField()
+    holder = models.CharField(max_length=100)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("fleet", "holder"), name="slot_of_holder"),)
+
+    def __str__(self) -> str:
+        return f"{self.fleet} {self.number}: {self.holder}"
