@@ -25,6 +25,7 @@ from console.controls import (
     Refused,
     RoleTooLow,
     UnknownBreaker,
+    UnknownFlag,
     UnknownNode,
     turns,
 )
@@ -140,7 +141,7 @@ def _of_control(exc: ControlError) -> Problem:
             return field_error(exc.field, exc.value, exc.expected)
         case RoleTooLow():
             return Problem(403, str(exc))
-        case UnknownBreaker() | UnknownNode():
+        case UnknownBreaker() | UnknownFlag() | UnknownNode():
             return Problem(404, str(exc))
         case Busy():
             return Problem(429, str(exc), headers={"Retry-After": str(turns.RETRY_AFTER_S)})

@@ -22,6 +22,7 @@ from console.controls.errors import (
     Refused,
     RoleTooLow,
     UnknownBreaker,
+    UnknownFlag,
     UnknownNode,
 )
 from console.controls.node_table import Place, in_service, place_of, places, url_of
@@ -53,6 +54,7 @@ __all__ = [
     "Refused",
     "RoleTooLow",
     "UnknownBreaker",
+    "UnknownFlag",
     "UnknownNode",
     "add_node",
     "cordon_node",

@@ -1,7 +1,7 @@
 """One change of what is wanted: its row, its revision and its audit entry, in one transaction."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -97,6 +97,24 @@ def change_nodes(
     return order_of(row, now)
 
 
+def change_flags(
+    act: Act, key: str, write: Callable[[int, datetime], tuple[dict[str, Any], dict[str, Any]]]
+) -> Order:
+    """As `change_nodes`, of the flags. `write` gets the revision, which the flag is to carry, and
+    judges itself whether what was seen of it is so: `key` "" is all of them.
+    """
+    with transaction.atomic():
+        revision, now = _next()
+        row = Control.objects.filter(kind=ControlKind.FLAGS, name="").first()
+        row = row or Control(kind=ControlKind.FLAGS, name="", revision=0)
+        before, after = write(revision, now)
+        row.revision, row.changed_at = revision, now
+        row.reason, row.actor = act.reason, act.actor.name
+        row.save()
+        _record(act, row, before, after, target=key)
+    return replace(order_of(row, now), name=key)
+
+
 def _next() -> tuple[int, datetime]:
     """The next revision and the database's time. Its row stays locked until the commit."""
     with connection.cursor() as cursor:
@@ -135,6 +153,8 @@ def _topics(kind: str, target: str) -> tuple[str, ...]:
         return ("breakers", f"breaker:{target}")
     if kind == ControlKind.NODES:
         return ("nodes", f"node:{names.in_address(target)}")
+    if kind == ControlKind.FLAGS:
+        return ("flags", f"flag:{target}")
     return ("caches",)
 
 

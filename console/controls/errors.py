@@ -32,6 +32,10 @@ class UnknownNode(ControlError):
     pass
 
 
+class UnknownFlag(ControlError):
+    pass
+
+
 class Busy(ControlError):
     """Others ask nodes just now, as many as may."""
 

@@ -1,0 +1,62 @@
+"""How a flag stands: what of it an act changes, an audit entry tells, and taking back restores."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from console.flags.models import Flag
+
+ALL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Units within `stage` percent get `target`, the others `rest`."""
+
+    target: str
+    rest: str
+    stage: int
+    unit: str
+    enabled: bool
+
+    @classmethod
+    def of(cls, flag: Flag) -> Self:
+        return cls(
+            target=flag.target,
+            rest=flag.rest,
+            stage=flag.stage,
+            unit=str(flag.unit),
+            enabled=flag.enabled,
+        )
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        return cls(**{name: told[name] for name in cls.__slots__})
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def write(self, flag: Flag) -> None:
+        for name, value in asdict(self).items():
+            setattr(flag, name, value)
+
+    @property
+    def everyone(self) -> str | None:
+        """The variant that all units have; None while a stage splits them."""
+        if self.stage == 0:
+            return self.rest
+        return self.target if self.stage == ALL or self.target == self.rest else None
+
+    @property
+    def words(self) -> str:
+        if not self.enabled:
+            return "off"
+        one = self.everyone
+        return one if one is not None else f"{self.target} on {self.stage} %, {self.rest} else"
+
+    def raises(self, before: "Standing", baseline: str) -> bool:
+        """Whether a unit gets what it had not, other than what was there before the stage."""
+        if self.everyone is not None and self.everyone in {baseline, before.rest, before.everyone}:
+            return False
+        same = (self.target, self.rest, self.unit) == (before.target, before.rest, before.unit)
+        return not same or self.stage > before.stage
