@@ -3,27 +3,16 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from console.flags.compiling import unmet
 from console.flags.errors import Blocked, Frozen, NotStageable
 from console.flags.models import Flag, Freeze
 from console.flags.standing import ALL, Standing
 
 type Flags = Mapping[str, Flag]
-type Need = tuple[str, str]
 
 
 def all_flags() -> dict[str, Flag]:
     return {flag.key: flag for flag in Flag.objects.all()}
-
-
-def needs_of(flag: Flag) -> tuple[Need, ...]:
-    """What must be in force everywhere before it may have a stage."""
-    return tuple((need["flag"], need["variant"]) for need in flag.requires)
-
-
-def unmet(flag: Flag, flags: Flags, _above: frozenset[str] = frozenset()) -> tuple[Need, ...]:
-    """Requirements that are not in force everywhere; a circle of them never is."""
-    above = _above | {flag.key}
-    return tuple(need for need in needs_of(flag) if not _is_met(need, flags, above))
 
 
 def holds_back(key: str, flags: Flags) -> tuple[str, ...]:
@@ -31,22 +20,14 @@ def holds_back(key: str, flags: Flags) -> tuple[str, ...]:
     return tuple(
         other.key
         for other in flags.values()
-        if Standing.of(other).stage and any(need[0] == key for need in unmet(other, flags))
+        if other.stage and any(need[0] == key for need in unmet(other, flags))
     )
 
 
 def judge(flag: Flag, new: Standing, now: datetime) -> None:
     """Raises NotStageable, Frozen or Blocked. Caller holds the lock of the revision."""
+    refuse_unstageable(flag)
     old = Standing.of(flag)
-    if flag.targeting is not None:
-        raise NotStageable(
-            f"{flag.key} has targeting of its own, so it has no stage: edit that in its place."
-        )
-    if flag.builtin and not flag.wired:
-        raise NotStageable(
-            f"{flag.key} is not wired yet: no part of this release reads it, so a stage of it "
-            "would change nothing. It can be staged from the release that wires it on."
-        )
     raises = new.raises(old, flag.baseline)
     if raises and not new.enabled:
         raise NotStageable(
@@ -57,6 +38,18 @@ def judge(flag: Flag, new: Standing, now: datetime) -> None:
     if raises:
         _refuse_unmet(flag, all_flags())
     _refuse_second(flag, new)
+
+
+def refuse_unstageable(flag: Flag) -> None:
+    if flag.targeting is not None:
+        raise NotStageable(
+            f"{flag.key} has targeting of its own, so it has no stage: edit that in its place."
+        )
+    if flag.builtin and not flag.wired:
+        raise NotStageable(
+            f"{flag.key} is not wired yet: no part of this release reads it, so a stage of it "
+            "would change nothing. It can be staged from the release that wires it on."
+        )
 
 
 def freezes_of(key: str, now: datetime) -> Iterable[Freeze]:
@@ -94,15 +87,3 @@ def _refuse_second(flag: Flag, new: Standing) -> None:
                 f"of them may stand between 0 and 100. Bring that to an end first, or {flag.key} "
                 "to 0 or 100 at once."
             )
-
-
-def _is_met(need: Need, flags: Flags, above: frozenset[str]) -> bool:
-    key, variant = need
-    required = flags.get(key)
-    if required is None or not required.enabled or required.targeting is not None:
-        return False
-    if key in above:
-        return False
-    if unmet(required, flags, above):
-        return required.rest == variant
-    return Standing.of(required).everyone == variant
