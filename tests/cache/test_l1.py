@@ -46,11 +46,14 @@ def test_lazy_expiry_gives_room_back_when_asked() -> None:
 def test_the_periodic_sweep_gives_room_back_unasked() -> None:
     clock = Clock()
     cache = L1(L1Config(expiry="sweep", sweep_s=60), clock=clock)
+    cache.tick()
     cache.put(b"k", entry(expires_at=clock.now + 5))
     clock.now += 59
     cache.put(b"early", entry())
+    cache.tick()
     assert len(cache) == 2
     clock.now += 1
+    cache.tick()
     cache.put(b"late", entry())
     assert set(cache) == {b"early", b"late"}
     assert cache.counters.expired == 1
@@ -60,10 +63,18 @@ def test_expiry_is_switched_while_it_runs() -> None:
     clock = Clock()
     cache = L1(L1Config(expiry="lazy", sweep_s=60), clock=clock)
     cache.put(b"k", entry(expires_at=clock.now + 5))
-    cache.switch(cache.policy, expiry="sweep")
-    clock.now += 60
+    clock.now += 6
     cache.put(b"other", entry())
+    cache.tick()
+    assert len(cache) == 2
+    cache.expire_by("sweep")
+    cache.tick()
     assert list(cache) == [b"other"]
+    cache.expire_by("lazy")
+    cache.put(b"k", entry(expires_at=clock.now + 5))
+    clock.now += 3_600
+    cache.tick()
+    assert len(cache) == 2
 
 
 def test_an_entry_of_more_than_an_eighth_is_refused_and_what_it_replaces_is_gone() -> None:

@@ -1,6 +1,6 @@
 """Look-ups by kind and by who answered, counted as plain numbers and told to Prometheus in bulk."""
 
-from typing import Final
+from typing import Final, Protocol
 
 from monitoring.instruments import CACHE_REQUESTS
 from validation.cache.entry import Entry
@@ -26,6 +26,14 @@ class Kinds(dict[str, KindCounts]):
     def __missing__(self, kind: str) -> KindCounts:
         found = self[kind] = KindCounts()
         return found
+
+
+class Refusals(Protocol):
+    """What L2 says of look-ups that it did not answer, and why."""
+
+    corrupt: int
+    errors: int
+    skipped: int
 
 
 class Counts:
@@ -65,10 +73,11 @@ class Counts:
         all_of_them = sum(sum(kind.as_dict().values()) for kind in list(self.kinds.values()))
         return all_of_them - self.untouched
 
-    def tell(self, *, corrupt: int, errors: int, skipped: int, has_l2: bool = True) -> None:
+    def tell(self, told: Refusals | None) -> None:
         """Adds what is new to the metrics. What L1 did not answer is a look-up of L2 as well, where
         there is one.
         """
+        corrupt, errors, skipped = (told.corrupt, told.errors, told.skipped) if told else (0, 0, 0)
         kinds = list(self.kinds.values())
         l1 = sum(kind.l1 for kind in kinds)
         l2 = sum(kind.l2 for kind in kinds)
@@ -87,7 +96,7 @@ class Counts:
             ("l2", "corrupt"): corrupt,
             ("l2", "error"): errors,
             ("l2", "skipped"): skipped,
-            ("l2", "miss"): max(0, missed - corrupt - errors - skipped) if has_l2 else 0,
+            ("l2", "miss"): max(0, missed - corrupt - errors - skipped) if told else 0,
         }
         for label, count in now.items():
             more = count - self._told.get(label, 0)

@@ -68,8 +68,9 @@ _encode_header = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(_Header).decode
 
 
-def seal(payload: Payload, *, key: bytes, codec: str, name: bytes = b"") -> bytes:
+def seal(payload: Payload, *, key: bytes, codec: str, name: bytes = b"", least: int = 0) -> bytes:
     """The bytes to store under `name`, readable by whoever has the same key (at most 64 bytes).
+    Bodies below `least` bytes are left as they are; 0: as the codec says.
 
     CorruptPayload where they would be larger than any reader takes.
     """
@@ -86,7 +87,7 @@ def seal(payload: Payload, *, key: bytes, codec: str, name: bytes = b"") -> byte
             tuple(map(len, payload.raws)),
         )
     )
-    tag, body = pack(b"".join(payload.raws), codec)
+    tag, body = pack(b"".join(payload.raws), codec, least=least)
     start = _MAGIC + bytes((VERSION, tag))
     rest = b"".join((len(header).to_bytes(4), header, body))
     if len(rest) > MAX_STORED - _START.size or len(header) > MAX_HEADER:

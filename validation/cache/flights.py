@@ -38,6 +38,14 @@ class Flight:
                 # As a value: an exception of a waiter that is just being cancelled has no reader.
                 future.set_result(Failed(_twin(error)))
 
+    def told(self, error: BaseException, after_s: float) -> BaseException:
+        """The error to tell: that time ran out, where that is why the leader was cancelled."""
+        if not self.is_late or not isinstance(error, asyncio.CancelledError):
+            return error
+        if self.task is not None and self.task.uncancel():
+            return error  # its caller cancelled it as well
+        return TimeoutError(f"nothing came within {after_s:g} s")
+
 
 class Failed:
     """What the leader raised, to be raised by each follower."""
@@ -77,6 +85,12 @@ class Flights:
 
     def start(self, key: bytes, deadline: float) -> Flight:
         flight = self._flights[key] = Flight(asyncio.current_task(), deadline)
+        return flight
+
+    def start_alone(self, deadline: float) -> Flight:
+        """One that nobody joins."""
+        flight = Flight(asyncio.current_task(), deadline)
+        self._parted.add(flight)
         return flight
 
     def end(self, key: bytes, flight: Flight) -> None:

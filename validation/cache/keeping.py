@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from validation.cache.config import CacheConfig
 from validation.cache.entry import Entry
 from validation.cache.envelope import Payload
 from validation.cache.flights import Asked
@@ -28,18 +27,18 @@ def payload_of(made: Made, asked: Asked) -> Payload | None:
 
 
 def entry_of(
-    values: Any, payload: Payload, asked_at: float, now: float, config: CacheConfig
+    values: Any, payload: Payload, asked_at: float, now: float, *, eager: float, ttl_s: float
 ) -> Entry:
     """`asked_at` and `now` by the clock of L1, whose times an entry bears."""
     fresh_s = (payload.stale_ms - payload.created_ms) / 1000
-    eager = 1.0 if payload.negative else config.eager
+    eager = 1.0 if payload.negative else eager
     return Entry(
         value=values,
         size=sum(map(len, payload.raws)),
         created=payload.created_ms,
         expires_at=min(
             asked_at + (payload.expires_ms - payload.created_ms) / 1000,
-            now + config.l1_ttl_s,
+            now + ttl_s,
         ),
         stale_at=asked_at + fresh_s,
         refresh_at=asked_at + fresh_s * eager,

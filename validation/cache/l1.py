@@ -6,9 +6,10 @@ Every operation is the loop's: nothing here is locked. Figures may be read from 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from validation.cache.entry import Entry
+from validation.cache.expiry import EXPIRIES, Expiry
 from validation.cache.policies import POLICIES
 
 __all__ = ["L1", "OVERHEAD", "Entry", "Expiry", "Key", "L1Config", "L1Counters"]
@@ -20,8 +21,6 @@ type Key = bytes
 _SHARE: Final = 8
 """One entry may take so much of the bytes allowed: an eighth."""
 
-type Expiry = Literal["lazy", "sweep"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class L1Config:
@@ -29,8 +28,7 @@ class L1Config:
     max_entries: int = 10_000
     max_bytes: int = 64 << 20
     expiry: Expiry = "lazy"
-    """When room of what has expired is given back: when asked for it or evicted, or (the baseline)
-    also by walking all entries every `sweep_s`. Neither ever gives out what has expired."""
+    """When room of what has expired is given back; see `validation.cache.expiry`."""
     sweep_s: float = 60.0
 
 
@@ -58,10 +56,8 @@ class L1:
         self.max_entries = config.max_entries
         self.max_bytes = config.max_bytes
         self._largest = config.max_bytes // _SHARE
-        self.expiry: Expiry = config.expiry
-        self._sweeps = config.expiry == "sweep"
         self._sweep_s = config.sweep_s
-        self._next_sweep = clock() + config.sweep_s
+        self._expiring = EXPIRIES[config.expiry](config.sweep_s)
         self._set_order(config.policy)
 
     def __len__(self) -> int:
@@ -126,8 +122,8 @@ class L1:
             self._evicted += 1
             if gone.tags:
                 self._unindex(victim, gone)
-        if self._bytes > self.max_bytes or self._sweeps:
-            self._make_room()
+        while self._bytes > self.max_bytes and entries:
+            self._evict()
         entries[key] = entry
         self._admit(key)
         if entry.tags:
@@ -170,15 +166,44 @@ class L1:
         self._order.resize(self.max_entries)
         while len(self._entries) > self.max_entries:
             self._evict()
-        self._make_room()
+        while self._bytes > self.max_bytes:
+            self._evict()
 
-    def switch(self, policy: str, *, expiry: Expiry | None = None) -> None:
-        """Another policy over the same entries. KeyError where none has that name."""
+    def shrink(self, share: float) -> int:
+        """Lets go of all but so much of the entries and of the bytes, the order's next first; the
+        bounds stay. Answers how many went.
+        """
+        before = len(self._entries)
+        entries, size = int(before * share), int(self._bytes * share)
+        while len(self._entries) > entries or self._bytes > size:
+            self._evict()
+        return before - len(self._entries)
+
+    def keep_for(self, seconds: float) -> None:
+        """Nothing that is here now lives longer from now; what is put later may."""
+        at = self._clock() + seconds
+        for entry in self._entries.values():
+            entry.expires_at = min(entry.expires_at, at)
+
+    @property
+    def expiry(self) -> Expiry:
+        return self._expiring.name
+
+    def tick(self) -> None:
+        """What is due beside the path of an item: have it called often."""
+        self._expiring.tick(self, self._clock())
+
+    def switch(self, policy: str) -> None:
+        """Another policy over the same entries, which all stay. KeyError where none has that
+        name.
+        """
         if policy != self.policy:
             self._set_order(policy, tuple(self))
-        if expiry is not None:
-            self.expiry = expiry
-            self._sweeps = expiry == "sweep"
+
+    def expire_by(self, name: str) -> None:
+        """KeyError where no expiry has that name."""
+        if name != self.expiry:
+            self._expiring = EXPIRIES[name](self._sweep_s)
 
     def _set_order(self, policy: str, keys: Iterable[Key] = ()) -> None:
         order = POLICIES[policy](self._entries)
@@ -197,14 +222,6 @@ class L1:
             self._take_out(key, entry)
         self._expired += len(found)
         return len(found)
-
-    def _make_room(self) -> None:
-        """Until all fits into the bytes allowed."""
-        if self._sweeps and self._clock() >= self._next_sweep:
-            self._next_sweep = self._clock() + self._sweep_s
-            self.sweep()
-        while self._bytes > self.max_bytes and self._entries:
-            self._evict()
 
     def _replaced(self, key: Key, entry: Entry, cost: int) -> bool:
         """Whether the entry took the place of the old one; otherwise the old one is gone."""

@@ -65,6 +65,8 @@ class L2:
         )
         self._orphaned = orphaned
         self.codec = codec
+        self.threshold = 0
+        """Bytes below which a body is stored as it is; 0: as the codec says."""
         self.codecs: Counter[str] = Counter()
         self.bytes_raw = self.bytes_stored = 0
         self.corrupt = self.errors = self.skipped = 0
@@ -230,7 +232,7 @@ class L2:
         left_ms = payload.expires_ms - self._table.now_ms()
         if left_ms <= 0:
             return False
-        sealed = seal(payload, key=self._key, codec=self.codec, name=name)
+        sealed = seal(payload, key=self._key, codec=self.codec, name=name, least=self.threshold)
         wire.tell(command("SET", name, sealed, "PX", left_ms))
         tag = sealed[_CODEC_AT]
         self.codecs[self.codec if tag == CODECS[self.codec].tag else BY_TAG[tag].name] += 1

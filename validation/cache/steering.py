@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
-from validation.cache.sizing import SizingConfig, adapted, read_memory
+from validation.cache.sizing import read_memory
 from validation.cache.tiered import TieredCache
 
 _WAIT_S: Final = 2.0
@@ -24,7 +24,6 @@ class Steering:
         self._cache = cache
         self._loop = loop
         self._revision = 0
-        self._wants_bytes = False
 
     def purge(self, tag: str, *, age_s: float, revision: int) -> None:
         """Drops what bears `tag` ("all": everything) and is older than `age_s`. Every process does
@@ -35,25 +34,21 @@ class Steering:
         self._in_loop(lambda: self._cache.purge(tag, age_s=age_s))
 
     def resize(self, settings: Mapping[str, float], *, revision: int) -> None:
-        """L1's bounds by name; those not named are as configured."""
-        configured = self._cache.config.l1
-        entries = int(settings.get("max_entries", configured.max_entries))
-        size = int(settings.get("max_bytes", configured.max_bytes))
-        self._in_loop(lambda: self._cache.l1.resize(entries, size))
+        """L1's bounds by name; those not named are as a flag says, or as configured."""
+        self._in_loop(lambda: self._cache.bounds.obey(settings))
         self._revision = revision
-        self._wants_bytes = "max_bytes" in settings
 
     def fit(self, *, processes: int) -> None:
-        """Gives L1 its share of the memory that is left, where no operator said how much it is
-        to have. To be called every few seconds.
+        """Has L1's bytes follow the memory that is left, as its sizing says, where no operator said
+        how many it is to have. To be called every few seconds.
         """
-        l1, memory = self._cache.l1, read_memory()
-        if memory is None or self._wants_bytes:
-            return
-        sizing = SizingConfig(processes=processes, ceiling=self._cache.config.l1.max_bytes)
-        size = adapted(sizing, memory, max_bytes=l1.max_bytes, used=l1.bytes)
-        if size != l1.max_bytes:
-            self._in_loop(lambda: l1.resize(max_bytes=size))
+        memory = read_memory()
+        if memory is not None:
+            self._in_loop(lambda: self._cache.bounds.fit(memory, processes=processes))
+
+    def shrink(self, share: float) -> None:
+        """Lets go of all but so much of what L1 holds; its bounds stay."""
+        self._in_loop(lambda: self._cache.l1.shrink(share))
 
     def report(self) -> dict[str, Any]:
         """The fields of a `CacheReport`."""

@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from validation.cache.backplane import Backplane, Breaker, Purge
+from validation.cache.bounds import Bounds
 from validation.cache.config import CacheConfig
 from validation.cache.counts import Counts
 from validation.cache.curve import MissRatioCurve
 from validation.cache.entry import Entry
 from validation.cache.envelope import Payload
-from validation.cache.flights import Asked, Failed, Flight, Flights
+from validation.cache.flights import Asked, Failed, Flights
 from validation.cache.hits import Decode, Factory, Hit, Made, Want
 from validation.cache.hot import HotKeys
 from validation.cache.keeping import entry_of, payload_of
@@ -20,8 +21,11 @@ from validation.cache.l1 import L1
 from validation.cache.l2 import L2, Slot
 from validation.cache.marks import Mark
 from validation.cache.renewals import Renewals
+from validation.cache.sharing import SHARINGS, Sharing
 from validation.cache.tags import ALL, TagTable
 from validation.cache.valkey import Wire
+from validation.cache.variants import Variants
+from validation.cache.warming import WARMINGS, Warming
 
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.05
@@ -50,6 +54,12 @@ class TieredCache:
     ) -> None:
         self.config = config
         self.l1 = L1(config.l1, clock=clock) if l1 is None else l1
+        self.l1_ttl_s = config.l1_ttl_s
+        self.bounds = Bounds(self.l1, config.l1)
+        self.sharing: Sharing = SHARINGS["fleet"]
+        self.warming: Warming = WARMINGS["on"]
+        self.fill: Callable[[], None] | None = None
+        """Has L1 filled by `warming` soon, where somebody knows what with."""
         self.table = TagTable(clock=clock, wall=wall)
         self.counts = Counts()
         self._kinds = self.counts.kinds
@@ -79,6 +89,7 @@ class TieredCache:
                 orphaned=orphaned,
                 clock=clock,
             )
+        self.variants = Variants(self)
 
     @property
     def wire(self) -> Wire | None:
@@ -122,7 +133,7 @@ class TieredCache:
         else:
             self._touch(key)
         while True:
-            flight = self._flights.get(key)
+            flight = self.sharing.under_way(self._flights, key)
             if flight is None:
                 return await self._lead(Want(key, kind, decode), factory)
             found = await flight.join()
@@ -171,6 +182,7 @@ class TieredCache:
             await self._backplane.tick()
         if self.l2 is not None:
             self.l2.tick()
+        self.l1.tick()
         now = self._clock()
         self._flights.expire(now)
         self.tell()
@@ -180,11 +192,7 @@ class TieredCache:
 
     def tell(self) -> None:
         """Brings the metrics up to date."""
-        l2 = self.l2
-        if l2 is None:
-            self.counts.tell(corrupt=0, errors=0, skipped=0, has_l2=False)
-        else:
-            self.counts.tell(corrupt=l2.corrupt, errors=l2.errors, skipped=l2.skipped)
+        self.counts.tell(self.l2)
 
     async def aclose(self) -> None:
         """Ends what goes on behind callers' backs, and the connection."""
@@ -262,7 +270,7 @@ class TieredCache:
             payload = await l2.read(want.key)
             if payload is not None and payload.created_ms > created:
                 return self._adopt(want, payload, counted=False)
-            found = await l2.lock(want.key)
+            found = await self.sharing.lock(l2, want.key)
             if found is Slot.OTHERS:
                 return None
             mark = found if isinstance(found, Mark) else None
@@ -281,11 +289,12 @@ class TieredCache:
         return found
 
     async def _lead(self, want: Want, factory: Factory) -> Hit:
-        flight = self._flights.start(want.key, self._clock() + self.config.hard_s)
+        until = self._clock() + self.config.hard_s
+        flight = self.sharing.start(self._flights, want.key, until)
         try:
             hit = await self._find(want, factory)
         except BaseException as error:
-            told = self._told(flight, error)
+            told = flight.told(error, self.config.hard_s)
             flight.fail(told)
             if told is error:
                 raise
@@ -296,19 +305,11 @@ class TieredCache:
         finally:
             self._flights.end(want.key, flight)
 
-    def _told(self, flight: Flight, error: BaseException) -> BaseException:
-        """The error to tell: that time ran out, where that is why the flight was cancelled."""
-        if not flight.is_late or not isinstance(error, asyncio.CancelledError):
-            return error
-        if flight.task is not None and flight.task.uncancel():
-            return error  # its caller cancelled it as well
-        return TimeoutError(f"nothing came within {self.config.hard_s:g} s")
-
     async def _find(self, want: Want, factory: Factory) -> Hit:
         """L2, or another process that asks already, or the factory."""
         mark, l2 = None, self.l2
         if l2 is not None:
-            found = await l2.claim(want.key)
+            found = await self.sharing.look(l2, want.key)
             if found is Slot.OTHERS:
                 found = await self._wait(l2, want.key)
             if type(found) is Mark:
@@ -394,7 +395,8 @@ class TieredCache:
         return self.table.is_valid(payload.created_ms, payload.tags)
 
     def _put(self, key: bytes, values: Any, payload: Payload, asked_at: float) -> Entry:
-        entry = entry_of(values, payload, asked_at, self._clock(), self.config)
+        eager, ttl_s = self.config.eager, self.l1_ttl_s
+        entry = entry_of(values, payload, asked_at, self._clock(), eager=eager, ttl_s=ttl_s)
         if L2_ONLY.isdisjoint(payload.tags):
             self.l1.put(key, entry)
         return entry

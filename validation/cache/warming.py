@@ -1,12 +1,14 @@
 """What is hot in the fleet, remembered in Valkey, so that a recycled worker starts warm."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from validation.cache.hits import Want
 from validation.cache.keys import BY_NAME, L2_ONLY, kind_of
-from validation.cache.tiered import TieredCache
 from validation.cache.valkey import Wire, command
+
+if TYPE_CHECKING:
+    from validation.cache.tiered import TieredCache
 
 _LIFE_MS: Final = 3_600_000
 _MAX_KEY: Final = 512
@@ -37,7 +39,7 @@ async def remember(wire: Wire, namespace: bytes, keys: Sequence[bytes], *, limit
     await wire.ask(command("PEXPIRE", name, _LIFE_MS))
 
 
-async def warm(cache: TieredCache, wire: Wire, namespace: bytes, *, limit: int) -> int:
+async def warm(cache: "TieredCache", wire: Wire, namespace: bytes, *, limit: int) -> int:
     """Fills L1 with what the fleet's list names and L2 still has; how many that were.
 
     The list is anybody's bytes: only keys of this namespace and of known kinds are looked up.
@@ -54,3 +56,34 @@ async def warm(cache: TieredCache, wire: Wire, namespace: bytes, *, limit: int) 
         hits = await cache.get_many(wants[first : first + _AT_ONCE], counted=False)
         count += sum(hit is not None for hit in hits)
     return count
+
+
+class Warming(Protocol):
+    """How L1 begins. What is hot is remembered either way, for those who want to know it."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def fill(self, cache: "TieredCache", wire: Wire, namespace: bytes, *, limit: int) -> int:
+        """As `warm`."""
+        ...
+
+
+class Off:
+    """The baseline: a worker starts with nothing, and has it fetched as it is asked for."""
+
+    name: Final = "off"
+
+    async def fill(self, cache: "TieredCache", wire: Wire, namespace: bytes, *, limit: int) -> int:
+        del cache, wire, namespace, limit
+        return 0
+
+
+class On:
+    name: Final = "on"
+
+    async def fill(self, cache: "TieredCache", wire: Wire, namespace: bytes, *, limit: int) -> int:
+        return await warm(cache, wire, namespace, limit=limit)
+
+
+WARMINGS: Final[dict[str, Warming]] = {each.name: each for each in (Off(), On())}

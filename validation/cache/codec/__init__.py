@@ -21,10 +21,12 @@ BY_TAG: Final[dict[int, Codec]] = {codec.tag: codec for codec in CODECS.values()
 _PLAIN: Final = CODECS["none"]
 
 
-def pack(raw: bytes, codec: str) -> tuple[int, bytes]:
-    """The tag and the bytes to store: as they are where encoding would hardly make them smaller."""
+def pack(raw: bytes, codec: str, *, least: int = 0) -> tuple[int, bytes]:
+    """The tag and the bytes to store: as they are below `least` (0: as the codec says), and where
+    encoding would hardly make them smaller.
+    """
     chosen = CODECS[codec]
-    if len(raw) >= chosen.floor:
+    if len(raw) >= (least or chosen.floor):
         stored = chosen.encode(raw)
         if len(stored) <= len(raw) * chosen.gain:
             return chosen.tag, stored
