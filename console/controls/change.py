@@ -40,7 +40,7 @@ def change(act: Act, kind: str, name: str, alter: Alter, *, reset: bool = False)
     nudged once it is committed; those that do not hear read it by themselves.
     """
     with transaction.atomic():
-        revision, now = _next()
+        revision, now = next_revision()
         row = Control.objects.filter(kind=kind, name=name).first()
         row = row or Control(kind=kind, name=name, revision=0)
         if conflict := Conflict.between(act.based_on, order_of(row, now)):
@@ -62,7 +62,7 @@ def change(act: Act, kind: str, name: str, alter: Alter, *, reset: bool = False)
 def add(act: Act, kind: str, name: str) -> int:
     """Writes a wish that is done once; returns its revision. Those that matter no more go."""
     with transaction.atomic():
-        revision, now = _next()
+        revision, now = next_revision()
         past = now - timedelta(seconds=PURGES_MATTER_S)
         Control.objects.filter(kind=ControlKind.PURGE, changed_at__lt=past).delete()
         row = Control.objects.create(
@@ -84,7 +84,7 @@ def change_nodes(
     without a URL. `target` is a label, or "" for the order of all.
     """
     with transaction.atomic():
-        revision, now = _next()
+        revision, now = next_revision()
         row = Control.objects.filter(kind=ControlKind.NODES, name="").first()
         row = row or Control(kind=ControlKind.NODES, name="", revision=0)
         if conflict := Conflict.between(act.based_on, order_of(row, now)):
@@ -104,7 +104,7 @@ def change_flags(
     judges itself whether what was seen of it is so: `key` "" is all of them.
     """
     with transaction.atomic():
-        revision, now = _next()
+        revision, now = next_revision()
         row = Control.objects.filter(kind=ControlKind.FLAGS, name="").first()
         row = row or Control(kind=ControlKind.FLAGS, name="", revision=0)
         before, after = write(revision, now)
@@ -115,7 +115,7 @@ def change_flags(
     return replace(order_of(row, now), name=key)
 
 
-def _next() -> tuple[int, datetime]:
+def next_revision() -> tuple[int, datetime]:
     """The next revision and the database's time. Its row stays locked until the commit."""
     with connection.cursor() as cursor:
         cursor.execute(_NEXT)

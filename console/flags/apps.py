@@ -1,6 +1,15 @@
-"""Registers the flags app."""
+"""Registers the flags app, and brings the release's flags after each migration."""
+
+from typing import Any, Final
 
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
+
+# A migration may stop before one of them is there.
+_NEEDED: Final = frozenset(
+    {"flags_flag", "validation_control", "validation_controlrevision", "access_auditentry"}
+)
 
 
 class FlagsConfig(AppConfig):
@@ -8,3 +17,13 @@ class FlagsConfig(AppConfig):
     label = "flags"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "Flags"
+
+    def ready(self) -> None:
+        post_migrate.connect(_load, sender=self, dispatch_uid="load-flags")
+
+
+def _load(*, using: str, **_: Any) -> None:
+    from console.flags import loading  # noqa: PLC0415 - it imports models
+
+    if using == "default" and set(connections[using].introspection.table_names()) >= _NEEDED:
+        loading.load()
