@@ -44,6 +44,8 @@ class Counts:
         self.coalesced = 0
         """Callers who got what another caller of this process, or another process, asked for."""
         self.renewed = 0
+        self.warmed = 0
+        """Entries that L1 was filled with before anybody asked for them."""
         self.untouched = 0
         """Of all look-ups, those that L1 was not asked for: they tell nothing of its size."""
         self.invalidated = 0

@@ -4,35 +4,25 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from random import Random
-from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
-from validation.cache.entry import Entry
 from validation.cache.errors import CacheError
-from validation.cache.freshness import LATEST, Finality, Unknown, block_tag, lifetime
-from validation.cache.hits import Hit, Made
-from validation.cache.keys import Kind, key_of, learn_namespace
+from validation.cache.freshness import LATEST, Finality, Unknown, block_tag
+from validation.cache.keys import key_of, learn_namespace
 from validation.cache.tags import ALL
 from validation.cache.tiered import TieredCache
-from validation.cache.warming import remember, warm
-from validation.rpc import Call, DeadlineExceeded, Reply, WrongChain
-from validation.rpc.timing import Remembered, Timing
+from validation.cache.views import KEPT, Asks, View
+from validation.cache.warming import remember
+from validation.rpc import Call, Reply
 
 _LEARN_AGAIN_S: Final = 60.0
 _LEARN_SOON_S: Final = 2.0
 _REMEMBER_S: Final = 15.0
+_MOST_VIEWS: Final = 64
 
 _log = structlog.get_logger(__name__)
-
-
-class Asks(Protocol):
-    """The client below, or anything like it."""
-
-    async def fetch(
-        self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
-    ) -> Reply: ...
 
 
 class CachedFetcher:
@@ -54,14 +44,18 @@ class CachedFetcher:
         self.is_warm = asyncio.Event()
         """Set once L1 has what was hot in the fleet, or it is known that it cannot be had."""
         self._fetcher = fetcher
-        self._random = random or Random()  # noqa: S311 - spreads expiries, guards nothing
+        self.random = random or Random()  # noqa: S311 - spreads expiries, guards nothing
         self._clock = asyncio.get_running_loop().time
         self._tasks: list[asyncio.Task[None]] = []
         self._has_looked = asyncio.Event()
         self._doubt = asyncio.Event()
         self._known = b""
         self._final: int | None = None
+        self._views: dict[tuple[str, int], View] = {}
+        self._own = self.view("all")
+        self._filling: asyncio.Task[None] | None = None
         cache.part_below = getattr(fetcher, "part", None)
+        cache.fill = self._fill
 
     def start(self) -> None:
         """Starts what runs beside the items: the backplane, the chain's name, warming."""
@@ -70,9 +64,10 @@ class CachedFetcher:
 
     async def aclose(self) -> None:
         """Tells the fleet what was hot, and ends; the fetcher below stays open."""
-        for task in self._tasks:
+        tasks = self._tasks if self._filling is None else [*self._tasks, self._filling]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._tasks = []
         await self._remember()
         await self.cache.aclose()
@@ -81,18 +76,23 @@ class CachedFetcher:
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
     ) -> Reply:
         """As the fetcher below; what comes from the cache says so, and how old it is."""
-        found = key_of(self.namespace, calls) if self.namespace else None
+        return await self._own.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+
+    def view(self, kinds: str, asks: Asks | None = None) -> View:
+        """For an item: answers of these kinds (a name of `KEPT`) are kept, and `asks` is asked for
+        what is not known; None: the fetcher below. The same object for the same two, so that items
+        may tell by it who asks alike. ValueError where no kinds have that name.
+        """
+        asks = self._fetcher if asks is None else asks
+        found = self._views.get((kinds, id(asks)))
         if found is None:
-            return await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
-        key, kind = found
-        hit = None if fresh else self.cache.look(key, kind.name)
-        if isinstance(hit, Hit):
-            return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
-        began_at = monotonic()
-        hit = await self._ask(key, kind, calls, hit, timeout_s=timeout_s, fresh=fresh)
-        has_l2 = not fresh and self.cache.wire is not None
-        timing = Remembered(began_at, monotonic(), hit.source, hit.node, has_l2, hit.timing)
-        return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s, timing)
+            if kinds not in KEPT:
+                raise ValueError(f"kinds: there are none named {kinds!r}; one of {', '.join(KEPT)}")
+            if len(self._views) >= _MOST_VIEWS:
+                self._views.clear()
+            # It holds `asks`, so that no other takes that id meanwhile.
+            found = self._views[kinds, id(asks)] = KEPT[kinds](self, asks)
+        return found
 
     def forget(self, calls: Sequence[Call]) -> None:
         """Drops what is known of these calls, everywhere but in other processes' L1."""
@@ -111,46 +111,6 @@ class CachedFetcher:
         """There is reason to doubt the chain: nothing is kept or given out until it is known."""
         self.namespace = b""
         self._doubt.set()
-
-    async def _ask(
-        self,
-        key: bytes,
-        kind: Kind,
-        calls: Sequence[Call],
-        known: Entry | None,
-        *,
-        timeout_s: float | None,
-        fresh: bool,
-    ) -> Hit:
-        async def make() -> Made:
-            name = self.namespace
-            try:
-                reply = await self._fetcher.fetch(calls, timeout_s=timeout_s, fresh=fresh)
-            except WrongChain:
-                self.learn_again()
-                raise
-            timing = reply.timing if isinstance(reply.timing, Timing) else None
-            if name != self.namespace or not key.startswith(name):
-                # Whose answer is it?
-                return Made(reply.values, reply.raws, reply.node, None, timing)
-            life = lifetime(
-                kind,
-                calls[0].params,
-                reply.values,
-                node=reply.node,
-                finality=self.finality,
-                random=self._random,
-            )
-            return Made(reply.values, reply.raws, reply.node, life, timing)
-
-        try:
-            find = self.cache.find
-            if timeout_s is None:
-                return await find(key, kind.name, make, kind.read, known, fresh=fresh)
-            async with asyncio.timeout(timeout_s):
-                return await find(key, kind.name, make, kind.read, known, fresh=fresh)
-        except TimeoutError as error:
-            raise DeadlineExceeded(str(error) or f"nothing came within {timeout_s} s") from None
 
     async def _tick(self) -> None:
         poll_s = self.cache.config.poll_s
@@ -208,11 +168,18 @@ class CachedFetcher:
         try:
             if wire is not None:
                 limit = self.cache.config.warm_keys
-                count = await warm(self.cache, wire, self.namespace, limit=limit)
-                _log.info("cache.warmed", entries=count)
+                warming = self.cache.warming
+                count = await warming.fill(self.cache, wire, self.namespace, limit=limit)
+                self.cache.counts.warmed += count
+                _log.info("cache.warmed", entries=count, warming=warming.name)
         except CacheError as error:
             _log.info("cache.not_warmed", reason=str(error))
         self.is_warm.set()
+
+    def _fill(self) -> None:
+        """Another warming holds. Before the chain is known L1 is going to be filled anyway."""
+        if self.namespace and (self._filling is None or self._filling.done()):
+            self._filling = asyncio.create_task(self._warm())
 
     async def _remember(self) -> None:
         wire = self.cache.wire
