@@ -79,7 +79,7 @@ def load(path: Path) -> Kept | None:
         raise Unusable(f"is not what was written: {exc}") from exc
     if found.digest != _digest(bytes(found.document)):
         raise Unusable("its digest is not that of its content")
-    if found.revision < 1 or not isinstance(document, dict):
+    if found.revision < 0 or not isinstance(document, dict):
         raise Unusable("holds no flags")
     return Kept(document=document, revision=found.revision, saved_at=found.saved_at)
 

@@ -132,23 +132,19 @@ def _said(flag: Flag, definition: Definition) -> str:
 
 
 def _write(new: Sequence[Flag], changed: Sequence[_Change]) -> None:
-    """Under the next revision, as any change. Flags that are new need no control: only a process
-    that was started since asks for them, and that one reads all.
-    """
-    revision, now = next_revision()
-    for flag in (*new, *(each.flag for each in changed)):
-        flag.revision, flag.changed_at = revision, now
-    for flag in (*new, *(each.flag for each in changed if each.before is not None)):
-        flag.staged_at = now
+    """Flags that nobody changed yet are at revision 0; what is changed takes the next, as any."""
     Flag.objects.bulk_create(new)
-    Flag.objects.bulk_update([each.flag for each in changed], _WRITTEN)
     if changed:
+        revision, now = next_revision()
+        for each in changed:
+            each.flag.revision, each.flag.changed_at = revision, now
+            if each.before is not None:
+                each.flag.staged_at = now
+                _record(each.flag, each.before)
+        Flag.objects.bulk_update([each.flag for each in changed], _WRITTEN)
         row = {"revision": revision, "reason": _BROUGHT, "actor": _RELEASE.name}
         named: dict[str, Any] = {"kind": ControlKind.FLAGS, "name": ""}
         Control.objects.update_or_create(defaults=row | {"changed_at": now}, **named)
-    for each in changed:
-        if each.before is not None:
-            _record(each.flag, each.before)
     transaction.on_commit(lambda: events.publish("controls", "flags"))
 
 

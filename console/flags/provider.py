@@ -41,6 +41,7 @@ class FlagProvider(AbstractProvider):
         self._revision = 0
         self._confirmed_at: float | None = None
         self._server: psycopg.Connection[Any] | None = None
+        self._version = table.NOTHING
         self._listeners: list[Callable[[], None]] = []
         self._hooks: list[Hook] = [SpanHook()]
 
@@ -53,7 +54,7 @@ class FlagProvider(AbstractProvider):
 
     @property
     def revision(self) -> int:
-        """0: nothing is known."""
+        """Of the last change; 0: nothing is known, or nobody has changed anything yet."""
         return self._revision
 
     @property
@@ -95,18 +96,18 @@ class FlagProvider(AbstractProvider):
         A connection that was not read from before is read whole: it may lead to another server.
         Raises psycopg's errors; what was known holds then.
         """
-        same = connection is self._server
-        self._server = None  # should this end midway, all is read again
-        found = table.read(connection, self._revision if same else None)
+        known = self._version if connection is self._server else table.NOTHING
+        found = table.read(connection, known)
+        is_new = False
         if found is not None:
-            revision, flags = found
-            document = _readable(compiling.flag_set(flags, revision=revision))
+            version, flags = found
+            document = _readable(compiling.flag_set(flags, revision=version.revision))
             is_new = document != self._document
             if is_new:
-                self.set_document(document, revision, anew=True)
+                self.set_document(document, version.revision, anew=True)
+            self._server, self._version = connection, version
         self._confirmed_at = self._clock()
-        self._server = connection
-        return found is not None and is_new
+        return is_new
 
     # What it answers.
 

@@ -3,7 +3,7 @@
 One statement, so that the revision and the rows are of one moment.
 """
 
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -13,15 +13,27 @@ from console.flags.states import NAMES, FlagState
 _JSON = frozenset({"variants", "units", "requires", "bake_s", "targeting", "metadata"})
 
 
+class Version(NamedTuple):
+    """What differs where the flags do. Those that a release brings are at revision 0, so their
+    number counts too.
+    """
+
+    revision: int
+    flags: int
+
+
+NOTHING: Final = Version(-1, -1)
+
+
 def read(
-    connection: psycopg.Connection[Any], known: int | None
-) -> tuple[int, list[FlagState]] | None:
-    """The revision of the flags and all of them; None where it is the one that is known."""
-    rows = connection.execute(_READ, {"known": known}).fetchall()
-    revision = rows[0][0]
-    if revision == known:
+    connection: psycopg.Connection[Any], known: Version
+) -> tuple[Version, list[FlagState]] | None:
+    """All flags; None where they are those of the version that is known."""
+    rows = connection.execute(_READ, known._asdict()).fetchall()
+    version = Version(*rows[0][:2])
+    if version == known:
         return None
-    return revision, [_state(row[1:]) for row in rows if row[1] is not None]
+    return version, [_state(row[2:]) for row in rows if row[2] is not None]
 
 
 def _state(row: tuple[Any, ...]) -> FlagState:
@@ -31,14 +43,14 @@ def _state(row: tuple[Any, ...]) -> FlagState:
     return FlagState(**columns)
 
 
-# A change leaves its number with the control and with each flag; a release that brings new flags
-# leaves it with those alone. JSON as text, for connections differ in what they make of it.
+# A change leaves its number with the control, also that which deletes a flag. JSON as text, for
+# connections differ in what they make of it.
 _COLUMNS = ", ".join(f"f.{name}::text" if name in _JSON else f"f.{name}" for name in NAMES)
 _READ = f"""
-SELECT r.value, {_COLUMNS}
-FROM (SELECT greatest(
-        (SELECT max(revision) FROM validation_control WHERE kind = 'flags'),
-        (SELECT max(revision) FROM flags_flag), 0) AS value) r
-LEFT JOIN flags_flag f ON r.value IS DISTINCT FROM %(known)s::bigint
+SELECT r.revision, r.flags, {_COLUMNS}
+FROM (SELECT coalesce(max(c.revision), 0) AS revision,
+          (SELECT count(*) FROM flags_flag) AS flags
+      FROM validation_control c WHERE c.kind = 'flags') r
+LEFT JOIN flags_flag f ON (r.revision, r.flags) <> (%(revision)s::bigint, %(flags)s::bigint)
 ORDER BY f.key
 """
