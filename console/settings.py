@@ -46,6 +46,8 @@ INSTALLED_APPS = [
     "monitoring",
 ]
 MIDDLEWARE = [
+    # First: everything behind it, errors too, is logged with its trace.
+    "console.access.origin.known",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -119,6 +121,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 SESSION_COOKIE_AGE = int(timedelta(days=7).total_seconds())
+# No script of ours reads it: forms carry their token.
+CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEVELOPMENT
 SECURE_SSL_REDIRECT = not DEVELOPMENT and env.boolean("SECURE_SSL_REDIRECT", default=True)
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$"]
@@ -162,6 +166,8 @@ NODE_RATE_LIMIT = env.integer("NODE_RATE_LIMIT", 0, low=0, high=10_000_000)
 # The first tier of the cache, in each worker process: entries, and the seconds one is kept at most.
 L1_CACHE_SIZE = env.integer("L1_CACHE_SIZE", 10_000, low=1, high=10_000_000)
 L1_TTL = env.integer("L1_TTL", 300, low=1, high=86_400)
+# What makes the flags' source of a worker process; "": the code's defaults hold.
+FLAG_SOURCE = "console.flags.process.worker_flags"
 
 LOGGING_CONFIG = "logging.config.dictConfig"
 LOGGING = logging_settings(readable=DEVELOPMENT)

@@ -58,6 +58,12 @@ VALIDATION_DURATION = _histogram(
     "validation_duration_seconds", "From taking up an item to its verdict.", "kind"
 )
 QUEUE_WAIT = _histogram("queue_wait_seconds", "From sending a wake-up to the worker that hears it.")
+FLAG_EVALUATIONS = _counter(
+    "flag_evaluations_total",
+    "Units (items, processes at each turn, callers) that a flag was decided for.",
+    "flag",
+    "variant",
+)
 HTTP_DURATION = _histogram(
     "http_request_duration_seconds", "Requests to the console.", "route", "status"
 )

@@ -20,7 +20,17 @@ from validation.resilience import THRESHOLDS, Override
 from validation.resilience.states import FORCED
 from validation.rpc import NodeUrl
 
-__all__ = ["Breakers", "Cache", "Changes", "Desired", "Nodes", "NodesWish", "Obedience", "read"]
+__all__ = [
+    "Breakers",
+    "Cache",
+    "Changes",
+    "Desired",
+    "Flags",
+    "Nodes",
+    "NodesWish",
+    "Obedience",
+    "read",
+]
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +40,8 @@ PURGES_MATTER_S = 2 * 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """One row of what is wanted. `kind` is "breaker", "l1", "nodes" (the table of nodes changed)
-    or "purge" (`name` is the tag then).
+    """One row of what is wanted. `kind` is "breaker", "l1", "nodes" or "flags" (their table
+    changed), or "purge" (`name` is the tag then).
     """
 
     kind: str
@@ -102,6 +112,16 @@ class Nodes(Protocol):
         """Asks these from now on, none of them too; those watched do no work."""
 
 
+class Flags(Protocol):
+    """A process's flags: `validation.heeding.Heeding`."""
+
+    def refresh(self, connection: psycopg.Connection[Any]) -> None:
+        """Reads them. Raises psycopg's errors; what was known holds then."""
+
+    def obey(self) -> None:
+        """They are in force when it returns; raises where some are not."""
+
+
 class Obedience:
     """Applies what is wanted. Its ends come without Postgres: breakers end theirs themselves, and
     those of L1 are remembered.
@@ -115,11 +135,13 @@ class Obedience:
         cache: Cache,
         *,
         nodes: Nodes | None = None,
+        flags: Flags | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._breakers = breakers
         self._cache = cache
         self._nodes = nodes
+        self._flags = flags
         self._wish: NodesWish | None = None
         self._clock = clock
         self._standing: dict[tuple[str, str], _Standing] = {}
@@ -151,6 +173,8 @@ class Obedience:
             self._read_nodes(connection, seed=is_new)
         if is_new:
             self._set_nodes()  # also where no row says so: another server has another table
+        if self._flags is not None and (is_new or any(row.kind == "flags" for row in changes.rows)):
+            self._flags.refresh(connection)
         failed = [row.revision for row in changes.rows if not self._meets(row)]
         if changes.whole:
             self._forget_all_but({(row.kind, row.name) for row in changes.rows})
@@ -209,6 +233,10 @@ class Obedience:
             return True
         if row.kind == "nodes":
             return self._set_nodes()
+        if row.kind == "flags":
+            if self._flags is not None:
+                self._flags.obey()
+            return True
         standing = _Standing(row, self._clock())
         if row.kind == "breaker" and row.reset_revision > self._resets.get(row.name, 0):
             self._breakers.reset(row.name)

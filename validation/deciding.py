@@ -1,15 +1,14 @@
-"""Asks OpenFeature for every flag of the engine once a unit, and keeps what was decided.
+"""Asks OpenFeature for every flag of the engine once a turn of the worker, and keeps the answers.
 
-Of a process at each turn of its worker; of items once a chunk: a flag that a stage splits among
-them is split here, by the bucket that flagd would find for the item's key.
+A flag that a stage splits among items is split here, by the bucket that flagd would find for the
+item's key: what was decided is kept for a chunk, and an item costs a hash.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-import mmh3
 import psycopg
 from openfeature import api
 from openfeature.client import OpenFeatureClient
@@ -17,13 +16,14 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.flag_evaluation import FlagEvaluationDetails, Reason
 from openfeature.provider.no_op_provider import PASSED_IN_DEFAULT
 
+from monitoring.instruments import FLAG_EVALUATIONS
 from validation.flags import DOMAIN, OF_ITEMS, OF_PROCESSES, FlagKey
+from validation.item_plans import PERCENT, ItemPlan, Share, Split, Whole
 from validation.slots import Standing, rank
 
 # What is told as the variant where no flag could be read and the code's default holds.
 DEFAULT: Final = "default"
 _ITEM: Final = "item"
-_PERCENT: Final = 100
 
 
 class FlagSource(Protocol):
@@ -70,69 +70,23 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """Of a process, by key. Without any, each flag is as the code says."""
+    """All flags of the engine, by key, as one process has them. Without any, each is as the code
+    says. A flag that is split among items has no variant; its value tells the split.
+    """
 
     of: Mapping[str, Decision] = field(default_factory=dict)
+    items: ItemPlan = field(default_factory=ItemPlan)
     # Of the flags that they were made by; 0: none could be read.
     revision: int = 0
 
     def value[T: (str, int)](self, flag: FlagKey[T]) -> T:
+        """Of a flag of processes."""
         decision = self.of.get(flag.key)
         return flag.default if decision is None else type(flag.default)(decision.value)
 
 
-class Share(Protocol):
-    """Which variant of one flag an item has, by its key."""
-
-    def variant_of(self, subject: str) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """All items alike."""
-
-    variant: str
-
-    def variant_of(self, subject: str) -> str:
-        del subject
-        return self.variant
-
-
-class Split:
-    """The target for `stage` of a hundred items, by hash; the rest for the others.
-
-    As flagd's `fractional` does: the Murmur3 hash of CBOR's [flag key, targeting key].
-    """
-
-    __slots__ = ("_prefix", "_rest", "_stage", "_target")
-
-    def __init__(self, key: str, *, stage: int, target: str, rest: str) -> None:
-        self._prefix = b"\x82" + _cbor_text(key)
-        self._stage, self._target, self._rest = stage, target, rest
-
-    def variant_of(self, subject: str) -> str:
-        bucket = mmh3.hash(self._prefix + _cbor_text(subject), 0, False) * _PERCENT >> 32
-        return self._target if bucket < self._stage else self._rest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemPlan:
-    """Decided once a chunk, and frozen for it."""
-
-    of: Mapping[str, Share] = field(default_factory=dict)
-    # Told once a chunk, by whoever counted how many items had which variant.
-    count: Callable[[str, Mapping[str, int]], None] = lambda _key, _counts: None
-
-    def variant_of(self, flag: FlagKey[str], subject: str) -> str:
-        share = self.of.get(flag.key)
-        return flag.default if share is None else share.variant_of(subject)
-
-    def share(self, flag: FlagKey[str]) -> Share:
-        return self.of.get(flag.key, Whole(flag.default))
-
-
 class Decider:
-    """Asks for a process of `fleet`. Not for two threads at once, but `plan` may run beside."""
+    """Asks for a process of `fleet`. Not for two threads at once."""
 
     def __init__(self, *, fleet: str = "worker") -> None:
         self._fleet = fleet
@@ -141,23 +95,22 @@ class Decider:
         self.evaluations: dict[str, Counter[str]] = {}
 
     def decide(self, standing: Standing | None, revision: int = 0) -> Decisions:
-        """Every flag of a process; `standing` None: it has no number yet."""
-        found = {}
+        """`standing` None: the process has no number yet, and counts as beyond each stage."""
+        found: dict[str, Decision] = {}
         for flag in OF_PROCESSES:
             details = self._details(flag, self._context(flag.key, standing))
             decision = _decision(flag, details)
             self._count(flag.key, {decision.variant: 1})
             found[flag.key] = decision
-        return Decisions(of=found, revision=revision)
-
-    def plan(self, standing: Standing | None = None) -> ItemPlan:
-        """Every flag of items, for one chunk."""
-        shares = {}
-        for flag in OF_ITEMS:
+        shares: dict[str, Share] = {}
+        for item_flag in OF_ITEMS:
             # Some key: flagd complains of a split without one, and that is made here anyway.
-            context = self._context(flag.key, standing, targeting_key=_ITEM)
-            shares[flag.key] = _share(flag, self._details(flag, context))
-        return ItemPlan(of=shares, count=self._count)
+            context = self._context(item_flag.key, standing, targeting_key=_ITEM)
+            details = self._details(item_flag, context)
+            shares[item_flag.key] = share = _share(item_flag, details)
+            found[item_flag.key] = _decision(item_flag, details, share)
+        items = ItemPlan(of=shares, count=self._count)
+        return Decisions(of=found, items=items, revision=revision)
 
     def _context(
         self, key: str, standing: Standing | None, *, targeting_key: str | None = None
@@ -177,13 +130,19 @@ class Decider:
 
     def _count(self, key: str, counts: Mapping[str, int]) -> None:
         self.evaluations.setdefault(key, Counter()).update(counts)
+        for variant, count in counts.items():
+            FLAG_EVALUATIONS.labels(key, variant).inc(count)
 
 
-def _decision(flag: FlagKey[Any], details: FlagEvaluationDetails[Any]) -> Decision:
-    reason = str(details.reason or "UNKNOWN")
+def _decision(
+    flag: FlagKey[Any], details: FlagEvaluationDetails[Any], share: Share | None = None
+) -> Decision:
     variant = details.variant
     if not variant or variant == PASSED_IN_DEFAULT:
         variant = DEFAULT  # no flag of that name, one that is off, or no provider at all
+    reason = str(details.reason or Reason.UNKNOWN)
+    if share is not None and len(share.variants) > 1:
+        return Decision(key=flag.key, variant="", value=str(share), reason=reason)
     return Decision(key=flag.key, variant=variant, value=details.value, reason=reason)
 
 
@@ -194,16 +153,6 @@ def _share(flag: FlagKey[str], details: FlagEvaluationDetails[Any]) -> Share:
     told: Mapping[str, Any] = details.flag_metadata or {}
     stage = told.get("stage")
     is_split = told.get("unit") == _ITEM and details.reason == Reason.TARGETING_MATCH
-    if is_split and isinstance(stage, int) and 0 < stage < _PERCENT:
+    if is_split and isinstance(stage, int) and 0 < stage < PERCENT:
         return Split(flag.key, stage=stage, target=str(told["target"]), rest=str(told["rest"]))
     return Whole(str(details.value))
-
-
-def _cbor_text(text: str) -> bytes:
-    body = text.encode()
-    size = len(body)
-    if size < 24:  # noqa: PLR2004 - what fits into the first byte
-        return bytes((0x60 + size,)) + body
-    if size < 256:  # noqa: PLR2004 - one byte of length
-        return bytes((0x78, size)) + body
-    return b"\x79" + size.to_bytes(2) + body

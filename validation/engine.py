@@ -11,6 +11,8 @@ from msgspec import UNSET
 
 from validation.agreement import WITHIN_S, agree
 from validation.checkpoint import Checkpoint
+from validation.choosing import Always, Choices, Chooser
+from validation.item_plans import ItemPlan
 from validation.keeping import SLOW_MS, Keeping, spans_of
 from validation.lineage import lineage_to
 from validation.rpc import RpcClient, RpcConfig
@@ -53,11 +55,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`fetcher` is the client itself, or a cache in front of it."""
+    """`fetcher` is the client itself, or a cache in front of it; `choices` what stands in its
+    place where a plan says so.
+    """
 
     client: RpcClient
     fetcher: Fetcher
     grounds: Grounds
+    choices: Choices | None = None
     _opinions: SecondOpinions = field(init=False)
 
     def __post_init__(self) -> None:
@@ -91,7 +96,7 @@ class Engine:
     ) -> Outcome:
         """`keeping` None: no proof is kept of what it accuses a node of."""
         asked = Asked(level=level, agreement=agreement, explain=explain)
-        return await self._validate(parse_subject(subject), asked, keeping)
+        return await self._validate(parse_subject(subject), asked, keeping, self.fetcher)
 
     async def validate_many(
         self,
@@ -101,12 +106,19 @@ class Engine:
         agreement: int | None = None,
         explain: bool = False,
         keeping: Keeping | None = None,
+        plan: ItemPlan | None = None,
     ) -> list[Outcome]:
-        """One outcome a subject, in their order, within `CHUNK_S`."""
+        """One outcome a subject, in their order, within `CHUNK_S`; split as `plan` says."""
         asked = Asked(level=level, agreement=agreement, explain=explain)
         found: dict[int, Outcome] = {}
         until = asyncio.get_running_loop().time() + CHUNK_S
-        await self._validate_each(subjects, asked, found.__setitem__, keeping, until=until)
+        chooser = self._chooser(plan)
+        try:
+            await self._validate_each(
+                subjects, asked, found.__setitem__, keeping, chooser, until=until
+            )
+        finally:
+            chooser.tell(len(subjects))
         return [found[place] for place in range(len(subjects))]
 
     async def validate_each(
@@ -121,7 +133,13 @@ class Engine:
 
         What `tell` raises ends it, and nothing goes on behind its back.
         """
-        await self._validate_each(subjects, Asked(level=level, agreement=agreement), tell, None)
+        asked = Asked(level=level, agreement=agreement)
+        await self._validate_each(subjects, asked, tell, None, self._chooser(None))
+
+    def _chooser(self, plan: ItemPlan | None) -> Chooser:
+        if plan is None or self.choices is None:
+            return Always(self.fetcher)
+        return self.choices.by(plan)
 
     async def _validate_each(
         self,
@@ -129,6 +147,7 @@ class Engine:
         asked: Asked,
         tell: Callable[[int, Outcome], None],
         keeping: Keeping | None,
+        chooser: Chooser,
         *,
         until: float = math.inf,
     ) -> None:
@@ -136,8 +155,9 @@ class Engine:
 
         async def work() -> None:
             for place, subject in waiting:
+                fetcher = chooser.fetcher(subject)
                 item = parse_subject(subject)
-                tell(place, await self._validate(item, asked, keeping, until=until))
+                tell(place, await self._validate(item, asked, keeping, fetcher, until=until))
 
         workers = [asyncio.create_task(work()) for _ in range(_AT_ONCE)]
         try:
@@ -148,7 +168,13 @@ class Engine:
             await asyncio.gather(*workers, return_exceptions=True)
 
     async def _validate(
-        self, subject: Subject, asked: Asked, keeping: Keeping | None, *, until: float = math.inf
+        self,
+        subject: Subject,
+        asked: Asked,
+        keeping: Keeping | None,
+        fetcher: Fetcher,
+        *,
+        until: float = math.inf,
     ) -> Outcome:
         heard: list[Heard] = []
         now = asyncio.get_running_loop().time()
@@ -163,7 +189,7 @@ class Engine:
                 outcome = await validate(
                     subject,
                     level=level,
-                    fetcher=self.fetcher,
+                    fetcher=fetcher,
                     grounds=self.grounds,
                     heard=heard,
                     explain=asked.explain,

@@ -12,15 +12,19 @@ import structlog
 from monitoring.snapshots import BreakerReport, CacheReport, NodeReport, PoolReport, Transition
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.checkpoint import Checkpoint
+from validation.deciding import Decisions
 from validation.engine import Engine, grounds_of, no_node
 from validation.heads import ChainView
 from validation.keeping import Keeping
 from validation.lineage import lineage_to
-from validation.resilience import BreakerConfig, Breakers, Change, Override
+from validation.resilience import BreakerConfig, Breakers, Change
 from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
 from validation.rpc.classes import CLASSES, breaker_name
 from validation.rpc.fleet import ValkeyFleet
+from validation.steered_breakers import SteeredBreakers
+from validation.switchboard import Switchboard
+from validation.toggles import Parts
 from validation.validators import Grounds, Outcome
 from validation.validators.outcome import BlockRef
 
@@ -78,6 +82,7 @@ class FleetEngine:
         self._until_fit = _FIT_EVERY
         self._turns = ProbeTurns(self._fleet)
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
+        self._switchboard = Switchboard(self._parts)
         self._nodes: tuple[NodeUrl, ...] = ()
         self._watched: tuple[NodeUrl, ...] = ()
         self._has_nodes = asyncio.Event()
@@ -105,6 +110,15 @@ class FleetEngine:
         if (nodes, watched) != (self._nodes, self._watched):
             self._portal.run(self._set_nodes(nodes, watched), timeout_s=_STOP_S)
 
+    def decide(self, decisions: Decisions) -> Mapping[str, str]:
+        """Has the flags be as decided: those of processes now, those of items from the next chunk
+        on. What is not in force then, by key, with the reason.
+        """
+        if self._switchboard.has_news(decisions):
+            self._portal.run(self._decide(decisions), timeout_s=_STOP_S)
+        self._switchboard.decisions = decisions
+        return self._switchboard.refused
+
     def validate(
         self,
         subjects: Sequence[str],
@@ -125,7 +139,12 @@ class FleetEngine:
             if engine is None:
                 return [no_node(subject) for subject in subjects]
             return await engine.validate_many(
-                subjects, level=level, agreement=agreement, explain=explain, keeping=Keeping()
+                subjects,
+                level=level,
+                agreement=agreement,
+                explain=explain,
+                keeping=Keeping(),
+                plan=self._switchboard.decisions.items,
             )
 
         return self._portal.submit(work())
@@ -173,6 +192,10 @@ class FleetEngine:
             "orphaned": 0 if chain is None else chain.orphaned_total,
         }
 
+    def in_force(self) -> dict[str, str]:
+        """What holds of each flag, by key, as the parts that it steers say themselves."""
+        return self._switchboard.in_force()
+
     def _fit_memory(self) -> None:
         self._until_fit -= 1
         if self._until_fit < 0:
@@ -187,6 +210,17 @@ class FleetEngine:
 
     async def _steer(self) -> Steering:
         return Steering(self._cache, asyncio.get_running_loop())
+
+    def _parts(self) -> Parts:
+        return Parts(
+            cache=self._cache,
+            breakers=self._registry,
+            budgets=self._budgets,
+            clients=tuple(engine.client for engine in self._engines()),
+        )
+
+    async def _decide(self, decisions: Decisions) -> None:
+        self._switchboard.apply(decisions)
 
     async def _set_nodes(self, nodes: tuple[NodeUrl, ...], watched: tuple[NodeUrl, ...]) -> None:
         if self._default is None and nodes:
@@ -238,7 +272,9 @@ class FleetEngine:
             await self._fleet.aclose()
 
     def _client(self, config: RpcConfig) -> RpcClient:
-        return RpcClient(config, breakers=self._registry, budget=self._budgets, turns=self._turns)
+        client = RpcClient(config, breakers=self._registry, budget=self._budgets, turns=self._turns)
+        self._switchboard.equip(client)
+        return client
 
     def _engines(self) -> list[Engine]:
         """A copy: another thread may add one."""
@@ -302,28 +338,6 @@ class FleetEngine:
     def _breaker_changed(self, change: Change) -> None:
         for topic in ("breakers", f"breaker:{change.name}", "overview"):
             self._changed(topic)
-
-
-class SteeredBreakers:
-    """The breakers as other threads steer them: on the loop's thread, so that no batch can slip
-    out between a breaker's look and its change. What was asked is done when a method returns.
-    """
-
-    def __init__(self, registry: Breakers, portal: Portal) -> None:
-        self._registry = registry
-        self._portal = portal
-
-    def apply(self, name: str, override: Override | None) -> None:
-        async def act() -> None:
-            self._registry.apply(name, override)
-
-        self._portal.run(act(), timeout_s=_STOP_S)
-
-    def reset(self, name: str) -> None:
-        async def act() -> None:
-            self._registry.reset(name)
-
-        self._portal.run(act(), timeout_s=_STOP_S)
 
 
 def _both(one: Callable[[], None] | None, other: Callable[[], None]) -> Callable[[], None]:

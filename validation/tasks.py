@@ -13,9 +13,10 @@ from monitoring import snapshots
 from monitoring.instruments import QUEUE_WAIT
 from monitoring.publisher import Publisher
 from validation import retention, wiring
+from validation.heeding import DATABASE_AWAY
 from validation.ledger import Ledger
 from validation.models import RemovedNode
-from validation.worker import DATABASE_AWAY, Worker
+from validation.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -90,7 +91,8 @@ def _this_worker() -> Worker:
     """The worker of this process; a pool that does not fork sends no signal, and makes it here."""
     global _worker, _publisher  # noqa: PLW0603 - a process is one worker
     if _worker is None:
-        _worker = Worker(Ledger(wiring.connect, snapshots.worker_id()), wiring.fleet_engine())
+        ledger = Ledger(wiring.connect, snapshots.worker_id())
+        _worker = Worker(ledger, wiring.fleet_engine(), flags=wiring.flag_source())
         _worker.start()
         _publisher = Publisher("worker")
         _publisher.start()

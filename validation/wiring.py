@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 from django.conf import settings
 from django.db import connections
+from django.utils.module_loading import import_string
 
 from validation.cache import CacheConfig, L1Config
+from validation.deciding import FlagSource, NoFlags
 from validation.fleet_engine import EngineConfig, FleetEngine
 from validation.resilience import BreakerConfig
 from validation.rpc import NodeUrl, Portal, RpcConfig
@@ -63,6 +65,14 @@ def fleet_engine() -> FleetEngine:
     portal = Portal()
     portal.start()
     return FleetEngine(portal, engine_config())
+
+
+def flag_source() -> FlagSource:
+    """What `FLAG_SOURCE` names makes it: whoever keeps the flags is not known here."""
+    if not settings.FLAG_SOURCE:
+        return NoFlags()
+    source: FlagSource = import_string(settings.FLAG_SOURCE)()
+    return source
 
 
 def connect() -> psycopg.Connection[Any]:

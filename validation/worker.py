@@ -7,19 +7,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
 import structlog
 
 from monitoring import snapshots
-from validation import controls, retractions, tally
-from validation.controls import Obedience
+from validation import heeding, retractions, tally
+from validation.deciding import FlagSource, NoFlags
+from validation.heeding import DATABASE_AWAY, Heeding
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
+from validation.listening import Listener
 from validation.reporter import Reporter
-from validation.rpc import NodeUrl
 from validation.validators import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
@@ -29,6 +28,7 @@ DRAIN_S = 2.0
 LOOK_EVERY_S = 2.0
 # How soon an operator's word is heard, whether work is at hand or not.
 HEED_EVERY_S = 0.4
+_SOON_S = 0.02
 RECONNECT_S = 0.25
 # A chunk is held back so long where its nodes are shut, before its items are given up as errors.
 HOLD_S = 3_600.0
@@ -38,24 +38,13 @@ _SHUT = frozenset({"breaker_open", "rate_limited", "no_node"})
 STUCK_S = 120.0
 # Of the items of a run so small it is told where the time went, and what each check compared.
 EXPLAINED_ITEMS = 100
-# The database is away or restarting; any other error of its is a defect and said as one.
-DATABASE_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
-class ChunkEngine(Protocol):
+class ChunkEngine(heeding.Steered, Protocol):
     """`validation.fleet_engine.FleetEngine` is one."""
 
     @property
-    def breakers(self) -> controls.Breakers: ...
-    @property
-    def cache(self) -> controls.Cache: ...
-    @property
     def chain(self) -> retractions.Chain | None: ...
-    @property
-    def configured(self) -> tuple[NodeUrl, ...]: ...
-    def set_nodes(
-        self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()
-    ) -> None: ...
     def validate(
         self,
         subjects: tuple[str, ...],
@@ -65,7 +54,6 @@ class ChunkEngine(Protocol):
         agreement: int | None = None,
         explain: bool = False,
     ) -> "Future[list[Outcome]]": ...
-    def begin(self) -> None: ...
     def is_settled(self, number: int, block_hash: str) -> bool: ...
     def share_with(self, processes: int) -> None: ...
     def tell(self, changed: Callable[[str], None]) -> None: ...
@@ -85,6 +73,7 @@ class Worker:
         ledger: Ledger,
         engine: ChunkEngine,
         *,
+        flags: FlagSource | None = None,
         clock: Callable[[], float] = time.monotonic,
         heartbeat_s: float = HEARTBEAT_S,
         die: Callable[[], None] = lambda: os._exit(70),
@@ -92,7 +81,7 @@ class Worker:
         self.id = snapshots.worker_id()
         self._ledger = ledger
         self._engine = engine
-        self._obedience = Obedience(engine.breakers, engine.cache, nodes=engine, clock=clock)
+        self._heeding = Heeding(engine, flags or NoFlags(), holder=self.id, clock=clock)
         ledger.configured = tuple(node.label for node in engine.configured)
         self._clock = clock
         self._heartbeat_s = heartbeat_s
@@ -100,11 +89,14 @@ class Worker:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._looker = threading.Thread(target=self._look_for_work, name="looker", daemon=True)
+        self._listener = Listener(self._hear)
+        # Rung when an operator changed something: for who looks for work, and who awaits a chunk.
+        self._bell = threading.Event()
+        self._chunk_bell = threading.Event()
         self._reporter = Reporter(self._snapshot, engine.share_with)
         engine.tell(self._reporter.changed)
         self._next_sweep = 0.0
         self._next_heed = 0.0
-        self._has_begun = False
         self._retracting: retractions.Sweeper | None = None
         self._started_at = time.time()
         self._run: int | None = None
@@ -114,15 +106,20 @@ class Worker:
         self._rate = _Rate(clock)
 
     def start(self) -> None:
+        self._heeding.start()
         self._looker.start()
         self._reporter.start()
+        self._listener.start()
 
     def stop(self) -> None:
         """Ends in good order: the chunk at hand is given back unharmed."""
         self._stopping.set()
+        self._listener.stop()
+        self._hear()
         self._looker.join(timeout=3)
         try:
             with self._lock:
+                self._heeding.stop(lambda: self._ledger.connection)
                 self._ledger.close()
             self._reporter.stop()
         finally:
@@ -147,18 +144,21 @@ class Worker:
                 self._work(claim)
         return False
 
+    def _hear(self) -> None:
+        """Whoever has the worker's turn heeds at once. Any thread may call it."""
+        self._next_heed = 0.0
+        self._bell.set()
+        self._chunk_bell.set()
+
     def _heed(self) -> None:
         """Obeys what operators changed and says so. Caller holds the lock."""
-        self._obedience.tend()
+        self._heeding.tend()
         now = self._clock()
         if now >= self._next_heed:
-            self._next_heed = now + HEED_EVERY_S
+            self._next_heed = now + HEED_EVERY_S  # before it reads: what is heard then is read next
             try:
-                if self._obedience.heed(self._ledger.connection):
+                if self._heeding.heed(lambda: self._ledger.connection):
                     self._reporter.report_soon()
-                if not self._has_begun:
-                    self._engine.begin()
-                    self._has_begun = True
             except DATABASE_AWAY:
                 raise
             except Exception:
@@ -241,12 +241,13 @@ class Worker:
         started = self._clock()
         stuck_at, renew_at = started + STUCK_S, started + self._heartbeat_s
         turn_s = min(HEED_EVERY_S, self._heartbeat_s)
+        bell = self._chunk_bell
+        future.add_done_callback(lambda _done: bell.set())
         while True:
-            try:
-                return future.result(timeout=turn_s)
-            except FutureTimeout:
-                if future.done():
-                    return future.result()  # came between the wait and the look, or is its own
+            bell.wait(turn_s)
+            bell.clear()  # before the look: who rings after it is heard the next time
+            if future.done():
+                return future.result()
             if self._stopping.is_set():
                 self._ledger.release(claim)
                 return None
@@ -280,7 +281,12 @@ class Worker:
         """Every two seconds takes work that nobody rang for: the broker may have lost it."""
         # Jitter of the first look only: workers started together should not all look at once.
         next_look = self._clock() + LOOK_EVERY_S * random.random()  # noqa: S311
-        while not self._stopping.wait(HEED_EVERY_S):
+        while True:
+            # Where whoever holds the lock may just have finished without hearing: again, and soon.
+            self._bell.wait(_SOON_S if self._next_heed == 0.0 else HEED_EVERY_S)
+            self._bell.clear()
+            if self._stopping.is_set():
+                return
             try:
                 if self._lock.locked():
                     continue  # whoever works heeds too
@@ -310,7 +316,7 @@ class Worker:
             chunks_done=self._chunks,
             rate=self._rate.per_second(),
             rss_bytes=_rss_bytes(),
-            acknowledged=self._obedience.revision,
+            **self._heeding.told(),
             **self._engine.told(),
         )
 

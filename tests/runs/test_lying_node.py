@@ -120,7 +120,7 @@ def test_a_liar_is_caught_cordoned_forgotten_and_can_be_taken_back(
     ControlRevision.objects.update(value=99)
     fleet.heed()
     assert fleet.nodes() == {fleet.liar.label: True, fleet.honest.label: True}
-    assert fleet.worker._obedience.revision == 99
+    assert fleet.worker._snapshot().acknowledged == 99
 
 
 def test_a_run_that_names_one_node_hears_what_that_one_says(chain: Chain, fleet: Fleet) -> None:

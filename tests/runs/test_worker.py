@@ -10,6 +10,7 @@ import pytest
 
 from tests.runs.conftest import lapse_leases, outcomes
 from validation import services
+from validation.deciding import Decisions
 from validation.ledger import Claim, IsSettled, Ledger
 from validation.models import Chunk, Result, Run
 from validation.resilience import Breakers
@@ -39,6 +40,7 @@ class InstantEngine:
         self.configured = (NodeUrl.parse("http://one:8545"), NodeUrl.parse("http://two:8545"))
         self.nodes: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.shares: list[int] = []
+        self.decided: list[Decisions] = []
 
     def validate(
         self,
@@ -63,6 +65,13 @@ class InstantEngine:
 
     def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
         self.nodes.append((tuple(map(str, nodes)), tuple(map(str, watched))))
+
+    def decide(self, decisions: Decisions) -> Mapping[str, str]:
+        self.decided.append(decisions)
+        return {}
+
+    def in_force(self) -> Mapping[str, str]:
+        return {}
 
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)
