@@ -34,11 +34,14 @@ app.conf.update(
     task_default_queue="switchyard",
     beat_schedule={
         "sweep": {"task": "validation.sweep", "schedule": 2.0},
+        "check-audit": {"task": "access.check_audit", "schedule": 30.0},
         "fold": {"task": "monitoring.fold", "schedule": 5.0},
+        "flag-plans": {"task": "flags.run_plans", "schedule": 1.0, "options": {"expires": 5}},
+        "flag-counts": {"task": "flags.count", "schedule": 10.0},
         "forget-old-drafts": {"task": "validation.forget_old_drafts", "schedule": 3600.0},
     },
 )
-app.autodiscover_tasks(["validation", "monitoring"])
+app.autodiscover_tasks(["console.access", "console.flags", "validation", "monitoring"])
 
 
 @setup_logging.connect

@@ -1,6 +1,7 @@
 """Taking an act back: what was wanted before it is wanted again, as an act of its own."""
 
 from datetime import datetime
+from typing import Protocol
 
 from console.access.audit import Actor
 from console.access.models import AuditEntry
@@ -16,10 +17,37 @@ from validation.models import ControlKind
 REVERSIBLE = frozenset({*bounds.MODES, "auto", "tune", "resize", "revert"})
 
 
+class Reverter(Protocol):
+    """Takes back acts of a kind that another package keeps, such as `console.flags.reverting`."""
+
+    def is_reversible(self, entry: AuditEntry, /) -> bool: ...
+
+    def stands(self, entry: AuditEntry, /) -> bool:
+        """Whether nothing followed it."""
+
+    def revert(self, act: Act, entry: AuditEntry, /) -> Order:
+        """Raises Conflict where it stands no more."""
+
+
+_reverters: dict[str, Reverter] = {}
+
+
+def register(kind: str, reverter: Reverter) -> None:
+    """At start, by the package that keeps what the kind is of: this one imports none of them."""
+    _reverters[kind] = reverter
+
+
+def stands(entry: AuditEntry) -> bool:
+    """Whether nothing followed it; for kinds that a registered reverter knows."""
+    return _reverters[entry.kind].stands(entry)
+
+
 def is_reversible(entry: AuditEntry) -> bool:
     """Whether `revert` could take it back, as long as nothing followed it."""
     if entry.kind == ControlKind.NODES:
         return entry.action in node_reverts.ACTIONS
+    if entry.kind in _reverters:
+        return _reverters[entry.kind].is_reversible(entry)
     kinds = {ControlKind.BREAKER.value, ControlKind.L1.value}
     return entry.kind in kinds and entry.action in REVERSIBLE
 
@@ -53,6 +81,8 @@ def revert(
         based_on=None if of_nodes else entry.revision,
         reverts=entry,
     )
+    if entry.kind in _reverters:
+        return _reverters[entry.kind].revert(act, entry)
     if of_nodes:
         return node_reverts.revert_node(act, actor, entry, confirm)
 

@@ -19,6 +19,10 @@ class FlagsConfig(AppConfig):
     verbose_name = "Flags"
 
     def ready(self) -> None:
+        from console.controls import reverting as of_controls  # noqa: PLC0415 - it imports models
+        from console.flags import reverting  # noqa: PLC0415 - as above
+
+        of_controls.register("flags", reverting)
         post_migrate.connect(_load, sender=self, dispatch_uid="load-flags")
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from console import fleetview
 from console.access.models import AuditEntry
 from console.controls.errors import ControlError, UnknownFlag
 from console.flags import acts, bounds, clock, evaluations, guards, reach
+from console.flags.catalogue import BY_KEY
 from console.flags.compiling import unmet
 from console.flags.evaluations import Rates
 from console.flags.models import Flag, Freeze, PlannedStage
@@ -114,6 +116,7 @@ def _view(it: Flag, seen: _Seen) -> FlagView:
     own = {name: getattr(it, name) for name in _OWN}
     return FlagView(
         **own,
+        variants=_ordered(it),
         unit=str(it.unit),
         units=tuple(it.units or [str(it.unit)]),
         bake_s={int(at): int(seconds) for at, seconds in it.bake_s.items()},
@@ -140,10 +143,19 @@ def _view(it: Flag, seen: _Seen) -> FlagView:
 
 
 _OWN = (
-    *("key", "title", "description", "type", "enabled", "variants", "baseline", "target", "rest"),
+    *("key", "title", "description", "type", "enabled", "baseline", "target", "rest"),
     *("stage", "slot_s", "fleet", "layer", "targeting", "metadata", "builtin", "wired"),
     *("revision", "staged_at", "changed_at", "reason", "actor"),
 )
+
+
+def _ordered(it: Flag) -> dict[str, Any]:
+    """As the release tells them, or the baseline first: the database keeps no order."""
+    definition = BY_KEY.get(it.key)
+    first = list(definition.variants) if definition else [it.baseline]
+    names = [*(name for name in first if name in it.variants)]
+    names += sorted(name for name in it.variants if name not in names)
+    return {name: it.variants[name] for name in names}
 
 
 def _needs(it: Flag, known: Mapping[str, Flag]) -> tuple[Hold, ...]:

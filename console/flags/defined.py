@@ -1,0 +1,193 @@
+"""What a flag may be: each field that a person, a program or a file brings of it, judged."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from console.controls.errors import Refused
+from console.flags.models import Flag, Unit
+
+KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
+_VARIANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,58}[A-Za-z0-9])?")
+_MOST_VARIANTS = 50
+_MOST_BYTES = 32 * 1024
+_LONGEST_BAKE_S = 14 * 86_400
+
+# What an admin may say of a flag of their own, and of one of the release.
+FIELDS = (
+    *("title", "description", "variants", "baseline", "unit", "units", "slot_s", "fleet", "layer"),
+    *("requires", "bake_s", "targeting", "metadata"),
+)
+OF_RELEASE = ("slot_s", "bake_s")
+
+
+def key_of(key: object) -> str:
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        expected = "1 to 100 of a-z, 0-9, '.', '_' and '-', with a letter or digit at both ends"
+        raise Refused("key", key, expected)
+    return key
+
+
+def judged(fields: Mapping[str, object]) -> dict[str, Any]:
+    """Each field of its kind and within its bounds; those that depend on others: `settle`."""
+    found = {}
+    for name, value in fields.items():
+        if name not in _FIELDS:
+            raise Refused("fields", name, f"one of {', '.join(_FIELDS)}")
+        found[name] = _FIELDS[name](name, value)
+    return found
+
+
+def settle(flag: Flag) -> None:
+    """Makes what follows from the fields follow, and refuses what does not go together."""
+    flag.type = _type_of(flag.variants)
+    for name in ("baseline", "target", "rest"):
+        if getattr(flag, name) not in flag.variants:
+            raise Refused(name, getattr(flag, name), f"one of {', '.join(flag.variants)}")
+    flag.units = list(flag.units or [str(flag.unit)])
+    if flag.unit not in flag.units:
+        raise Refused("unit", str(flag.unit), f"one of {', '.join(flag.units)}")
+    if flag.targeting is not None:
+        flag.stage = 0
+    if any(need["flag"] == flag.key for need in flag.requires):
+        raise Refused("requires", flag.key, "another flag")
+    known = {other.key: other for other in Flag.objects.all()}
+    for need in flag.requires:
+        required = known.get(need["flag"])
+        if required is None or need["variant"] not in required.variants:
+            raise Refused("requires", f"{need['flag']}={need['variant']}", "a variant of a flag")
+
+
+def _text(longest: int, *, least: int = 0) -> Callable[[str, object], str]:
+    def read(name: str, value: object) -> str:
+        printable = isinstance(value, str) and value.replace("\n", " ").isprintable()
+        if not isinstance(value, str) or not printable or not least <= len(value) <= longest:
+            raise Refused(name, value, f"{least} to {longest} printable characters")
+        return value
+
+    return read
+
+
+def _variants(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict) or not 1 <= len(value) <= _MOST_VARIANTS:
+        raise Refused(name, value, f"an object of 1 to {_MOST_VARIANTS} variants")
+    for variant in value:
+        if not isinstance(variant, str) or not _VARIANT.fullmatch(variant):
+            raise Refused(f"{name}.{variant}", variant, "1 to 60 of A-Z, a-z, 0-9, '.', '_', '-'")
+    _bounded(name, value)
+    _type_of(value)
+    return value
+
+
+def _type_of(variants: Mapping[str, Any]) -> str:
+    kinds = {_kind(value) for value in variants.values()}
+    if kinds == {"integer", "float"}:
+        return "float"
+    if len(kinds) != 1 or None in kinds:
+        raise Refused("variants", dict(variants), "of one type: text, number, boolean or object")
+    return str(kinds.pop())
+
+
+def _kind(value: object) -> str | None:
+    known = ((bool, "boolean"), (int, "integer"), (float, "float"), (str, "string"))
+    for kind, name in known:
+        if isinstance(value, kind):
+            return name
+    return "object" if isinstance(value, dict | list) else None
+
+
+def _unit(name: str, value: object) -> str:
+    if not isinstance(value, str) or value not in Unit.values:
+        raise Refused(name, value, f"one of {', '.join(Unit.values)}")
+    return value
+
+
+def _units(name: str, value: object) -> list[str]:
+    if not isinstance(value, list) or not value or len(set(map(str, value))) != len(value):
+        raise Refused(name, value, f"a list of {', '.join(Unit.values)}")
+    return [_unit(name, one) for one in value]
+
+
+def _whole(least: int, most: int) -> Callable[[str, object], int]:
+    def read(name: str, value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise Refused(name, value, f"a whole number from {least} to {most}")
+        return value
+
+    return read
+
+
+def _fleet(name: str, value: object) -> str:
+    if value not in {"", "worker", "web", "all"}:
+        raise Refused(name, value, "worker, web, all, or nothing for other services")
+    return str(value)
+
+
+def _requires(name: str, value: object) -> list[dict[str, str]]:
+    fits = isinstance(value, list) and all(
+        isinstance(need, dict)
+        and set(need) == {"flag", "variant"}
+        and all(isinstance(text, str) for text in need.values())
+        for need in value
+    )
+    if not isinstance(value, list) or not fits or len(value) > _MOST_VARIANTS:
+        raise Refused(name, value, 'a list of {"flag", "variant"}')
+    return value
+
+
+def _bake(name: str, value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise Refused(name, value, "an object of stages and seconds")
+    whole = _whole(0, _LONGEST_BAKE_S)
+    for stage in value:
+        if not isinstance(stage, str) or not re.fullmatch(r"0|[1-9][0-9]?|100", stage):
+            raise Refused(f"{name}.{stage}", stage, "a whole percent from 0 to 100")
+    return {stage: whole(f"{name}.{stage}", seconds) for stage, seconds in value.items()}
+
+
+def _object(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused(name, value, "an object")
+    _bounded(name, value)
+    return value
+
+
+def _targeting(name: str, value: object) -> dict[str, Any] | None:
+    """Of flagd: rules that only its evaluator judges; what it cannot do it answers the default."""
+    return None if value is None or value == {} else _object(name, value)
+
+
+def _metadata(name: str, value: object) -> dict[str, Any]:
+    found = _object(name, value)
+    if any(not isinstance(one, str | int | float | bool) for one in found.values()):
+        raise Refused(name, value, "an object of texts, numbers and booleans")
+    return found
+
+
+def _bounded(name: str, value: object) -> None:
+    text = json.dumps(value)
+    if len(text) > _MOST_BYTES:
+        raise Refused(name, f"{len(text)} bytes", f"at most {_MOST_BYTES} bytes of JSON")
+    if "\\u0000" in text:
+        raise Refused(name, "a zero character", "text that a database keeps")
+
+
+_FIELDS: Mapping[str, Callable[[str, object], Any]] = {
+    "title": _text(120, least=1),
+    "description": _text(4_000),
+    "variants": _variants,
+    "baseline": _text(60, least=1),
+    "target": _text(60, least=1),
+    "rest": _text(60, least=1),
+    "stage": _whole(0, 100),
+    "unit": _unit,
+    "units": _units,
+    "slot_s": _whole(1, 86_400),
+    "fleet": _fleet,
+    "layer": _text(40),
+    "requires": _requires,
+    "bake_s": _bake,
+    "targeting": _targeting,
+    "metadata": _metadata,
+}

@@ -1,0 +1,152 @@
+"""What a flag is: an admin makes, changes and removes those that the release did not bring."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from console.access.audit import Actor
+from console.access.roles import Role
+from console.controls.bounds import confirmed, needs, reason_of
+from console.controls.change import Act, change_flags
+from console.controls.errors import Refused
+from console.flags import defined, guards
+from console.flags.changing import Change, carry_plan, locked, stamp
+from console.flags.models import Flag, Unit
+from console.flags.standing import Standing
+
+MOST_FLAGS = 1_000
+
+type _Told = dict[str, Any]
+
+
+def create(actor: Actor, key: str, fields: Mapping[str, object], *, reason: str) -> Flag:
+    """Its baseline on all units: the first variant, unless `fields` name another. Its target is the
+    first other one.
+    """
+    needs(actor, Role.ADMIN, "Creating a flag")
+    act = Act(actor=actor, action="create", reason=reason_of(reason))
+    key, found = defined.key_of(key), defined.judged(_own(fields))
+    made: list[Flag] = []
+
+    def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
+        if Flag.objects.filter(pk=key).exists():
+            raise Refused("key", key, "new here: a flag of that name is there already")
+        if Flag.objects.count() >= MOST_FLAGS:
+            raise Refused("key", key, f"within the {MOST_FLAGS} flags there may be")
+        flag = _begun(key, found)
+        defined.settle(flag)
+        flag.staged_at = now
+        stamp(flag, act, revision, now)
+        flag.save(force_insert=True)
+        made.append(flag)
+        return {}, told(flag)
+
+    change_flags(act, key, write)
+    return made[0]
+
+
+def edit(
+    actor: Actor,
+    key: str,
+    fields: Mapping[str, object],
+    *,
+    reason: str,
+    based_on: int | None = None,
+) -> Flag:
+    """What `fields` do not name stays. Of a flag of the release only how its stages bake, and how
+    long a time slot is: the rest is the release's word.
+    """
+    needs(actor, Role.ADMIN, "Editing a flag")
+    act = Act(actor=actor, action="edit", reason=reason_of(reason), based_on=based_on)
+    found = defined.judged(_own(fields))
+    made: list[Flag] = []
+
+    def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
+        flag = locked(key, based_on)
+        made.append(flag)
+        return rewrite(flag, found, act, revision, now)
+
+    change_flags(act, key, write)
+    return made[0]
+
+
+def delete(
+    actor: Actor, key: str, *, reason: str, confirm: str = "", based_on: int | None = None
+) -> None:
+    """Whoever asks gets its own default from then on. `confirm` holds its key."""
+    needs(actor, Role.ADMIN, "Deleting a flag")
+    act = Act(actor=actor, action="delete", reason=reason_of(reason), based_on=based_on)
+
+    def write(_revision: int, _now: datetime) -> tuple[_Told, _Told]:
+        flag = locked(key, based_on)
+        if flag.builtin:
+            raise Refused("flag", key, "one that was created here: the release asks for it")
+        refuse_required(flag)
+        confirmed(key, confirm)
+        before = told(flag)
+        flag.delete()
+        return before, {}
+
+    change_flags(act, key, write)
+
+
+def rewrite(
+    flag: Flag, found: Mapping[str, Any], act: Act, revision: int, now: datetime
+) -> tuple[_Told, _Told]:
+    """Writes what is judged already. Caller holds the lock of the revision."""
+    before, stood = told(flag), Standing.of(flag)
+    if flag.builtin:
+        for name in found:
+            if name not in defined.OF_RELEASE:
+                expected = f"one of {', '.join(defined.OF_RELEASE)}: {flag.key} is the release's"
+                raise Refused("fields", name, expected)
+    for name, value in found.items():
+        setattr(flag, name, value)
+    defined.settle(flag)
+    if told(flag) == before:
+        raise Refused("fields", ", ".join(found), "a change: the flag is so already")
+    if not flag.builtin:
+        guards.refuse_frozen(flag.key, now)
+    if Standing.of(flag) != stood:
+        flag.staged_at = now
+    stamp(flag, act, revision, now)
+    flag.save()
+    carry_plan(flag, Change(act=act, key=flag.key), now)
+    return before, told(flag)
+
+
+def refuse_required(flag: Flag) -> None:
+    for other in Flag.objects.exclude(pk=flag.key):
+        if any(need["flag"] == flag.key for need in other.requires):
+            raise Refused("flag", flag.key, f"required by nobody: {other.key} requires it")
+
+
+def told(flag: Flag) -> _Told:
+    """As an audit entry tells it: enough to make it again."""
+    names = ("type", "builtin", "wired", *defined.FIELDS, *Standing.__slots__)
+    return {name: getattr(flag, name) for name in names}
+
+
+def _own(fields: Mapping[str, object]) -> Mapping[str, object]:
+    for name in fields:
+        if name not in defined.FIELDS:
+            raise Refused("fields", name, f"one of {', '.join(defined.FIELDS)}")
+    return fields
+
+
+def _begun(key: str, found: Mapping[str, Any]) -> Flag:
+    variants: dict[str, Any] = found.get("variants") or {}
+    if not variants:
+        raise Refused("variants", None, "an object of variants and their values")
+    baseline = found.get("baseline", next(iter(variants)))
+    others = [name for name in variants if name != baseline]
+    unit = found.get("unit", Unit.ITEM.value)
+    begun = {
+        "title": key,
+        "baseline": baseline,
+        "rest": baseline,
+        "target": others[0] if others else baseline,
+        "unit": unit,
+        "units": [unit],
+    }
+    return Flag(key=key, **(begun | dict(found)))

@@ -1,0 +1,92 @@
+"""Taking back what was done to a flag: it stands, or is defined, as before."""
+
+from datetime import datetime
+from typing import Any
+
+from console.access.models import AuditEntry
+from console.access.roles import Role
+from console.controls.bounds import needs
+from console.controls.change import Act, change_flags
+from console.controls.errors import Conflict
+from console.controls.orders import Order
+from console.flags import defining, guards
+from console.flags.changing import Change, carry_plan, locked, order_of, restage, stamp
+from console.flags.models import Flag
+from console.flags.standing import Standing
+from validation.models import ControlKind
+
+# Those of `defining`, which an admin alone may take back, and those of stages.
+_DEFINED = frozenset({"create", "edit", "delete", "import"})
+_STAGED = frozenset({"stage", "roll_back", "enable", "disable"})
+ACTIONS = _DEFINED | _STAGED | {"revert"}
+
+type _Told = dict[str, Any]
+
+
+def is_reversible(entry: AuditEntry) -> bool:
+    return entry.action in ACTIONS
+
+
+def stands(entry: AuditEntry) -> bool:
+    """Whether the flag is as this act left it, and nobody changed it since."""
+    flag = Flag.objects.filter(pk=entry.target).first()
+    if flag is None:
+        newest = AuditEntry.objects.filter(kind=ControlKind.FLAGS, target=entry.target).first()
+        return not entry.after and newest == entry
+    return flag.revision == entry.revision
+
+
+def revert(act: Act, entry: AuditEntry) -> Order:
+    """Raises Conflict where it stands no more; what else may be raised is as of any change."""
+    if _is_of_stage(entry):
+        return _restage(act, entry)
+    needs(act.actor, Role.ADMIN, "Taking back what a flag is")
+
+    def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
+        if not stands(entry):
+            flag = Flag.objects.filter(pk=entry.target).first()
+            text = f"{entry.target} was changed again since: look again, then decide."
+            current = order_of(flag) if flag else Order(kind=ControlKind.FLAGS, name=entry.target)
+            raise Conflict(text, current)
+        return _restore(act, entry, revision, now)
+
+    return change_flags(act, entry.target, write)
+
+
+def _is_of_stage(entry: AuditEntry) -> bool:
+    return bool(entry.before and entry.after) and "variants" not in entry.before
+
+
+def _restage(act: Act, entry: AuditEntry) -> Order:
+    before = Standing.from_json(entry.before)
+    if before.enabled != entry.after["enabled"]:
+        needs(act.actor, Role.ADMIN, "Switching a flag on or off")
+    act = Act(
+        actor=act.actor,
+        action=act.action,
+        reason=act.reason,
+        based_on=entry.revision,
+        reverts=entry,
+    )
+    return order_of(restage(Change(act=act, key=entry.target), lambda _flag, _now: before))
+
+
+def _restore(act: Act, entry: AuditEntry, revision: int, now: datetime) -> tuple[_Told, _Told]:
+    if not entry.before:
+        flag = locked(entry.target, None)
+        before = defining.told(flag)
+        defining.refuse_required(flag)
+        flag.delete()
+        return before, {}
+    there = Flag.objects.filter(pk=entry.target).first()
+    before = defining.told(there) if there else {}
+    if there:
+        guards.refuse_frozen(there.key, now)
+    flag = there or Flag(key=entry.target)
+    for name, value in entry.before.items():
+        setattr(flag, name, value)
+    flag.staged_at = now
+    stamp(flag, act, revision, now)
+    flag.save()
+    carry_plan(flag, Change(act=act, key=flag.key), now)
+    return before, defining.told(flag)
