@@ -75,6 +75,20 @@ def development_is_off(**_: Any) -> list[CheckMessage]:
     return [Warning("DEVELOPMENT is on.", hint=hint, id="switchyard.W003")]
 
 
+@register(Tags.security, deploy=True)
+def origins_are_safe(**_: Any) -> list[CheckMessage]:
+    """A token that a page over plain HTTP holds is read by whoever is on the way."""
+    return [
+        Warning(
+            f"OFREP_ORIGINS names {origin}, whose pages come without TLS.",
+            hint="Serve them over https, or remove the origin: it may hold a token.",
+            id="switchyard.W006",
+        )
+        for origin in settings.OFREP_ORIGINS
+        if urlsplit(origin).scheme != "https" and not settings.DEVELOPMENT
+    ]
+
+
 @register
 def nodes_may_be_asked(**_: Any) -> list[CheckMessage]:
     """Only addresses are judged here: a name's are known when it is looked up, at every call."""

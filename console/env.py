@@ -7,11 +7,13 @@ finds the same servers.
 
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -96,6 +98,36 @@ def networks(name: str) -> list[Network]:
         except ValueError:
             refuse(name, part, "a network such as 10.0.0.0/8")
     return found
+
+
+def origins(name: str) -> list[str]:
+    """Origins as browsers write them: scheme, host and port alone. `*` is none."""
+    found: list[str] = []
+    for part in listed(name):
+        if part != _origin(part):
+            refuse(name, part, "an origin such as https://app.example.com (no path, in lower case)")
+        found.append(part)
+    return found
+
+
+def _origin(text: str) -> str | None:
+    """The origin of an address, as a browser would write it; None where it has none."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    if parts.scheme not in _WEB_PORTS or not _HOST.fullmatch(host):
+        return None
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (
+        f":{port}" if port is not None and port != _WEB_PORTS[parts.scheme] else ""
+    )
+
+
+_WEB_PORTS = {"http": 80, "https": 443}
+_HOST = re.compile(r"[a-z0-9.-]{1,253}|[0-9a-f:]+")
 
 
 def parsed[T](name: str, parse: Callable[[str], T], values: list[str], expected: str) -> list[T]:

@@ -29,6 +29,11 @@ CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # Who may read /metrics without a token.
 METRICS_NETWORKS = tuple(env.networks("METRICS_NETWORKS"))
+# Whose pages may ask /ofrep/ from a browser, and how many calls a token may make a minute, there
+# and in /api/v1/.
+OFREP_ORIGINS = tuple(env.origins("OFREP_ORIGINS"))
+OFREP_RATE = env.integer("OFREP_RATE", 600_000, low=1, high=1_000_000_000)
+API_RATE = env.integer("API_RATE", 12_000, low=1, high=1_000_000_000)
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -18,6 +18,11 @@ from validation.rpc import NodeUrl
         (checks.a_node_is_set, {"NODES": ()}, "W002"),
         (checks.the_chain_is_known, {"NODE_CHAIN_ID": None}, "W005"),
         (checks.development_is_off, {"DEVELOPMENT": True}, "W003"),
+        (
+            checks.origins_are_safe,
+            {"OFREP_ORIGINS": ("https://a.example", "http://b.example"), "DEVELOPMENT": False},
+            "W006",
+        ),
     ],
 )  # fmt: skip
 def test_each_check_speaks(check: Any, changed: dict[str, Any], number: str) -> None:

@@ -93,3 +93,26 @@ def test_a_bad_database_url_is_refused_without_its_password(
     line = refusal(capsys)
     assert "DATABASE_URL" in line
     assert "secret" not in line
+
+
+def test_origins_are_what_browsers_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    named = "https://app.example.com, http://localhost:5173,https://[::1]:8443"
+    monkeypatch.setenv("OFREP_ORIGINS", named)
+    assert env.origins("OFREP_ORIGINS") == [part.strip() for part in named.split(",")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("*", "null", "app.example.com", "ftp://app.example.com", "https://", "https://*.example"),
+        *("https://a.example/", "https://a.example/app", "https://A.example", "https://a:b"),
+        *("https://user@a.example", "https://a.example:443", "http://a.example:80", "https://a b"),
+    ],
+)
+def test_what_is_no_origin_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    monkeypatch.setenv("OFREP_ORIGINS", f"https://app.example.com,{value}")
+    with pytest.raises(SystemExit):
+        env.origins("OFREP_ORIGINS")
+    assert f"OFREP_ORIGINS={value!r}" in refusal(capsys)
