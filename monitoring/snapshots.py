@@ -133,12 +133,31 @@ class CacheReport(msgspec.Struct, kw_only=True, frozen=True):
     corrupt: int = 0
     coalesced: int = 0
     invalidated: int = 0
+    # Entries that L1 was filled with before anybody asked for them.
+    warmed: int = 0
     # [(entries in L1, share of look-ups it would have answered)], from sampled traffic.
     curve: tuple[tuple[int, float], ...] = ()
     # Look-ups that the curve rests on.
     sampled: int = 0
     # The revision of the L1 control that this process obeys; 0: none.
     revision: int = 0
+
+
+class MemoryReport(msgspec.Struct, kw_only=True, frozen=True):
+    """What a process's memory guard last saw and did. `limit_bytes` is what it may hold: what it
+    holds, and its part of what is left; None: nothing tells.
+    """
+
+    # "on" or "off".
+    guard: str
+    # "ok"; "half" or "all" of what was only remembered has been let go.
+    level: str
+    # It begins no chunk until there is room again.
+    refuses: bool = False
+    used_bytes: int | None = None
+    limit_bytes: int | None = None
+    # How often something was let go, since the start.
+    drops: int = 0
 
 
 class FlagReport(msgspec.Struct, kw_only=True, frozen=True):
@@ -177,6 +196,7 @@ class WorkerSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     # In the order of preference, those not in service last.
     nodes: tuple[NodeReport, ...] = ()
     cache: CacheReport | None = None
+    memory: MemoryReport | None = None
     # The newest control revision that this process has applied; None: it has read none yet.
     acknowledged: int | None = None
     # What it decided of each flag; the revision of the flags it decided by, 0: none could be read;

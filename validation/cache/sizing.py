@@ -1,15 +1,36 @@
 """How many bytes L1 may hold, by the memory that this machine or container has left.
 
-Reads cgroup v2 where there is one and /proc/meminfo otherwise; whoever owns L1 asks every few
+Reads the control groups, of either version, and /proc/meminfo; whoever owns L1 asks every few
 seconds and passes the answer to `L1.resize`.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-_CGROUPS: Final = "sys/fs/cgroup"
 _KIB: Final = 1024
+
+
+class _Version(NamedTuple):
+    """Where a version of control groups tells what."""
+
+    controller: str
+    top: str
+    limit: str
+    used: str
+    reclaimable: str
+
+
+_VERSIONS: Final = (
+    _Version("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    _Version(
+        "memory",
+        "sys/fs/cgroup/memory",
+        "memory.limit_in_bytes",
+        "memory.usage_in_bytes",
+        "total_inactive_file",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,21 +94,25 @@ def _groups(root: Path) -> list[Memory]:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except (OSError, ValueError):
         return []
-    own = next((line[3:] for line in lines if line.startswith("0::")), None)
-    if own is None:
-        return []
-    top = root / _CGROUPS
-    place = top / own.strip("/")
-    groups = [place, *(parent for parent in place.parents if parent.is_relative_to(top))]
-    return [memory for group in groups if (memory := _group(group)) is not None]
+    found = []
+    for line in lines:
+        _, controllers, own = (*line.split(":", 2), "", "")[:3]
+        for version in _VERSIONS:
+            if version.controller not in controllers.split(","):
+                continue
+            top = root / version.top
+            place = top / own.strip("/")
+            groups = [place, *(parent for parent in place.parents if parent.is_relative_to(top))]
+            found += [memory for group in groups if (memory := _group(group, version)) is not None]
+    return found
 
 
-def _group(folder: Path) -> Memory | None:
-    limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
+def _group(folder: Path, files: "_Version") -> Memory | None:
+    limit, used = _number(folder / files.limit), _number(folder / files.used)
     if limit is None or used is None:
         return None
     # Pages of files that nobody wrote to are taken back before anything is refused.
-    reclaimable = _numbers(folder / "memory.stat").get("inactive_file", 0)
+    reclaimable = _numbers(folder / "memory.stat").get(files.reclaimable, 0)
     return Memory(total=limit, available=limit - used + reclaimable)
 
 

@@ -64,6 +64,7 @@ class Steering:
             "kinds": {name: kind.as_dict() for name, kind in dict(counts.kinds).items()},
             "coalesced": counts.coalesced,
             "invalidated": counts.invalidated,
+            "warmed": counts.warmed,
             "curve": cache.points,
             "sampled": cache.curve.sampled,
             "revision": self._revision,

@@ -34,9 +34,12 @@ class SharedBlocks:
     def __init__(
         self, *, most_bytes: int = MOST_BYTES, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._blocks: Shared[EvidenceOrNot] = Shared(most_bytes=most_bytes, clock=clock)
-        of_headers = min(most_bytes, MOST_HEADER_BYTES)
-        self._headers: Shared[HeaderOrNot] = Shared(most_bytes=of_headers, clock=clock)
+        self._blocks: Shared[EvidenceOrNot] = Shared(
+            kind="evidence", most_bytes=most_bytes, clock=clock
+        )
+        self._headers: Shared[HeaderOrNot] = Shared(
+            kind="header", most_bytes=min(most_bytes, MOST_HEADER_BYTES), clock=clock
+        )
 
     @property
     def kept_bytes(self) -> int:
@@ -46,6 +49,15 @@ class SharedBlocks:
         """A purge: nothing that was remembered before it is given out, or joined."""
         self._blocks.forget()
         self._headers.forget()
+
+    def shrink(self, share: float) -> None:
+        """Lets go of all but so much of what is remembered, for the sake of memory."""
+        self._blocks.shrink(share)
+        self._headers.shrink(share)
+
+    def share(self, *, flights: bool) -> None:
+        """Whether items that ask the same at the same time wait for one answer, or each asks."""
+        self._blocks.joins = self._headers.joins = flights
 
     async def of(self, block_hash: str, ask: "Ask") -> EvidenceOrNot:
         """The block and its receipts, verified against its hash as far as they can be; or why

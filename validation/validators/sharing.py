@@ -54,10 +54,19 @@ class _Flight[T]:
 
 class Shared[T]:
     """By block hash: at most `most_bytes`, the least used forgotten first, none kept for longer
-    than `MOST_AGE_S`. For one event loop.
+    than `MOST_AGE_S`. For one event loop. `kind` as a cache names it; "": of none that one keeps.
     """
 
-    def __init__(self, *, most_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        most_bytes: int,
+        kind: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._kind = kind
+        self.joins = True
+        """Whether who asks the same at the same time waits for one answer; or each asks."""
         self._most_bytes = most_bytes
         self._clock = clock
         self._epoch = 0
@@ -73,12 +82,13 @@ class Shared[T]:
         since_ms = ask.now_ms()
         made = self._remembered(block_hash, ask)
         if made is None:
-            made = await self._share(block_hash, ask, make)
+            find = self._share if self.joins else self._alone
+            made = await find(block_hash, ask, make)
         ask.rest_on(made.heard, since_ms=since_ms)
         return made.value
 
     def _remembered(self, block_hash: str, ask: "Ask") -> Made[T] | None:
-        if not ask.fresh:
+        if not ask.fresh and self._is_kept_for(ask):
             kept = self._kept.get(block_hash)
             age_s = 0.0 if kept is None else self._clock() - kept.at
             if kept is not None and age_s <= MOST_AGE_S:
@@ -92,6 +102,18 @@ class Shared[T]:
         if flawed is None or self._clock() - flawed.at > FLAWED_S:
             return None
         return flawed.made
+
+    def _is_kept_for(self, ask: "Ask") -> bool:
+        """Not for items whose answers of this kind no cache keeps either."""
+        kinds: frozenset[str] | None = getattr(ask.fetcher, "kinds", None)
+        return kinds is None or not self._kind or self._kind in kinds
+
+    def shrink(self, share: float) -> None:
+        """Keeps so much of the bytes, the last used; what is under way goes on."""
+        most = int(self.kept_bytes * share)
+        while self.kept_bytes > most:
+            self._let_go()
+        self._flawed = {}
 
     def forget(self) -> None:
         """From now on all is asked anew, and nobody joins what is under way."""
@@ -125,6 +147,11 @@ class Shared[T]:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
 
+    async def _alone(
+        self, block_hash: str, ask: "Ask", make: "Callable[[str, Ask], Awaitable[Made[T]]]"
+    ) -> Made[T]:
+        return await self._make(block_hash, ask, make, _Flight(), None)
+
     async def _make(
         self,
         block_hash: str,
@@ -147,7 +174,7 @@ class Shared[T]:
         if made.size and epoch == self._epoch:
             if made.is_flawed:
                 self._keep_flaw(block_hash, ask, made)
-            else:
+            elif self._is_kept_for(ask):
                 self._keep(block_hash, made)
         return made
 
@@ -170,8 +197,12 @@ class Shared[T]:
         self._kept[block_hash] = _Kept(made, self._clock())
         self.kept_bytes += made.size
         while self.kept_bytes > self._most_bytes:
-            oldest = self._kept.pop(next(iter(self._kept)))
-            self.kept_bytes -= oldest.made.size
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Of what was not used for longest."""
+        oldest = self._kept.pop(next(iter(self._kept)))
+        self.kept_bytes -= oldest.made.size
 
 
 def _aged(heard: tuple[Heard, ...], age_s: float) -> tuple[Heard, ...]:
