@@ -7,10 +7,11 @@ import django
 import pytest
 
 # First: it points the environment at the session's servers before any settings are read.
-from tests import capabilities, services
+from tests import capabilities, flushing, services
 
 # Now, not in pytest_configure: conftests of folders named on the command line load before it.
 django.setup()
+flushing.allow()
 
 # Tests below these need neither Django nor servers, or start their own.
 _ALONE = {

@@ -1,0 +1,87 @@
+"""Checks the audit trail every half minute, writes its head to the log, and raises the alarm.
+
+Bounded: of a trail too long for one turn the newest rows are checked each time, the older ones in
+turns. What is wrong is found again and told each time until it is right.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from django.utils import timezone
+
+from console.access import chain
+from console.access.audit import TOPIC
+from console.access.chain import Anchor, Break
+from console.access.models import AuditCheck
+from monitoring import events
+
+# A second or two of work; at one turn in 30 s, 100 000 rows are checked in a minute.
+ROWS = 50_000
+NEWEST = 10_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turn:
+    head: Anchor
+    swept_to: int
+    broken: Break | None
+
+
+def check(
+    *, rows: int = ROWS, newest: int = NEWEST, now: Callable[[], datetime] = timezone.now
+) -> AuditCheck:
+    """One turn; what it found is kept for the page, and told. Raises the database's errors."""
+    before = AuditCheck.objects.filter(pk=1).first() or AuditCheck(pk=1)
+    turn = _turn(before, rows, newest)
+    found = AuditCheck(pk=1, checked_at=now(), swept_to=turn.swept_to)
+    if turn.broken is None:
+        found.position, found.hash = turn.head.position, turn.head.hash
+    else:
+        # The last head that was good goes on being looked for.
+        found.position, found.hash = before.position, before.hash
+        found.fault, found.fault_position = turn.broken.fault, turn.broken.position
+        found.said = turn.broken.said
+    found.save()
+    _tell(before, found, turn)
+    return found
+
+
+def _turn(before: AuditCheck, rows: int, newest: int) -> _Turn:
+    head = chain.head()
+    known = Anchor(position=before.position, hash=before.hash) if before.position else None
+    broken = chain.ends(head) or chain.held([known] if known else [])
+    if head.position <= rows:
+        walked = chain.walk(chain.BEGINNING, head.position)
+        return _Turn(head=head, swept_to=0, broken=broken or walked.broken)
+    tail = head.position - newest
+    begins = before.swept_to if before.swept_to < tail else 0
+    # Within a bound also where a row is missing: the walk ends at a position.
+    until = min(begins + rows - newest, tail)
+    older = chain.walk(chain.link(begins), until)
+    young = chain.walk(chain.link(tail), head.position)
+    # What is broken is looked at first the next time too.
+    swept_to = begins if older.broken else until
+    return _Turn(head=head, swept_to=swept_to, broken=broken or older.broken or young.broken)
+
+
+def _tell(before: AuditCheck, found: AuditCheck, turn: _Turn) -> None:
+    head = turn.head
+    # The anchor outside of the database: `manage.py audit --verify --anchor POSITION:HASH`.
+    log.info("audit.head", position=head.position, hash=head.hash, whole=not found.fault)
+    if found.fault:
+        log.error(
+            "audit.broken",
+            fault=found.fault,
+            position=found.fault_position,
+            said=found.said,
+            do="Compare with a backup: manage.py audit --verify --anchor POSITION:HASH",
+        )
+    elif before.fault:
+        log.warning("audit.whole_again", position=head.position)
+    if found.fault != before.fault:
+        events.publish("alarms", "overview")
+    events.publish(TOPIC)
