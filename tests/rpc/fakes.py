@@ -33,6 +33,9 @@ class FakeTransport:
     def forget(self, node: NodeUrl) -> None:
         pass
 
+    def keep(self, most: int) -> None:
+        pass
+
     def sockets(self, node: NodeUrl) -> tuple[int, int]:
         return 0, 1
 

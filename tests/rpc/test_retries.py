@@ -19,7 +19,7 @@ from validation.rpc import (
     RpcError,
 )
 from validation.rpc.errors import NodeTimeout
-from validation.rpc.retry import Verdict, judge
+from validation.rpc.retry_policies import Verdict, judge
 
 
 def status(code: int, **headers: str) -> Handler:

@@ -52,6 +52,9 @@ class LyingPosts:
     def forget(self, node: NodeUrl) -> None:
         """There is nothing to forget."""
 
+    def keep(self, most: int) -> None:
+        """There is nothing to keep."""
+
     def dialled(self, node: NodeUrl) -> int:
         del node
         return 0

@@ -7,17 +7,18 @@ alone; on neither Django nor Celery nor Valkey.
 """
 
 from validation.resilience.breaker import Breaker
-from validation.resilience.config import THRESHOLDS, BreakerConfig, Override, Threshold
+from validation.resilience.config import THRESHOLDS, USES, BreakerConfig, Override, Threshold
 from validation.resilience.errors import CallTimedOut, Rejected, ResilienceError
 from validation.resilience.permits import Permit
 from validation.resilience.registry import Breakers
 from validation.resilience.reports import Report, Transition
-from validation.resilience.retry import Backoff, RetryBudget
+from validation.resilience.retry import Backoff, Pauses, RetryBudget
 from validation.resilience.states import Change, State
 from validation.resilience.window import WINDOWS
 
 __all__ = [
     "THRESHOLDS",
+    "USES",
     "WINDOWS",
     "Backoff",
     "Breaker",
@@ -26,6 +27,7 @@ __all__ = [
     "CallTimedOut",
     "Change",
     "Override",
+    "Pauses",
     "Permit",
     "Rejected",
     "Report",

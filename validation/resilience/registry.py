@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from random import Random
 
 from validation.resilience.breaker import Breaker
@@ -26,6 +27,8 @@ class Breakers:
         named: Collection[str] | None = None,
     ) -> None:
         self._configs = dict(configs or {})
+        self._use: str | None = None
+        self._window: str | None = None
         self._around = Surroundings(
             clock=clock, wall=wall, random=random, listen=listen, named=named
         )
@@ -73,6 +76,30 @@ class Breakers:
         for breaker in self.all():
             breaker.configure(self._config_of(breaker.name))
 
+    @property
+    def use(self) -> str | None:
+        """What all of them are used for; None: what each one's configuration says."""
+        return self._use
+
+    @property
+    def window(self) -> str | None:
+        """As `use`, of where their calls are counted."""
+        return self._window
+
+    def set_use(self, use: str) -> None:
+        """One of `USES` for all, from now on, in the states that they are in. What operators want
+        of a breaker goes before it.
+        """
+        BreakerConfig(use=use)  # refuses an unknown name here
+        self._use = use
+        self.configure(self._configs)
+
+    def set_window(self, window: str) -> None:
+        """One of `WINDOWS` for all, from now on: where that is another, it begins empty."""
+        BreakerConfig(window=window)
+        self._window = window
+        self.configure(self._configs)
+
     def discard(self, name: str) -> None:
         """Forgets a breaker that nobody asks any more; what operators want of it stays known."""
         with self._around.lock:
@@ -91,10 +118,13 @@ class Breakers:
             breaker.destroy()
 
     def _make(self, name: str) -> Breaker:
-        breaker = Breaker(name, self._config_of(name), around=self._around)
+        config = self._config_of(name)
+        breaker = Breaker(name, config, around=self._around)
         with self._around.lock:
             made = self._breakers.setdefault(name, breaker)
             known = self._overrides.get(name) if made is breaker else None
+        if (now := self._config_of(name)) != config:  # another thread configured meanwhile
+            made.configure(now)
         if known is not None:
             override, since = known
             made.override(override.after(self._around.clock() - since))
@@ -102,4 +132,9 @@ class Breakers:
 
     def _config_of(self, name: str) -> BreakerConfig:
         fitting = [prefix for prefix in self._configs if name.startswith(prefix)]
-        return self._configs[max(fitting, key=len)] if fitting else BreakerConfig()
+        config = self._configs[max(fitting, key=len)] if fitting else BreakerConfig()
+        return replace(
+            config,
+            use=self._use or config.use,
+            window=self._window or config.window,
+        )

@@ -22,6 +22,25 @@ class Backoff:
         return delay if retry_after_s is None else retry_after_s + delay
 
 
+class Pauses:
+    """Seconds before the next attempt: doubling from `base_s` up to `cap_s`, and longer by a share
+    of up to `jitter` by chance.
+    """
+
+    __slots__ = ("_base_s", "_cap_s", "_jitter", "_random")
+
+    def __init__(self, *, base_s: float, cap_s: float, jitter: float, random: Random) -> None:
+        self._base_s = base_s
+        self._cap_s = cap_s
+        self._jitter = jitter
+        self._random = random
+
+    def delay_s(self, attempts: int) -> float:
+        """After so many attempts."""
+        pause = min(self._base_s * 2.0 ** min(attempts - 1, _MAX_DOUBLINGS), self._cap_s)
+        return pause * (1 + self._random.uniform(0.0, self._jitter))
+
+
 class RetryBudget:
     """A bucket filled by fresh calls and emptied by retried ones, so that an outage of the node
     is not answered with a multiple of the load.

@@ -33,18 +33,27 @@ from validation.rpc.errors import (
     Saturated,
     WrongChain,
 )
+from validation.rpc.forms import FORMS
 from validation.rpc.limiters import LIMITERS
+from validation.rpc.modes import Asks
 from validation.rpc.portal import Portal
 from validation.rpc.probe import probe
-from validation.rpc.rates import RateBudgets
+from validation.rpc.rates import SCOPES, RateBudgets
 from validation.rpc.reports import NodeState, PoolState
+from validation.rpc.request_log import REQUEST_LOGS
+from validation.rpc.retry_policies import RETRIES
 from validation.rpc.turns import ProbeTurns
 
 __all__ = [
+    "FORMS",
     "LIMITERS",
+    "REQUEST_LOGS",
+    "RETRIES",
+    "SCOPES",
     "AddressPolicy",
     "AddressRefused",
     "AnswerTooLarge",
+    "Asks",
     "BadAnswer",
     "BatchRefused",
     "BreakerOpen",

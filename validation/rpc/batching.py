@@ -11,6 +11,7 @@ from validation.resilience.states import Probe
 from validation.rpc.classes import MethodClass
 from validation.rpc.config import RpcConfig
 from validation.rpc.endpoints import NodeUrl
+from validation.rpc.forms import Load
 from validation.rpc.groups import Group
 from validation.rpc.limits import NodeLimits
 from validation.rpc.queues import Batch, Queue, oldest
@@ -22,7 +23,7 @@ _BUSY_REQUESTS = 2
 """With fewer requests out than this a batch never waits: nothing else would gain by it."""
 _SMALLER_FOR_S = 60.0
 
-type Launch = Callable[["Lane", Queue, Batch, Permit], None]
+type Launch = Callable[["Lane", Queue, Batch, Permit, Load], None]
 
 
 class Lane:
@@ -119,8 +120,8 @@ class Lane:
         if self._flush_soon is None:
             self._flush_soon = self._loop.call_soon(self._flush)
 
-    def release(self, calls: int) -> None:
-        self.limits.release(calls)
+    def release(self, load: Load) -> None:
+        self.limits.free(load)
         if self.has_waiting():
             self.flush_soon()
         elif self._freed is not None and not self.limits.requests:
@@ -175,7 +176,7 @@ class Lane:
                 self._stuck()
             return
         while (queue := oldest(self.queues)) is not None:
-            if self._should_wait():
+            if self._should_wait(queue):
                 return
             permit = queue.admit()
             if permit is None:
@@ -189,8 +190,11 @@ class Lane:
                     self._keep_back(self._hindrance())
                     return
                 continue
-            self.limits.send(batch.calls)
-            self._launch(self, queue, batch, permit)
+            load = self.limits.load_of(
+                batch.form, len(batch.fragments), asks_chain=batch.asks_chain
+            )
+            self.limits.take(load)
+            self._launch(self, queue, batch, permit, load)
         if self.has_waiting():
             self._keep_back("breaker")
             self._stuck()
@@ -207,11 +211,12 @@ class Lane:
             return "pool"
         return "limiter" if limits.room() <= 0 or limits.lease is None else "rate"
 
-    def _should_wait(self) -> bool:
+    def _should_wait(self, queue: Queue) -> bool:
         """True while a small batch had better wait, with the timer that ends the wait running."""
         if (
             self._batch_wait_s <= 0
             or self.limits.requests < _BUSY_REQUESTS
+            or queue.groups[0].form.is_alone
             or self.limits.waiting >= self._size_limit()
         ):
             return False
@@ -238,9 +243,14 @@ class Lane:
         batch, groups = Batch(asks_chain=self._must_ask_chain(self.node)), queue.groups
         batch.kept_by, batch.kept_since = queue.kept_by, queue.kept_since
         room, limit = self._room(batch), self._size_limit()
-        while groups and not (is_probe and batch.groups):
+        is_last = is_probe
+        while groups and not (is_last and batch.groups):
             group = groups[0]
             size = len(group.fragments)
+            if group.form.is_alone:
+                if batch.groups:
+                    break
+                is_last, size = True, group.form.least(size)
             limit = min(limit, group.batch_limit or limit)
             fits = len(batch.fragments) + size <= min(limit, room)
             goes_alone = (

@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from random import Random, SystemRandom
-from threading import get_ident
 from typing import Any
 
 from validation.resilience import BreakerConfig, Breakers
 from validation.rpc import metrics
 from validation.rpc.calls import Call, Reply
 from validation.rpc.classes import CLASSES, breaker_name, shape_of
-from validation.rpc.config import RpcConfig, check_quantile
+from validation.rpc.config import RpcConfig, check_name
 from validation.rpc.counters import Counters, NodeCounters
 from validation.rpc.deadlines import Deadlines
 from validation.rpc.dedup import Sharing
@@ -19,18 +18,21 @@ from validation.rpc.dispatch import Dispatcher
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import ClientClosed, DeadlineExceeded, NodeTimeout, NoNode, RpcError
 from validation.rpc.exchange import Exchange
+from validation.rpc.forms import FORMS, WITH_OTHERS, Form
 from validation.rpc.groups import Group, Waiter
 from validation.rpc.lanes import Parts
-from validation.rpc.limiters import ConcurrencyLimit, make_limiter
+from validation.rpc.limiters import make_limiter
+from validation.rpc.modes import Asks, Mode
 from validation.rpc.rates import RateBudgets
 from validation.rpc.reports import NodeState, PoolState, counts_of, nodes_of, pools_of
 from validation.rpc.seams import Posts
+from validation.rpc.steering import Engine, Steered
 from validation.rpc.transport import Transport
 from validation.rpc.turns import ProbeTurns
 from validation.rpc.wire import fragment
 
 
-class RpcClient:
+class RpcClient(Steered):
     """Asks nodes on behalf of many at once. Make it anywhere; use it in one event loop only.
 
     `breakers`, `budget` and `turns` are the process's and outlive the client. Without breakers
@@ -61,13 +63,17 @@ class RpcClient:
             clock=clock,
             random=random or SystemRandom(),
         )
-        self._transport: Posts = transport or Transport(config)
+        super().__init__(
+            config,
+            clock=clock,
+            transport=transport or Transport(config),
+            sharing=Sharing(is_on=config.sharing),
+        )
+        self._modes: dict[str, Asks] = {
+            name: self if form is WITH_OTHERS else Mode(form, self._fetch_as)
+            for name, form in FORMS.items()
+        }
         self._counters = Counters()
-        self._sharing = Sharing()
-        self._max_in_flight = config.max_in_flight
-        self._limiter = config.limiter
-        self._hedge_quantile = config.hedge_quantile
-        self._engine: _Engine | None = None
         self._is_closed = False
 
     async def fetch(
@@ -77,12 +83,19 @@ class RpcClient:
         after retries and failover. Cancelling it disturbs nobody who waits for the same. A `fresh`
         one shares no answer of a question that was sent before it.
         """
-        waiter = self._ask(calls, timeout_s, fresh)
+        waiter = self._ask(calls, timeout_s, fresh, WITH_OTHERS)
         try:
             return await waiter.future
         except asyncio.CancelledError:
             self._leave(waiter)
             raise
+
+    def mode(self, name: str) -> Asks:
+        """The client asking in one of `forms.FORMS`: an item's calls one after the other, each by
+        itself at once, in a batch of their own, or coalesced with those of others as `fetch` does.
+        """
+        check_name("fetch_mode", name)
+        return self._modes[name]
 
     async def fetch_from(
         self, node: str, calls: Sequence[Call], *, timeout_s: float | None = None
@@ -90,7 +103,7 @@ class RpcClient:
         """As `fetch`, of the node with this label and no other; `NoNode` where it is not in
         service, and no waiting for a breaker that is against it.
         """
-        waiter = self._ask(calls, timeout_s, True, node)
+        waiter = self._ask(calls, timeout_s, True, WITH_OTHERS, node)
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -104,25 +117,6 @@ class RpcClient:
         engine = self._engine
         if engine is not None:
             self._sharing.part(engine.loop.time())
-
-    def set_max_in_flight(self, calls: int) -> None:
-        """Sets this process's share of each node from now on. Any thread may call it."""
-        if calls < 1:
-            raise ValueError(f"max_in_flight: must be above 0, not {calls}")
-        self._max_in_flight = calls
-        self._in_loop(self._resize)
-
-    def set_limiter(self, name: str) -> None:
-        """Exchanges what decides on the calls with a node, from now on. Any thread may call it."""
-        make_limiter(name, self._max_in_flight, self._parts.clock)  # refuses an unknown name here
-        self._limiter = name
-        self._in_loop(self._exchange_limiters)
-
-    def set_hedging(self, quantile: float | None) -> None:
-        """Hedges after this quantile from now on, or not at all. Any thread may call it."""
-        check_quantile(quantile)
-        self._hedge_quantile = quantile
-        self._in_loop(self._apply_hedging)
 
     def set_nodes(self, nodes: tuple[NodeUrl, ...], *, watched: tuple[NodeUrl, ...] = ()) -> None:
         """Asks these nodes from now on, in this order of preference, and has an eye on those
@@ -196,11 +190,22 @@ class RpcClient:
             "nodes": nodes,
         }
 
+    async def _fetch_as(
+        self, calls: Sequence[Call], timeout_s: float | None, fresh: bool, form: Form
+    ) -> Reply:
+        waiter = self._ask(calls, timeout_s, fresh, form)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            self._leave(waiter)
+            raise
+
     def _ask(
         self,
         calls: Sequence[Call],
         timeout_s: float | None,
         fresh: bool,
+        form: Form,
         node: str | None = None,
     ) -> Waiter:
         if not calls:
@@ -223,16 +228,14 @@ class RpcClient:
             self._counters.shared += len(calls)
             metrics.shared(len(calls))
         else:
-            group = Group(fragments, shape=shape_of(calls))
+            group = Group(fragments, shape=shape_of(calls), form=form, shares=self._sharing.is_on)
             group.join(waiter, fragments)
             engine.dispatcher.start(group)
             self._sharing.add(group, fresh=fresh)
         engine.deadlines.watch(waiter)
         return waiter
 
-    def _ask_one(
-        self, waiter: Waiter, fragments: list[bytes], node: str, engine: "_Engine"
-    ) -> None:
+    def _ask_one(self, waiter: Waiter, fragments: list[bytes], node: str, engine: Engine) -> None:
         """Shares nothing: what others asked may be answered by any node."""
         lane = engine.dispatcher.ways.of(node)
         if lane is None:
@@ -241,7 +244,7 @@ class RpcClient:
         group.join(waiter, fragments)
         engine.dispatcher.start(group)
 
-    def _start(self) -> "_Engine":
+    def _start(self) -> Engine:
         if self._is_closed:
             raise ClientClosed("the client is closed")
         loop = asyncio.get_running_loop()
@@ -252,43 +255,16 @@ class RpcClient:
             loop=loop,
             done=self._group_done,
         )
-        engine = _Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
+        engine = Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
         self._engine = engine
-        self._apply_nodes(engine)  # what was set before the first fetch
-        self._exchange_limiters(engine)
-        self._apply_hedging(engine)
+        self._apply_nodes(engine)
+        self._apply_all(engine)
         return engine
 
-    def _in_loop(self, change: "Callable[[_Engine], None]") -> None:
-        engine = self._engine
-        if engine is None or engine.loop.is_closed():
-            return
-        if get_ident() == engine.thread:  # done when it returns, for who is in the loop himself
-            change(engine)
-        else:
-            engine.loop.call_soon_threadsafe(change, engine)
-
-    def _apply_nodes(self, engine: "_Engine") -> None:
+    def _apply_nodes(self, engine: Engine) -> None:
         for lane in engine.dispatcher.set_nodes(self._nodes, self._watched):
-            lane.limits.limiter = self._make_limiter()
-
-    def _make_limiter(self) -> ConcurrencyLimit:
-        return make_limiter(self._limiter, self._max_in_flight, self._parts.clock)
-
-    def _resize(self, engine: "_Engine") -> None:
-        for lane in engine.dispatcher.ways.known:
-            lane.limits.limiter.resize(self._max_in_flight)
-            lane.flush_soon()
-
-    def _exchange_limiters(self, engine: "_Engine") -> None:
-        for lane in engine.dispatcher.ways.known:
-            lane.limits.limiter = self._make_limiter()
-            lane.flush_soon()
-
-    def _apply_hedging(self, engine: "_Engine") -> None:
-        engine.dispatcher.hedge_quantile = self._hedge_quantile
-        for lane in engine.dispatcher.lanes:
-            lane.record.set_hedge_delay(self._hedge_quantile)
+            lane.limits.limiter = make_limiter(self._limiter, self._max_in_flight, self._clock)
+            lane.limits.max_requests = self._pool_size
 
     def _group_done(self, group: Group) -> None:
         self._sharing.remove(group)
@@ -307,7 +283,7 @@ class RpcClient:
         waiter.fail(error)
         self._leave(waiter)
 
-    def _too_late(self, waiter: Waiter, group: Group, engine: "_Engine") -> RpcError:
+    def _too_late(self, waiter: Waiter, group: Group, engine: Engine) -> RpcError:
         """Whose fault it is: the node's if it had the calls for at least half of the time."""
         if group.batch is not None and engine.loop.time() - group.sent_at >= waiter.timeout_s / 2:
             node = "" if group.node is None else group.node.node.label
@@ -330,17 +306,3 @@ class RpcClient:
         if not group.waiters:
             self._sharing.remove(group)
             engine.dispatcher.abandon(group)
-
-
-class _Engine:
-    """What belongs to the event loop, made at the first fetch."""
-
-    __slots__ = ("deadlines", "dispatcher", "loop", "thread")
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, dispatcher: Dispatcher, deadlines: Deadlines
-    ) -> None:
-        self.loop = loop
-        self.thread = get_ident()
-        self.dispatcher = dispatcher
-        self.deadlines = deadlines

@@ -1,11 +1,15 @@
 """How one process talks to its nodes: every bound of the client in one frozen value."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from validation.rpc.addresses import AddressPolicy, Network
 from validation.rpc.endpoints import NodeUrl
+from validation.rpc.forms import FORMS
 from validation.rpc.limiters import LIMITERS
+from validation.rpc.request_log import REQUEST_LOGS
+from validation.rpc.retry_policies import RETRIES
 
 _MIB = 1024 * 1024
 _POSITIVE = (
@@ -26,6 +30,21 @@ _POSITIVE = (
     "max_depth",
 )
 _NOT_NEGATIVE = ("batch_wait_s", "retry_ratio", "retry_burst")
+
+
+_NAMED: Mapping[str, Collection[str]] = {
+    "fetch_mode": FORMS,
+    "limiter": LIMITERS,
+    "retry": RETRIES,
+    "request_log": REQUEST_LOGS,
+}
+
+
+def check_name(field: str, name: str) -> None:
+    """Raises ValueError for a variant that there is not."""
+    known = _NAMED[field]
+    if name not in known:
+        raise ValueError(f"{field}: must be one of {', '.join(known)}, not {name!r}")
 
 
 def check_quantile(share: float | None) -> None:
@@ -55,11 +74,16 @@ class RpcConfig:
     batch_wait_s: float = 0.001
     """How long a small batch waits for company, and only while the node is busy with others."""
 
+    keep_alive: bool = True
+    """False: each request has a connection of its own."""
+
     connect_timeout_s: float = 2.0
     call_timeout_s: float = 5.0
     total_timeout_s: float = 15.0
     idle_timeout_s: float = 60.0
 
+    retry: str = "budgeted"
+    """What becomes of calls that fail: a name in `retry_policies.RETRIES`."""
     max_attempts: int = 4
     backoff_base_s: float = 0.05
     backoff_cap_s: float = 2.0
@@ -76,6 +100,11 @@ class RpcConfig:
     rate_limit: float | None = None
     """Calls a second that the fleet may ask of each node; None: as many as it takes."""
 
+    sharing: bool = True
+    """Who asks what another asks at the same time shares its answer."""
+    request_log: str = "none"
+    """Which requests are logged: a name in `request_log.REQUEST_LOGS`."""
+
     max_body_bytes: int = 64 * _MIB
     max_containers: int = 1_000_000
     max_depth: int = 64
@@ -91,8 +120,8 @@ class RpcConfig:
         for name in _NOT_NEGATIVE:
             if getattr(self, name) < 0:
                 raise ValueError(f"{name}: must not be negative, is {getattr(self, name)}")
-        if self.limiter not in LIMITERS:
-            raise ValueError(f"limiter: must be one of {', '.join(LIMITERS)}, not {self.limiter!r}")
+        for name in ("limiter", "retry", "request_log"):
+            check_name(name, getattr(self, name))
         check_quantile(self.hedge_quantile)
         if self.rate_limit is not None and self.rate_limit <= 0:
             raise ValueError(f"rate_limit: must be above 0, not {self.rate_limit}")

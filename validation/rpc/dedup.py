@@ -10,9 +10,11 @@ class Sharing:
     from one batch of one node. Calls that only overlap are merged where they meet in a batch.
     """
 
-    __slots__ = ("_carriers", "_parted_at")
+    __slots__ = ("_carriers", "_parted_at", "is_on")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_on: bool = True) -> None:
+        self.is_on = is_on
+        """Any thread may set it."""
         self._carriers: dict[bytes, Group] = {}
         self._parted_at = float("-inf")
 
@@ -27,11 +29,13 @@ class Sharing:
         """True where the fetch now waits with another's group; a `fresh` one only with what has
         not yet been sent.
         """
-        group = self._carriers.get(fragments[0])
+        group = self._carriers.get(fragments[0]) if self.is_on else None
         return group is not None and self._is_open(group, fresh) and group.join(waiter, fragments)
 
     def add(self, group: Group, *, fresh: bool) -> None:
         carriers = self._carriers
+        if not group.shares:
+            return
         for fragment in group.fragments:
             other = carriers.get(fragment)
             if other is None or not self._is_open(other, fresh):

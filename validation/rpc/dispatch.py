@@ -23,6 +23,7 @@ from validation.rpc.errors import (
 )
 from validation.rpc.exchange import Exchange
 from validation.rpc.flights import Flight
+from validation.rpc.forms import Load
 from validation.rpc.groups import Group
 from validation.rpc.hedging import Landed, race
 from validation.rpc.lanes import Lanes, Parts
@@ -30,7 +31,9 @@ from validation.rpc.metrics import METRICS
 from validation.rpc.nodes import NodeOrder
 from validation.rpc.queues import Batch, Queue
 from validation.rpc.recovery import Recovery
+from validation.rpc.request_log import REQUEST_LOGS
 from validation.rpc.retry import Retries
+from validation.rpc.retry_policies import RETRIES, RetryPolicy
 from validation.rpc.watching import NodeWatch
 from validation.rpc.wire import Answer
 
@@ -65,14 +68,15 @@ class Dispatcher:
         self._look: asyncio.Handle | None = None
         self._is_closed = False
         self.hedge_quantile = config.hedge_quantile
+        self.request_log = REQUEST_LOGS[config.request_log]()
         self.ways = Lanes(parts, exchange, loop=loop, launch=self._launch, stuck=self._look_soon)
         self._order = NodeOrder(
             self.lanes, clock=parts.clock, hedge_quantile=lambda: self.hedge_quantile
         )
+        self._random = parts.random
         self._retries = Retries(
-            parts,
+            self._policy(config.retry),
             order=self._order,
-            budget=self._budget,
             counters=counters,
             loop=loop,
             requeue=self._requeue,
@@ -107,6 +111,10 @@ class Dispatcher:
         self._recovery.keep(self.ways.known)
         self._requeue(waiting)
         return made
+
+    def set_retry(self, name: str) -> None:
+        """For what fails from now on."""
+        self._retries.policy = self._policy(name)
 
     def start(self, group: Group) -> None:
         """Queues a fresh group, or raises `Saturated`."""
@@ -165,6 +173,9 @@ class Dispatcher:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _policy(self, name: str) -> RetryPolicy:
+        return RETRIES[name](self._config, self._budget, self._random)
+
     def _queue(self, group: Group) -> None:
         if group.only is None:
             lane = self._order.pick(group.kind, group.tried)
@@ -217,8 +228,8 @@ class Dispatcher:
             self._look = self._loop.call_later(_LOOK_EVERY_S, self._look_around)
         self._recovery.watch()
 
-    def _launch(self, lane: Lane, queue: Queue, batch: Batch, permit: Permit) -> None:
-        flight = Flight(lane, queue, batch, permit, asks_chain=batch.asks_chain, loop=self._loop)
+    def _launch(self, lane: Lane, queue: Queue, batch: Batch, permit: Permit, load: Load) -> None:
+        flight = self._flight(lane, queue, batch, permit, load, asks_chain=batch.asks_chain)
         sent_at = self._loop.time()
         for group in batch.groups:
             group.batch = batch
@@ -227,10 +238,33 @@ class Dispatcher:
         # Groups go in the order they came: that in the middle waited for the median.
         waited_s = sent_at - batch.groups[len(batch.groups) // 2].queued_at
         lane.record.waits.add(waited_s, len(batch.groups))
-        METRICS.sent(lane.node.label, len(batch.fragments), waited_s)
+        calls = len(batch.fragments)
+        METRICS.sent(lane.node.label, calls, waited_s, requests=calls // batch.form.size(calls))
         task = batch.task = self._loop.create_task(self._run(batch, flight))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, batch, flight))
+
+    def _flight(
+        self,
+        lane: Lane,
+        queue: Queue,
+        batch: Batch,
+        permit: Permit,
+        load: Load,
+        *,
+        asks_chain: bool,
+    ) -> Flight:
+        return Flight(
+            lane,
+            queue,
+            batch,
+            permit,
+            exchange=self._exchange,
+            load=load,
+            asks_chain=asks_chain,
+            loop=self._loop,
+            log=self.request_log,
+        )
 
     def _ended(self, batch: Batch, flight: Flight, task: asyncio.Task[None]) -> None:
         """Here and not in the task, which may have been cancelled before its first step."""
@@ -263,9 +297,9 @@ class Dispatcher:
     async def _fly(self, flight: Flight) -> Landed:
         delay_s = flight.lane.record.hedge_after_s
         if delay_s is None or any(group.only is not None for group in flight.batch.groups):
-            return flight, await flight.carry(self._exchange)
+            return flight, await flight.carry()
         landed, answers = await race(
-            flight, self._exchange, delay_s=delay_s, second_of=lambda: self._second(flight)
+            flight, delay_s=delay_s, second_of=lambda: self._second(flight)
         )
         self._counters.hedges_won += landed is not flight
         return landed, answers
@@ -285,10 +319,11 @@ class Dispatcher:
             permit.cancel()
             return None
         asks_chain = self._exchange.must_ask_chain(lane.node)
-        lane.limits.send(calls + asks_chain)
+        load = lane.limits.load_of(batch.form, calls, asks_chain=asks_chain)
+        lane.limits.take(load)
         self._counters.hedged += calls
         METRICS.retried(_HEDGED, calls)
-        return Flight(lane, queue, batch, permit, asks_chain=asks_chain, loop=self._loop)
+        return self._flight(lane, queue, batch, permit, load, asks_chain=asks_chain)
 
     def _abort(self, batch: Batch, error: RpcError) -> None:
         for group in batch.groups:
@@ -298,11 +333,10 @@ class Dispatcher:
     def _settle(self, landed: Flight, batch: Batch, answers: Sequence[Answer]) -> None:
         lane, sending = landed.lane, landed.sending
         failed: dict[tuple[str, bool], list[Group]] = {}
-        places = batch.places
         for group in batch.groups:
             raws: list[bytes] = []
-            for fragment in group.fragments:
-                answer = answers[places[fragment]]
+            for place in group.places:
+                answer = answers[place]
                 if isinstance(answer, RpcError):
                     group.last_error = answer
                     group.tried_in_vain(sending, answer.reason)

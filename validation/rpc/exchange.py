@@ -86,6 +86,8 @@ class Exchange:
             self._judge_chain(node, answers.pop(0), http)
         elif self._config.chain_id is not None and not http.connection.is_vouched:
             # The connection that was to carry this died and another was made: who is there now?
+            if not http.connection.is_open:  # nor may that be asked on it: all of it again
+                return await self._send(node, fragments, asks_chain=True, gate=gate)
             chain, http = await self._post(node, [_ASK_CHAIN], gate)
             _count_chain(chain[0], started)
             self._judge_chain(node, chain[0], http)

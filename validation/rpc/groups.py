@@ -9,6 +9,7 @@ from validation.rpc.calls import Call, Reply
 from validation.rpc.classes import Shape
 from validation.rpc.endpoints import NodeUrl
 from validation.rpc.errors import BadAnswer, RpcError
+from validation.rpc.forms import WITH_OTHERS, Form
 from validation.rpc.timing import MOST_STRETCHES, Sending, Stretch, Timing
 from validation.rpc.wire import clean
 
@@ -80,6 +81,7 @@ class Group:
         "batch",
         "batch_limit",
         "before",
+        "form",
         "fragments",
         "kind",
         "lane",
@@ -87,14 +89,27 @@ class Group:
         "methods",
         "node",
         "only",
+        "places",
         "queued_at",
         "sent_at",
+        "shares",
         "tried",
         "waiters",
     )
 
-    def __init__(self, fragments: list[bytes], *, shape: Shape, only: "Lane | None" = None) -> None:
+    def __init__(
+        self,
+        fragments: list[bytes],
+        *,
+        shape: Shape,
+        only: "Lane | None" = None,
+        form: Form = WITH_OTHERS,
+        shares: bool = True,
+    ) -> None:
         self.fragments = fragments
+        self.form = form
+        self.shares = shares  # a batch's answers with whoever asks the same in it
+        self.places: Sequence[int] = ()  # where in its batch each call is
         self.methods, self.kind = shape
         self.waiters: list[Waiter] = []
         self.attempts = 0

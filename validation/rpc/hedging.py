@@ -4,16 +4,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from validation.rpc.errors import RpcError
-from validation.rpc.exchange import Exchange
 from validation.rpc.flights import Flight
 from validation.rpc.wire import Answer
 
 type Landed = tuple[Flight, Sequence[Answer]]
 
 
-async def race(
-    first: Flight, exchange: Exchange, *, delay_s: float, second_of: Callable[[], Flight | None]
-) -> Landed:
+async def race(first: Flight, *, delay_s: float, second_of: Callable[[], Flight | None]) -> Landed:
     """The answers that came first, and who brought them; the other is cancelled. Raises what the
     last of them met where both failed.
     """
@@ -21,7 +18,7 @@ async def race(
     flights: dict[asyncio.Task[list[Answer]], Flight] = {}
 
     def begin(flight: Flight) -> None:
-        task = loop.create_task(flight.carry(exchange))
+        task = loop.create_task(flight.carry())
         task.add_done_callback(flight.end)
         flights[task] = flight
 

@@ -2,6 +2,7 @@
 
 from validation.rpc.config import RpcConfig
 from validation.rpc.errors import Saturated
+from validation.rpc.forms import Form, Load
 from validation.rpc.limiters import ConcurrencyLimit
 from validation.rpc.rates import RateLease
 
@@ -38,6 +39,12 @@ class NodeLimits:
             return 0
         return self.limiter.limit - self.in_flight
 
+    def load_of(self, form: Form, calls: int, *, asks_chain: bool) -> Load:
+        """What so many calls would take now."""
+        sockets = self.max_requests - self.requests
+        room = self.limiter.limit - self.in_flight
+        return form.load(calls, asks_chain=asks_chain, sockets=sockets, room=room)
+
     def admit(self, calls: int, *, node: str) -> None:
         """Counts calls into the queue, or raises `Saturated`."""
         if self.waiting + calls > self.max_waiting:
@@ -47,13 +54,22 @@ class NodeLimits:
             )
         self.waiting += calls
 
-    def send(self, calls: int) -> None:
-        self.requests += 1
-        self.in_flight += calls
+    def take(self, load: Load) -> None:
+        """For a sending that is about to go out; `free` gives it back."""
+        requests, at_once, calls = load
+        self.requests += requests
+        self.in_flight += at_once
         self.in_flight_max_seen = max(self.in_flight_max_seen, self.in_flight)
         if self.lease is not None:
             self.lease.spend(calls)
 
-    def release(self, calls: int) -> None:
-        self.requests -= 1
-        self.in_flight -= calls
+    def free(self, load: Load) -> None:
+        self.requests -= load[0]
+        self.in_flight -= load[1]
+
+    def add(self, calls: int) -> None:
+        """Calls that go with what is out already; negative once they are back."""
+        self.in_flight += calls
+        self.in_flight_max_seen = max(self.in_flight_max_seen, self.in_flight)
+        if self.lease is not None and calls > 0:
+            self.lease.spend(calls)

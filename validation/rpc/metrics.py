@@ -24,9 +24,9 @@ class RpcMetrics:
         self._retries: dict[str, PromCounter] = {}
         self._pool_waits: dict[str, Histogram] = {}
 
-    def sent(self, pool: str, calls: int, waited_s: float) -> None:
-        """A batch goes out, whose first call waited so long for its place."""
-        observe_many(instruments.RPC_BATCH_SIZE, calls, 1)
+    def sent(self, pool: str, calls: int, waited_s: float, *, requests: int = 1) -> None:
+        """A batch goes out, in so many requests, and waited so long for its place."""
+        observe_many(instruments.RPC_BATCH_SIZE, calls // requests, requests)
         child = self._pool_waits.get(pool)
         if child is None:
             # Runs may name nodes of their own, ever new ones.

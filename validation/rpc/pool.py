@@ -1,4 +1,4 @@
-"""The keep-alive connections to one node: dialled to checked addresses, last in first out."""
+"""The connections to one node: kept or one a request, dialled to checked addresses."""
 
 import asyncio
 import contextlib
@@ -19,8 +19,8 @@ from validation.rpc.seams import Gate
 
 
 class NodePool:
-    """How many connections are open is bounded by its callers: the lane lets no more requests go
-    out at once than `max_connections`.
+    """How many connections are in use is bounded by its callers: the lane lets no more requests go
+    out at once than its limits say.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class NodePool:
         self._tls = tls
         self._clock = clock
         self._head = _request_head(node)
+        self._most_kept = config.max_connections
         self._idle: list[HttpConnection] = []
         self._open: set[HttpConnection] = set()
         self.dialled = 0
@@ -44,6 +45,15 @@ class NodePool:
         """True when the next request will go out on a connection whose chain is known."""
         self._drop_dead()
         return bool(self._idle) and self._idle[-1].is_vouched
+
+    def keep(self, most: int) -> None:
+        """So many connections are open at most once they are not in use; 0: each is closed after
+        its answer, and the node is told so beforehand.
+        """
+        self._most_kept = most
+        self._head = _request_head(self._node, closes=not most)
+        while self._idle and len(self._open) > most:
+            self._discard(self._idle.pop(0))
 
     def sockets(self) -> tuple[int, int]:
         """Connections in use, and idle."""
@@ -80,7 +90,9 @@ class NodePool:
             gate()  # after whatever took time, such as dialling
             return await connection.exchange(payload)
         finally:
-            if connection.is_open:
+            if connection.is_open and len(self._open) > self._most_kept:
+                self._discard(connection)
+            elif connection.is_open:
                 connection.idle_since = self._clock()
                 self._idle.append(connection)
             else:
@@ -164,7 +176,7 @@ def _words(failure: BaseException | None) -> str:
     return type(failure).__name__
 
 
-def _request_head(node: NodeUrl) -> bytes:
+def _request_head(node: NodeUrl, *, closes: bool = False) -> bytes:
     lines = [
         f"POST {node.target} HTTP/1.1",
         f"Host: {node.authority}",
@@ -173,6 +185,8 @@ def _request_head(node: NodeUrl) -> bytes:
         "Accept-Encoding: gzip",
         "Content-Type: application/json",
     ]
+    if closes:
+        lines.append("Connection: close")
     if node.authorization:
         lines.append(f"Authorization: {node.authorization}")
     return ("\r\n".join(lines) + "\r\nContent-Length: ").encode("ascii")

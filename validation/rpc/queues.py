@@ -8,6 +8,7 @@ from time import monotonic
 from validation.resilience import Breaker, Permit, Rejected, State
 from validation.rpc.classes import MethodClass
 from validation.rpc.errors import BreakerOpen, RpcError
+from validation.rpc.forms import WITH_OTHERS, Form
 from validation.rpc.groups import Group
 from validation.rpc.metrics import tally
 
@@ -18,6 +19,7 @@ class Batch:
     __slots__ = (
         "asks_chain",
         "blame",
+        "form",
         "fragments",
         "groups",
         "kept_by",
@@ -33,25 +35,31 @@ class Batch:
         self.places: dict[bytes, int] = {}
         self.methods: list[tuple[str, ...]] = []
         self.asks_chain = asks_chain
+        self.form: Form = WITH_OTHERS
         self.kept_by, self.kept_since = "", 0.0
         self.task: asyncio.Task[None] | None = None
         self.blame: RpcError | None = None
         """What the node is blamed for if it never answers: somebody's time ran out."""
 
-    @property
-    def calls(self) -> int:
-        return len(self.fragments) + self.asks_chain
-
     def add(self, group: Group) -> None:
-        places, before = self.places, len(self.fragments)
-        for fragment in group.fragments:
-            if fragment not in places:
-                places[fragment] = len(self.fragments)
-                self.fragments.append(fragment)
+        """A group that shares has its calls asked once with those of others."""
+        fragments, before = self.fragments, len(self.fragments)
         self.groups.append(group)
-        if len(self.fragments) - before == len(group.fragments):
+        self.form = group.form
+        if group.shares:
+            places = self.places
+            for fragment in group.fragments:
+                if fragment not in places:
+                    places[fragment] = len(fragments)
+                    fragments.append(fragment)
+        else:
+            fragments += group.fragments
+        after = len(fragments)
+        if after - before == len(group.fragments):
+            group.places = range(before, after)
             self.methods.append(group.methods)
         else:
+            group.places = [places[fragment] for fragment in group.fragments]
             self.methods.append(_new_methods(group, places, before))
 
     def is_wanted(self) -> bool:

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 from weakref import WeakValueDictionary
 
 from validation.rpc.seams import Fleet, FleetAway
@@ -22,6 +23,7 @@ _AHEAD_S = 0.2
 """A lease holds no more than the fleet's rate of so long."""
 _RETRY_S = 1.0
 _MAX_RESTS = 1000
+SCOPES: Final = ("process", "fleet")
 
 
 class RateLease:
@@ -95,6 +97,10 @@ class RateLease:
             self._tokens = 0.0
 
 
+type Taker = Callable[[RateLease, int], Awaitable[float]]
+"""Brings calls for a lease that misses so many: its scope's way to count."""
+
+
 class RateBudgets:
     """The leases of one process, in one event loop; `fleet` None: it shares with nobody.
 
@@ -113,6 +119,9 @@ class RateBudgets:
         self._processes = processes
         self._fleet = fleet
         self._away_until = 0.0
+        self._scope = "fleet"
+        self._takers: Mapping[str, Taker] = {"process": self._own_rate, "fleet": self._of_fleet}
+        self._alone_since = 0.0
         # Held by the clients that use them: runs may name nodes of their own, ever new ones.
         self._leases: WeakValueDictionary[tuple[str, float], RateLease] = WeakValueDictionary()
         self._rests: dict[str, float] = {}
@@ -135,9 +144,29 @@ class RateBudgets:
         self._processes = max(1, processes)
 
     @property
+    def scope(self) -> str:
+        return self._scope
+
+    def set_scope(self, name: str) -> None:
+        """Whose the rate of a node is from now on: "fleet", what all processes ask together;
+        "process", each one's own, whatever the others ask. What was leased stays leased, and who
+        waits goes on waiting. Any thread may call it.
+        """
+        if name not in SCOPES:
+            raise ValueError(f"scope: must be one of {', '.join(SCOPES)}, not {name!r}")
+        if name != self._scope:
+            self._alone_since = self._clock()
+            self._scope = name
+
+    @property
     def is_shared(self) -> bool:
-        """False while this process keeps to its own share, its fleet being away or not there."""
-        return self._fleet is not None and self._clock() >= self._away_until
+        """False while this process keeps to its own share, its fleet being away or not there, or
+        counts for itself.
+        """
+        return self._scope == "fleet" and self._fleet is not None and self._has_fleet()
+
+    def _has_fleet(self) -> bool:
+        return self._clock() >= self._away_until
 
     def rest(self, label: str, seconds: float) -> None:
         """The node asked not to be asked for so long."""
@@ -172,24 +201,36 @@ class RateBudgets:
 
     async def _renew(self, lease: RateLease) -> None:
         missing = lease.missing()
-        if not missing:
-            return
+        if missing:
+            lease.renew(await self._takers[self._scope](lease, missing))
+
+    async def _own_rate(self, lease: RateLease, missing: int) -> float:
+        """All of the rate, counted here."""
+        del missing
+        return self._accrued(lease) * lease.per_s
+
+    async def _of_fleet(self, lease: RateLease, missing: int) -> float:
+        """What is left of the rate that all processes share; this one's part of it where nobody
+        can say.
+        """
         fleet = self._fleet
-        if fleet is not None and self.is_shared:
+        if fleet is not None and self._has_fleet():
             try:
-                lease.renew(await fleet.take(lease.label, lease.per_s, missing))
+                return await fleet.take(lease.label, lease.per_s, missing)
             except FleetAway as exc:
                 _log.warning(
                     "the fleet cannot say how often %s may be asked (%s): keeping to 1/%d of it",
                     lease.label, exc, self._processes,
                 )  # fmt: skip
                 self._away_until = self._clock() + _RETRY_S
-            else:
-                return
-        lease.renew(self._own_share(lease))
+        return self._own_share(lease)
 
     def _own_share(self, lease: RateLease) -> float:
+        return self._accrued(lease) * lease.per_s / self._processes
+
+    def _accrued(self, lease: RateLease) -> float:
+        """Seconds of the rate that nobody was given yet, as long as it is counted here."""
         now = self._clock()
-        since = max(lease.accrued_at, now - _LEASE_S)
+        since = max(lease.accrued_at, now - _LEASE_S, self._alone_since)
         lease.accrued_at = now
-        return (now - since) * lease.per_s / self._processes
+        return now - since

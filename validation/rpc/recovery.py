@@ -8,9 +8,11 @@ from validation.resilience import State
 from validation.rpc.batching import Lane
 from validation.rpc.errors import RpcError
 from validation.rpc.exchange import Exchange
+from validation.rpc.forms import Load
 from validation.rpc.queues import Queue
 from validation.rpc.turns import ProbeTurns, Turn
 
+_QUESTION = Load(1, 1, 1)
 _TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 60.0
 
@@ -81,14 +83,14 @@ class Recovery:
             return False  # what is out now will tell
         if lane.is_gone:
             return False
-        limits.send(1)
+        limits.take(_QUESTION)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 await self._exchange.ask_chain(lane.node, gate=lambda: let_out(lane))
         except (RpcError, TimeoutError):
             return False
         finally:
-            lane.release(1)
+            lane.release(_QUESTION)
         return True
 
 

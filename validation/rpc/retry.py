@@ -2,61 +2,34 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from enum import Enum
 from time import monotonic
 
-from validation.resilience import Backoff, RetryBudget
 from validation.rpc.batching import Lane
 from validation.rpc.counters import Counters
 from validation.rpc.errors import RpcError
 from validation.rpc.groups import Group
-from validation.rpc.lanes import Parts
 from validation.rpc.metrics import METRICS
 from validation.rpc.nodes import NodeOrder
-
-
-class Verdict(Enum):
-    """What becomes of calls whose batch, or whose own answer, failed."""
-
-    ELSEWHERE = "elsewhere"
-    """Asked of another node at once."""
-    LATER = "later"
-    """Asked again after a back-off."""
-    NEVER = "never"
-
-
-def judge(error: RpcError, *, attempts: int, max_attempts: int, has_other_node: bool) -> Verdict:
-    """Another node is worth asking whenever the fault is this node's, even one that will not pass
-    by itself; the same node only where time may help.
-    """
-    if attempts >= max_attempts:
-        return Verdict.NEVER
-    if has_other_node and (error.retryable or error.trips_breaker):
-        return Verdict.ELSEWHERE
-    return Verdict.LATER if error.retryable else Verdict.NEVER
+from validation.rpc.retry_policies import RetryPolicy, Verdict
 
 
 class Retries:
-    """Groups that failed, between their attempts. `requeue` asks them again, `fail` tells them."""
+    """Groups that failed, between their attempts. `requeue` asks them again, `fail` tells them.
+    `policy` may be exchanged at any time: a pause that has begun ends as it was meant to.
+    """
 
     def __init__(
         self,
-        parts: Parts,
+        policy: RetryPolicy,
         *,
         order: NodeOrder,
-        budget: RetryBudget,
         counters: Counters,
         loop: asyncio.AbstractEventLoop,
         requeue: Callable[[Iterable[Group]], None],
         fail: Callable[[Group, RpcError], None],
     ) -> None:
-        config = parts.config
-        self._max_attempts = config.max_attempts
-        self._backoff = Backoff(
-            base_s=config.backoff_base_s, cap_s=config.backoff_cap_s, random=parts.random
-        )
+        self.policy = policy
         self._order = order
-        self._budget = budget
         self._counters = counters
         self._loop = loop
         self._requeue = requeue
@@ -70,21 +43,20 @@ class Retries:
 
     def again(self, lane: Lane, groups: Sequence[Group]) -> None:
         """Each group is asked elsewhere, later or not at all."""
+        policy = self.policy
         now: list[Group] = []
         later: list[Group] = []
         for group in groups:
             group.batch = None
-            if group.last_error is None or group.last_error.retry_after_s is None:
-                group.attempts += 1  # a node that says when to come back is taken at its word
             group.tried |= {lane.index}
             error = group.last_error
             if error is None or not group.waiters:
                 continue
+            group.attempts += policy.counts(error)
             is_free = group.only is None
-            verdict = judge(
+            verdict = policy.judge(
                 error,
                 attempts=group.attempts,
-                max_attempts=self._max_attempts,
                 has_other_node=is_free and self._order.other(group.kind, group.tried) is not None,
             )
             if verdict is Verdict.NEVER:
@@ -106,11 +78,11 @@ class Retries:
         """
         sample = groups[0]
         error = sample.last_error
-        delay = self._backoff.delay_s(sample.attempts, error.retry_after_s if error else None)
+        delay = self.policy.delay_s(sample.attempts, error.retry_after_s if error else None)
         due = self._loop.time() + delay
         again: list[Group] = []
         for group in groups:
-            if due < group.deadline and self._budget.spend(len(group.fragments)):
+            if due < group.deadline and self.policy.spend(len(group.fragments)):
                 again.append(group)
             elif group.last_error is not None:
                 self._fail(group, group.last_error)

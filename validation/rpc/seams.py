@@ -27,6 +27,11 @@ class Posts(Protocol):
     def forget(self, node: NodeUrl) -> None:
         """Closes the node's connections and keeps nothing of it, until it is asked again."""
 
+    def keep(self, most: int) -> None:
+        """Keeps so many connections of each node at most for what is asked next; 0: none, and each
+        request says so. What is in use ends by itself.
+        """
+
     def dialled(self, node: NodeUrl) -> int:
         """How many connections were made so far."""
 

@@ -44,6 +44,9 @@ class Transport:
         if pool is not None:
             pool.close_idle()
 
+    def keep(self, most: int) -> None:
+        self._pools.keep(most)
+
     def forget(self, node: NodeUrl) -> None:
         self._urls.pop(node, None)
         self._pools.forget(node)
@@ -76,6 +79,7 @@ class _Pools(httpx.AsyncBaseTransport):
 
     def __init__(self, config: RpcConfig) -> None:
         self._config = config
+        self._most_kept = config.max_connections if config.keep_alive else 0
         self._tls: ssl.SSLContext | None = None
         self._pools: dict[NodeUrl, NodePool] = {}
 
@@ -87,11 +91,18 @@ class _Pools(httpx.AsyncBaseTransport):
         if pool is not None:
             pool.close()
 
+    def keep(self, most: int) -> None:
+        self._most_kept = most
+        for pool in self._pools.values():
+            pool.keep(most)
+
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         node = request.extensions["node"]
         pool = self._pools.get(node)
         if pool is None:
-            pool = self._pools[node] = NodePool(node, self._config, tls=self._context)
+            pool = NodePool(node, self._config, tls=self._context)
+            pool.keep(self._most_kept)
+            self._pools[node] = pool
         stream = cast(httpx.ByteStream, request.stream)
         answer = await pool.request(b"".join(stream), request.extensions["gate"])
         return httpx.Response(

@@ -17,6 +17,7 @@ from validation.rpc.errors import (
     WrongChain,
 )
 from validation.rpc.exchange import Exchange
+from validation.rpc.forms import Load
 from validation.rpc.metrics import METRICS
 from validation.rpc.recovery import let_out
 from validation.rpc.wire import fragment
@@ -83,7 +84,8 @@ class NodeWatch:
 
     async def _ask(self, lane: Lane) -> int:
         asks_chain = self._exchange.must_ask_chain(lane.node)
-        lane.limits.send(1 + asks_chain)
+        load = Load(1, 1 + asks_chain, 1 + asks_chain)
+        lane.limits.take(load)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 (answer,) = await self._exchange.send(
@@ -92,7 +94,7 @@ class NodeWatch:
         except TimeoutError:
             raise NodeTimeout("no answer in time", node=lane.node.label) from None
         finally:
-            lane.release(1 + asks_chain)
+            lane.release(load)
         if isinstance(answer, RpcError):
             raise answer
         read = read_quantity_64(answer)
