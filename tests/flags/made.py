@@ -1,0 +1,28 @@
+"""Flags as an admin makes them, people of each role, and what the trail says of the last act."""
+
+from typing import Any
+
+from console.access.audit import Actor
+from console.access.models import AuditEntry
+from console.access.roles import Role
+from console.flags import defining
+from console.flags.models import Flag
+
+WHY = "The node answers with stale blocks"
+VARIANTS = {"old": "old", "new": "new", "newer": "newer"}
+
+
+def actor(role: str = "operator", name: str = "ada") -> Actor:
+    return Actor(name=name, role=Role(role), origin="page")
+
+
+def flag(key: str = "checkout.codec", **fields: Any) -> Flag:
+    """Its baseline, "old", on all; rolled out by processes."""
+    given = {"variants": VARIANTS, "baseline": "old", "unit": "process", "fleet": "worker"}
+    return defining.create(actor("admin"), key, given | fields, reason=WHY)
+
+
+def newest() -> AuditEntry:
+    entry = AuditEntry.objects.order_by("-id").first()
+    assert entry is not None
+    return entry
