@@ -80,6 +80,45 @@ class L1Machine(RuleBasedStateMachine):
     def resize(self, entries: int) -> None:
         self.cache.resize(max_entries=entries)
 
+    @rule(entries=st.integers(1, 12))
+    def resize_bytes(self, entries: int) -> None:
+        self.max_bytes = entries * (500 + OVERHEAD)
+        self.cache.resize(max_bytes=self.max_bytes)
+
+    @rule(name=EXPIRY)
+    def expire_by(self, name: Expiry) -> None:
+        before = set(self.cache)
+        self.cache.expire_by(name)
+        assert set(self.cache) == before
+        assert self.cache.expiry == name
+
+    @rule()
+    def tick(self) -> None:
+        living = {name for name in self.cache if self.told[name][1] > self.clock.now}
+        self.cache.tick()
+        assert living <= set(self.cache), "only what has expired goes"
+
+    @rule(seconds=st.integers(0, 10))
+    def keep_for(self, seconds: int) -> None:
+        before = set(self.cache)
+        self.cache.keep_for(seconds)
+        assert set(self.cache) == before
+        at = self.clock.now + seconds
+        for name in before:
+            serial, expires_at, tags = self.told[name]
+            self.told[name] = (serial, min(expires_at, at), tags)
+
+    @rule(share=st.sampled_from((0.0, 0.5, 1.0)))
+    def shrink(self, share: float) -> None:
+        before, size, bounds = len(self.cache), self.cache.bytes, self.bounds()
+        gone = self.cache.shrink(share)
+        assert before - gone == len(self.cache) <= before * share
+        assert self.cache.bytes <= size * share
+        assert self.bounds() == bounds
+
+    def bounds(self) -> tuple[int, int]:
+        return self.cache.max_entries, self.cache.max_bytes
+
     @rule(seconds=st.integers(1, 10))
     def wait(self, seconds: int) -> None:
         self.clock.now += seconds

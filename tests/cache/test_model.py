@@ -20,11 +20,28 @@ from hypothesis.stateful import (
 from console.embedded.cluster import Cluster
 from tests.cache.tiers import LONG, Tiers, decode, past_purges, until
 from validation.cache import CacheConfig, L1Config, Lifetime, Made, TieredCache, Want
+from validation.cache.bounds import SIZINGS
+from validation.cache.codec import CODECS
+from validation.cache.expiry import EXPIRIES
+from validation.cache.policies import POLICIES
+from validation.cache.sharing import SHARINGS
 from validation.resilience import Breaker
 
 _KEYS = 6
 KEYS = st.sampled_from(range(_KEYS))
 WHO = st.sampled_from((0, 1))
+EXCHANGES = st.sampled_from(
+    [
+        *(("policy", name) for name in POLICIES),
+        *(("codec", name) for name in CODECS),
+        *(("sharing", name) for name in SHARINGS),
+        *(("expiry", name) for name in EXPIRIES),
+        *(("sizing", name) for name in SIZINGS),
+        *(("threshold", size) for size in (0, 512, 5120)),
+        *(("max_entries", count) for count in (0, 1, 3)),
+        *(("ttl", seconds) for seconds in (0, 60)),
+    ]
+)
 
 
 class TwoProcesses(RuleBasedStateMachine):
@@ -123,6 +140,11 @@ class TwoProcesses(RuleBasedStateMachine):
     @rule(who=WHO, key=KEYS)
     def drop(self, who: int, key: int) -> None:
         self.caches[who].drop(self.key(key))
+
+    @rule(who=WHO, exchange=EXCHANGES)
+    def exchange(self, who: int, exchange: tuple[str, str | int]) -> None:
+        what, variant = exchange
+        getattr(self.caches[who].variants, f"set_{what}")(variant)
 
     @rule(who=WHO)
     def cut(self, who: int) -> None:
