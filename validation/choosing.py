@@ -5,6 +5,7 @@ Where no stage splits the items, nothing is asked of any of them.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import product
 from typing import Final, Protocol
 
@@ -63,19 +64,24 @@ class ByItem:
     def __init__(
         self, fetchers: Mapping[Variants, Fetcher], mode: Share, kinds: Share, plan: ItemPlan
     ) -> None:
-        self._fetchers = fetchers
         self._mode, self._kinds = mode.variant_of, kinds.variant_of
         self._plan = plan
-        self._counts = dict.fromkeys(fetchers, 0)
+        self._chosen = {variants: _Chosen(fetcher) for variants, fetcher in fetchers.items()}
 
     def fetcher(self, subject: str) -> Fetcher:
-        variants = self._mode(subject), self._kinds(subject)
-        self._counts[variants] += 1
-        return self._fetchers[variants]
+        chosen = self._chosen[self._mode(subject), self._kinds(subject)]
+        chosen.items += 1
+        return chosen.fetcher
 
     def tell(self, items: int) -> None:
         del items
-        _count(self._plan, self._counts)
+        _count(self._plan, {variants: of.items for variants, of in self._chosen.items()})
+
+
+@dataclass(slots=True)
+class _Chosen:
+    fetcher: Fetcher
+    items: int = 0
 
 
 class Choices:

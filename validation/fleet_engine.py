@@ -9,14 +9,24 @@ from typing import Any
 
 import structlog
 
-from monitoring.snapshots import BreakerReport, CacheReport, NodeReport, PoolReport, Transition
+from monitoring.snapshots import (
+    BreakerReport,
+    CacheReport,
+    MemoryReport,
+    NodeReport,
+    PoolReport,
+    Transition,
+)
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.checkpoint import Checkpoint
+from validation.choosing import Choices
 from validation.deciding import Decisions
 from validation.engine import Engine, grounds_of, no_node
+from validation.footprint import read_footprint
 from validation.heads import ChainView
 from validation.keeping import Keeping
 from validation.lineage import lineage_to
+from validation.memory import MemoryGuard
 from validation.resilience import BreakerConfig, Breakers, Change
 from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
@@ -83,6 +93,11 @@ class FleetEngine:
         self._turns = ProbeTurns(self._fleet)
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
         self._switchboard = Switchboard(self._parts)
+        self._guard = MemoryGuard(
+            lambda: read_footprint(self._processes),
+            drop_half=lambda: self._portal.run(self._shrink(0.5), timeout_s=_STOP_S),
+            drop_all=lambda: self._portal.run(self._shrink(0.0), timeout_s=_STOP_S),
+        )
         self._nodes: tuple[NodeUrl, ...] = ()
         self._watched: tuple[NodeUrl, ...] = ()
         self._has_nodes = asyncio.Event()
@@ -118,6 +133,11 @@ class FleetEngine:
             self._portal.run(self._decide(decisions), timeout_s=_STOP_S)
         self._switchboard.decisions = decisions
         return self._switchboard.refused
+
+    def guard_memory(self) -> MemoryGuard:
+        """Looks after the memory of this process. To be called now and then, by one thread."""
+        self._guard.tend()
+        return self._guard
 
     def validate(
         self,
@@ -187,6 +207,7 @@ class FleetEngine:
             ),
             "nodes": self._node_reports(),
             "cache": CacheReport(**self.cache.report()),
+            "memory": MemoryReport(**self._guard.report()),
             "head": chain.head.number if chain is not None and chain.head is not None else None,
             "final": None if chain is None else chain.final_number(),
             "orphaned": 0 if chain is None else chain.orphaned_total,
@@ -216,8 +237,15 @@ class FleetEngine:
             cache=self._cache,
             breakers=self._registry,
             budgets=self._budgets,
-            clients=tuple(engine.client for engine in self._engines()),
+            guard=self._guard,
+            engines=tuple(self._engines()),
         )
+
+    async def _shrink(self, share: float) -> None:
+        """Lets go of all but so much of what is only remembered."""
+        self._cache.l1.shrink(share)
+        for engine in self._engines():
+            engine.grounds.blocks.shrink(share)
 
     async def _decide(self, decisions: Decisions) -> None:
         self._switchboard.apply(decisions)
@@ -241,7 +269,7 @@ class FleetEngine:
         client = self._client(replace(rpc, max_in_flight=self._share()))
         self.chain = ChainView(client)
         self.chain.on_reorg = self._reorganised
-        self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
+        fetcher = self._fetcher = CachedFetcher(client, self._cache, finality=self.chain)
         grounds = Grounds(
             chain_id=rpc.chain_id,
             checkpoint=self._config.checkpoint,
@@ -249,9 +277,10 @@ class FleetEngine:
             finality=self.chain,
             others=client,
         )
-        engine = Engine(client=client, fetcher=self._fetcher, grounds=grounds)
+        choices = Choices(lambda mode, kinds: fetcher.view(kinds, client.mode(mode)))
+        engine = Engine(client=client, fetcher=fetcher, grounds=grounds, choices=choices)
         self._cache.part_below = _both(self._cache.part_below, engine.forget)
-        return engine
+        return self._switchboard.equip(engine)
 
     async def _start(self) -> None:
         self._has_begun = True
@@ -272,9 +301,7 @@ class FleetEngine:
             await self._fleet.aclose()
 
     def _client(self, config: RpcConfig) -> RpcClient:
-        client = RpcClient(config, breakers=self._registry, budget=self._budgets, turns=self._turns)
-        self._switchboard.equip(client)
-        return client
+        return RpcClient(config, breakers=self._registry, budget=self._budgets, turns=self._turns)
 
     def _engines(self) -> list[Engine]:
         """A copy: another thread may add one."""
@@ -297,8 +324,9 @@ class FleetEngine:
             config = replace(self._config.own_nodes(nodes), max_in_flight=self._share())
             client = self._client(config)
             grounds = grounds_of(config, client, self._config.checkpoint)
-            engine = Engine(client=client, fetcher=client, grounds=grounds)
-            self._own[node_urls] = engine
+            choices = Choices(lambda mode, _kinds: client.mode(mode))
+            engine = Engine(client=client, fetcher=client, grounds=grounds, choices=choices)
+            self._own[node_urls] = self._switchboard.equip(engine)
             self._forget_oldest()
         return engine
 

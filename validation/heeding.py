@@ -54,6 +54,7 @@ class Heeding:
         self._decider = Decider()
         self._decisions = Decisions()
         self._refused: Mapping[str, str] = {}
+        self._unread: Exception | None = None
         self._has_begun = False
         self._obedience = Obedience(
             engine.breakers, engine.cache, nodes=engine, flags=self, clock=clock
@@ -99,9 +100,19 @@ class Heeding:
     # -- what `Obedience` asks of it
 
     def refresh(self, connection: psycopg.Connection[Any]) -> None:
-        self._source.refresh(connection)
+        self._unread = None
+        try:
+            self._source.refresh(connection)
+        except psycopg.Error:
+            raise
+        except Exception as error:
+            # Its defect keeps nobody from the other controls; `obey` does not acknowledge it.
+            log.exception("flags.not_read")
+            self._unread = error
 
     def obey(self) -> None:
+        if self._unread is not None:
+            raise FlagsRefused("the flags cannot be read") from self._unread
         self._decide()
         if self._refused:
             told = "; ".join(f"{key}: {why}" for key, why in sorted(self._refused.items()))

@@ -1,14 +1,13 @@
 """The toggles of one process: applies what was decided where it differs, and tells what holds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import structlog
 
 from validation.deciding import Decision, Decisions
+from validation.engine import Engine
 from validation.flags import OF_ITEMS
-from validation.rpc import RpcClient
-from validation.toggles import TOGGLES, OfClients, Parts, Toggle
+from validation.toggles import TOGGLES, Parts, Toggle
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +24,10 @@ class Switchboard:
         self.refused: Mapping[str, str] = {}
 
     def has_news(self, decisions: Decisions) -> bool:
-        """Whether `apply` would change anything. Any thread."""
-        return any(self._differs(decision) for decision in decisions.of.values())
+        """Whether `apply` would change anything, or try again. Any thread."""
+        return bool(self.refused) or any(
+            self._differs(decision) for decision in decisions.of.values()
+        )
 
     def apply(self, decisions: Decisions) -> None:
         """One flag that cannot be applied keeps nobody from the others: `refused` names it, and why
@@ -47,12 +48,11 @@ class Switchboard:
                 self._applied[key] = decision.value
         self.decisions, self.refused = decisions, refused
 
-    def equip(self, client: RpcClient) -> None:
-        """A client that was just made is as the others are. Any thread."""
-        parts = replace(self._parts(), clients=(client,))
-        for key, toggle in self._toggles.items():
-            if key in self._applied and isinstance(toggle, OfClients):
-                toggle.apply(parts, self._applied[key])
+    def equip(self, engine: Engine) -> Engine:
+        """One that was just made is as the others are. Any thread."""
+        for key, value in self._applied.items():
+            self._toggles[key].equip(engine, value)
+        return engine
 
     def in_force(self) -> dict[str, str]:
         """By key, as the parts say themselves. Any thread."""

@@ -40,11 +40,24 @@ STUCK_S = 120.0
 EXPLAINED_ITEMS = 100
 
 
+class Memory(Protocol):
+    """Of this process: `validation.memory.MemoryGuard`."""
+
+    @property
+    def refuses(self) -> bool:
+        """There is no room for a chunk now."""
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Nor will there be, but in a new process."""
+
+
 class ChunkEngine(heeding.Steered, Protocol):
     """`validation.fleet_engine.FleetEngine` is one."""
 
     @property
     def chain(self) -> retractions.Chain | None: ...
+    def guard_memory(self) -> "Memory": ...
     def validate(
         self,
         subjects: tuple[str, ...],
@@ -138,6 +151,8 @@ class Worker:
                     # Here too: where work never ends, the sweeper's message waits behind it.
                     self._next_sweep = now + LOOK_EVERY_S
                     self._sweep()
+                if not self._has_room():
+                    return False
                 claim = self._ledger.claim()
                 if claim is None:
                     return False
@@ -164,6 +179,14 @@ class Worker:
             except Exception:
                 # What operators want is not acknowledged, which they see; no item suffers for it.
                 log.exception("controls.not_heeded")
+
+    def _has_room(self) -> bool:
+        """False where a chunk might be one too many for this process's memory: others take it."""
+        memory = self._engine.guard_memory()
+        if memory.is_hopeless:
+            log.error("worker.out_of_memory", do="nothing: a new process takes its place")
+            self._die()
+        return not memory.refuses
 
     def _sweep(self) -> None:
         """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
@@ -251,6 +274,7 @@ class Worker:
             if self._stopping.is_set():
                 self._ledger.release(claim)
                 return None
+            self._engine.guard_memory()
             if self._clock() >= stuck_at:
                 log.error("worker.stuck", run=claim.run, first=claim.first, after_s=STUCK_S)
                 self._die()

@@ -29,6 +29,13 @@ class NoCache:
         return
 
 
+class Room:
+    """Of memory: enough, until somebody says otherwise."""
+
+    def __init__(self) -> None:
+        self.refuses = self.is_hopeless = False
+
+
 class InstantEngine:
     """Finds every item valid, at once; `before` sees each chunk first."""
 
@@ -41,6 +48,7 @@ class InstantEngine:
         self.nodes: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
         self.shares: list[int] = []
         self.decided: list[Decisions] = []
+        self.memory = Room()
 
     def validate(
         self,
@@ -72,6 +80,9 @@ class InstantEngine:
 
     def in_force(self) -> Mapping[str, str]:
         return {}
+
+    def guard_memory(self) -> Room:
+        return self.memory
 
     def share_with(self, processes: int) -> None:
         self.shares.append(processes)
@@ -207,6 +218,33 @@ class LateEngine(InstantEngine):
 
 class Died(Exception):
     pass
+
+
+def test_a_process_without_room_begins_nothing_until_there_is_some(
+    start: Start, ledger: Ledger
+) -> None:
+    run = start(10)
+    engine = InstantEngine()
+    worker = Worker(ledger, engine)
+    engine.memory.refuses = True
+    assert worker.drain() is False
+    chunk = Chunk.objects.get()
+    assert (chunk.state, chunk.attempts) == ("ready", 0)  # for another to take
+    engine.memory.refuses = False
+    worker.drain()
+    assert services.progress([run.pk])[run.pk].valid == 10
+
+
+def test_a_process_that_never_gets_room_ends_for_a_new_one(start: Start, ledger: Ledger) -> None:
+    start(1)
+
+    def die() -> None:
+        raise Died
+
+    engine = InstantEngine()
+    engine.memory.refuses = engine.memory.is_hopeless = True
+    with pytest.raises(Died):
+        Worker(ledger, engine, die=die).drain()
 
 
 def test_an_engine_that_is_stuck_ends_the_process_and_frees_its_chunk(
