@@ -13,6 +13,7 @@ import pytest
 from console.embedded import valkey
 from console.embedded.cluster import Cluster
 from console.embedded.places import places
+from tests.cache.fetchers import Fleet, Node, knowing
 from tests.cache.tiers import Tiers
 from tests.services import FOLDER
 
@@ -81,3 +82,16 @@ async def tiers_on() -> AsyncIterator[Callable[[str], Tiers]]:
     yield make
     for tiers in made:
         await tiers.aclose()
+
+
+@pytest.fixture
+def node() -> Node:
+    return knowing()
+
+
+@pytest.fixture
+async def fleet(tiers: Tiers, node: Node) -> AsyncIterator[Fleet]:
+    """Fetchers of several processes, as it were, that ask one node."""
+    fleet = Fleet(tiers, node)
+    yield fleet
+    await fleet.aclose()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.cache.test_fetcher import Node
+from tests.cache.fetchers import Node
 from tests.cache.test_freshness import ADDRESS, BLOCK, LEAN, NS, RECEIPT, TX, Chain, Middle
 from tests.cache.tiers import Tiers
 from tests.rpc.test_evidence_answers import PROOF

@@ -325,3 +325,53 @@ async def test_a_large_block_gives_others_a_turn(large: Sealed) -> None:
     await at_3(large, 0, large.node(), Grounds(chain_id=CHAIN_ID))
     neighbour.cancel()
     assert turned > 20
+
+
+class Keeping(Turning):
+    """Whoever asks by it keeps answers of these kinds, as a cache's view does."""
+
+    def __init__(self, sealed: Sealed, kinds: frozenset[str]) -> None:
+        super().__init__(sealed)
+        self.kinds = kinds
+
+
+async def test_evidence_is_not_remembered_for_items_whose_answers_nobody_keeps(
+    small: Sealed,
+) -> None:
+    grounds = Grounds(chain_id=CHAIN_ID)
+    keeps, none = Keeping(small, frozenset({"evidence"})), Keeping(small, frozenset({"tx"}))
+    for index in (0, 1):
+        assert (await at_3(small, index, none, grounds)).source == "node"
+    assert none.methods().count("eth_getBlockReceipts") == 2
+    assert grounds.blocks.kept_bytes == 0
+    assert [(await at_3(small, i, keeps, grounds)).source for i in (0, 1)] == ["node", "l1"]
+    assert (await at_3(small, 0, none, grounds)).source == "node", "nor what others keep"
+
+
+async def test_where_nothing_is_shared_each_item_asks_for_its_block(large: Sealed) -> None:
+    node, grounds = Turning(large), Grounds(chain_id=CHAIN_ID)
+    for flights, asked in ((False, 8), (True, 1)):
+        grounds.blocks.forget()
+        grounds.blocks.share(flights=flights)
+        before = node.methods().count("eth_getBlockReceipts")
+        outcomes = await asyncio.gather(*(at_3(large, index, node, grounds) for index in range(8)))
+        assert {outcome.verdict for outcome in outcomes} == {Verdict.VALID}
+        assert node.methods().count("eth_getBlockReceipts") - before == asked
+        # What came is remembered all the same.
+        assert (await at_3(large, 9, node, grounds)).source == "l1"
+
+
+async def test_memory_is_given_back_by_halves_and_the_last_used_stays() -> None:
+    blocks = [seal(sound([2] * count)) for count in (20, 21, 22, 23)]
+    grounds = Grounds(chain_id=CHAIN_ID)
+    for sealed in blocks:
+        await at_3(sealed, 0, sealed.node(), grounds)
+    full = grounds.blocks.kept_bytes
+    grounds.blocks.shrink(0.5)
+    assert 0 < grounds.blocks.kept_bytes <= full / 2
+    sources = [(await at_3(sealed, 1, sealed.node(), grounds)).source for sealed in blocks]
+    assert sources[-1] == "l1"
+    assert sources[0] == "node"
+    grounds.blocks.shrink(0.0)
+    assert grounds.blocks.kept_bytes == 0
+    assert (await at_3(blocks[3], 0, blocks[3].node(), grounds)).source == "node"

@@ -1,0 +1,108 @@
+"""What a process may hold: told by files as Linux writes them."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from validation.cache.sizing import Memory, read_memory
+from validation.footprint import Footprint, read_footprint
+
+MB = 1 << 20
+PAGE = resource.getpagesize()
+MEMINFO = f"MemTotal: {16 * 1024 * 1024} kB\nMemAvailable: {8 * 1024 * 1024} kB\n"
+
+
+def machine(root: Path, *, resident: int, group: str = "", **files: str) -> Path:
+    """`group` is /proc/self/cgroup; `files` go into the group's folder, "_" for a dot."""
+    told = {
+        "proc/self/statm": f"99999 {resident // PAGE} 10 1 0 1 0\n",
+        "proc/meminfo": MEMINFO,
+        "proc/self/cgroup": group,
+    }
+    folder = "sys/fs/cgroup/memory/pod" if "memory:" in group else "sys/fs/cgroup/pod"
+    told |= {f"{folder}/{name.replace('__', '.')}": text for name, text in files.items()}
+    for name, text in told.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def without_limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _which: (resource.RLIM_INFINITY, 0))
+
+
+def in_group(root: Path, *, resident: int, used: int, limit: str) -> Path:
+    return machine(
+        root, resident=resident, group="0::/pod\n",
+        memory__max=limit, memory__current=f"{used}\n", memory__stat=f"inactive_file {10 * MB}\n",
+    )  # fmt: skip
+
+
+def test_alone_in_its_group_the_groups_limit_is_its_own(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=100 * MB, used=110 * MB, limit=f"{512 * MB}\n")
+    # 10 MB of the group are files that nobody needs: they do not count.
+    assert read_footprint(1, root=root) == Footprint(used=100 * MB, limit=512 * MB)
+
+
+def test_processes_of_one_group_share_what_it_has_left(tmp_path: Path) -> None:
+    """Four of 100 MB in 1000: each may grow by its part of the 600 left, and all are at 40 %."""
+    root = in_group(tmp_path, resident=100 * MB, used=410 * MB, limit=f"{1000 * MB}\n")
+    footprint = read_footprint(4, root=root)
+    assert footprint == Footprint(used=100 * MB, limit=250 * MB)
+    assert footprint.share == pytest.approx(0.4)
+
+
+def test_a_full_group_is_full_for_each_of_them(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=240 * MB, used=970 * MB, limit=f"{1000 * MB}\n")
+    footprint = read_footprint(4, root=root)
+    assert footprint is not None
+    assert footprint.share == pytest.approx(0.96)
+
+
+def test_a_small_process_is_not_blamed_for_a_large_neighbour(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=50 * MB, used=910 * MB, limit=f"{1000 * MB}\n")
+    footprint = read_footprint(2, root=root)
+    assert footprint is not None
+    assert footprint.share == pytest.approx(0.5)
+
+
+def test_version_one_of_groups_tells_as_well(tmp_path: Path) -> None:
+    root = machine(
+        tmp_path, resident=100 * MB, group="5:cpu,cpuacct:/pod\n4:memory:/pod\n",
+        memory__limit_in_bytes=f"{512 * MB}\n", memory__usage_in_bytes=f"{200 * MB}\n",
+        memory__stat=f"total_inactive_file {88 * MB}\n",
+    )  # fmt: skip
+    assert read_memory(root) == Memory(total=512 * MB, available=400 * MB)
+    assert read_footprint(2, root=root) == Footprint(used=100 * MB, limit=300 * MB)
+
+
+@pytest.mark.parametrize("limit", ["max\n", "9223372036854771712\n", "rubbish\n"])
+def test_without_a_groups_limit_the_machine_is_divided(tmp_path: Path, limit: str) -> None:
+    root = in_group(tmp_path, resident=100 * MB, used=200 * MB, limit=limit)
+    assert read_footprint(8, root=root) == Footprint(used=100 * MB, limit=100 * MB + 1024 * MB)
+
+
+def test_a_limit_of_the_process_itself_holds_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = {resource.RLIMIT_DATA: 300 * MB, resource.RLIMIT_AS: 400 * MB}
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (limits[which], 0))
+    root = in_group(tmp_path, resident=285 * MB, used=300 * MB, limit=f"{900 * MB}\n")
+    footprint = read_footprint(1, root=root)
+    assert footprint == Footprint(used=285 * MB, limit=300 * MB)
+    assert footprint.share == pytest.approx(0.95)
+
+
+def test_nothing_to_read_is_no_data(tmp_path: Path) -> None:
+    assert read_footprint(1, root=tmp_path) is None
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/statm").write_text("1 2 3\n")
+    assert read_footprint(1, root=tmp_path) is None, "no limit is told"
+
+
+def test_this_process_tells() -> None:
+    footprint = read_footprint(2)
+    assert footprint is not None
+    assert 0 < footprint.used < footprint.limit
