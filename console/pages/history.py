@@ -10,6 +10,8 @@ from django.urls import reverse
 from console import sse
 from console.access.models import AuditEntry
 from console.controls import Order, is_reversible, names, places
+from console.flags import telling
+from console.flags.models import Flag
 from console.pages import states
 from validation.models import ControlKind
 
@@ -40,6 +42,8 @@ class Entry:
             return "L1"
         if self.row.kind == ControlKind.NODES:
             return self.row.target or "the order of the nodes"
+        if self.row.kind == ControlKind.FLAGS:
+            return self.row.target or "all flags"
         return self.row.target
 
 
@@ -58,12 +62,11 @@ def recent(number: int) -> list[Entry]:
 def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     """Newest first. Only the newest change of a target can be taken back: it is what holds."""
     rows = list(rows)
-    has_nodes = any(row.kind == ControlKind.NODES for row in rows)
-    nodes = {place.label for place in places()} if has_nodes else set[str]()
+    there = _there(rows)
     seen: set[tuple[str, str]] = set()
     found = []
     for row in rows:
-        found.append(_entry(row, newest=(row.kind, row.target) not in seen, nodes=nodes))
+        found.append(_entry(row, newest=(row.kind, row.target) not in seen, there=there))
         seen.add((row.kind, row.target))
     return found
 
@@ -73,25 +76,45 @@ def entry_of(row: AuditEntry, *, newest: bool) -> Entry:
     return replace(_entries([row])[0], reversible=newest and is_reversible(row))
 
 
-def _entry(row: AuditEntry, *, newest: bool, nodes: Container[str]) -> Entry:
-    said = node_words if row.kind == ControlKind.NODES else words
+def _entry(row: AuditEntry, *, newest: bool, there: Container[str]) -> Entry:
+    before, after = ("", "") if row.action in _DONE else _both(row)
     return Entry(
         row=row,
-        before="" if row.action in _DONE else said(row.before),
-        after="" if row.action in _DONE else said(row.after),
+        before=before,
+        after=after,
         reversible=newest and is_reversible(row),
-        href=_page(row, nodes),
+        href=_page(row, there),
     )
 
 
-def _page(row: AuditEntry, nodes: Container[str]) -> str:
+def _both(row: AuditEntry) -> tuple[str, str]:
+    if row.kind == ControlKind.FLAGS:
+        return telling.both(row)
+    said = node_words if row.kind == ControlKind.NODES else words
+    return said(row.before), said(row.after)
+
+
+def _there(rows: Iterable[AuditEntry]) -> set[str]:
+    """The nodes and flags among the targets that have a page."""
+    rows = list(rows)
+    found = set[str]()
+    if any(row.kind == ControlKind.NODES for row in rows):
+        found |= {place.label for place in places()}
+    if keys := {row.target for row in rows if row.kind == ControlKind.FLAGS}:
+        found |= set(Flag.objects.filter(pk__in=keys).values_list("key", flat=True))
+    return found
+
+
+def _page(row: AuditEntry, there: Container[str]) -> str:
     if row.kind == ControlKind.BREAKER:
         has_page = sse.NAME.fullmatch(row.target)
         return reverse("breaker", args=[row.target]) if has_page else reverse("breakers")
     if row.kind == ControlKind.NODES:
-        is_there = row.target in nodes
         name = names.in_address(row.target)
-        return reverse("node", args=[name]) if is_there else reverse("nodes")
+        return reverse("node", args=[name]) if row.target in there else reverse("nodes")
+    if row.kind == ControlKind.FLAGS:
+        is_there = row.target in there
+        return reverse("flag", args=[row.target]) if is_there else reverse("flags")
     return reverse("caches")
 
 

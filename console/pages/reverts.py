@@ -1,5 +1,6 @@
 """Taking a change of an operator back, which is a change too."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.http import HttpRequest, HttpResponse
@@ -11,12 +12,18 @@ from console.access.models import AuditEntry
 from console.access.roles import requires
 from console.controls import node_reverts
 from console.controls.layers import Layers
+from console.flags import reverting as flag_reverts
+from console.flags import telling
 from console.pages import asking, history
 from console.pages.act_forms import RevertForm
 from console.pages.breaker_acts import ask_or_do
 from validation.models import ControlKind
 
-_SECTIONS = {ControlKind.BREAKER.value: "breakers", ControlKind.NODES.value: "nodes"}
+_SECTIONS = {
+    ControlKind.BREAKER.value: "breakers",
+    ControlKind.NODES.value: "nodes",
+    ControlKind.FLAGS.value: "flags",
+}
 
 
 @ask_or_do
@@ -24,7 +31,7 @@ _SECTIONS = {ControlKind.BREAKER.value: "breakers", ControlKind.NODES.value: "no
 def show(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
     shown = history.entry_of(entry, newest=True)
-    held = _of_nodes(entry) if entry.kind == ControlKind.NODES else _of_layers(entry)
+    held = _HELD.get(entry.kind, _of_layers)(entry)
     stands = shown.reversible and held.stands
     form = RevertForm(asking.sent(request), initial={"reason": ""})
     context = {
@@ -89,6 +96,23 @@ def _of_nodes(entry: AuditEntry) -> _Held:
         stands=node_reverts.stands(entry),
         stops=node_reverts.leaves_none(entry),
     )
+
+
+def _of_flags(entry: AuditEntry) -> _Held:
+    """What the change made of it still holds, or it stands no more."""
+    before, after = telling.both(entry)
+    return _Held(
+        now_is=after,
+        would_be=before,
+        stands=flag_reverts.stands(entry),
+        stops=False,
+    )
+
+
+_HELD: Mapping[str, Callable[[AuditEntry], _Held]] = {
+    ControlKind.NODES.value: _of_nodes,
+    ControlKind.FLAGS.value: _of_flags,
+}
 
 
 def _why_not(entry: history.Entry, *, stands: bool) -> str:

@@ -8,7 +8,19 @@ from django.template.loader import render_to_string
 
 from console import fleetview, sse
 from console.access.roles import Role
-from console.pages import breaker, breakers, caches, node, nodes, overview, pools, run, workers
+from console.pages import (
+    breaker,
+    breakers,
+    caches,
+    flag,
+    flags,
+    node,
+    nodes,
+    overview,
+    pools,
+    run,
+    workers,
+)
 from validation import services
 from validation.models import Run, RunState
 
@@ -74,6 +86,22 @@ def render_node(argument: str, role: Role) -> Mapping[str, str]:
     return _regions(node.TEMPLATE, "node", node.REGIONS, context)
 
 
+def render_flags(_argument: str, role: Role) -> Mapping[str, str]:
+    """Of every flag: a page that filters has no element of that name, and asks for itself."""
+    context = {**flags.load(), "role": role}
+    return _regions(flags.TEMPLATE, "flags", flags.REGIONS, context)
+
+
+def render_flag(argument: str, role: Role) -> Mapping[str, str]:
+    fleet = fleetview.look()
+    try:
+        found = flag.find(argument, fleet)
+    except Http404:
+        return {}
+    context = {**flag.standing(found, fleet), "role": role}
+    return _regions(flag.TEMPLATE, "flag", flag.REGIONS, context)
+
+
 def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
     context = {**caches.load(), "role": role}
     return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
@@ -96,6 +124,8 @@ def _pulse(moving: list[int]) -> str:
 sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 sse.topic("breakers", render_breakers)
 sse.topic("caches", render_caches)
+sse.topic("flag", render_flag, takes_argument=True, argument=sse.NAME)
+sse.topic("flags", render_flags)
 sse.topic("node", render_node, takes_argument=True, argument=sse.NAME)
 sse.topic("nodes", render_nodes)
 sse.topic("overview", render_overview)

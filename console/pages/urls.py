@@ -12,6 +12,11 @@ from console.pages import (
     cache_acts,
     caches,
     drill,
+    flag,
+    flag_acts,
+    flag_definitions,
+    flag_freezes,
+    flags,
     items,
     new_run,
     node,
@@ -35,7 +40,14 @@ class BreakerName(StringConverter):
     regex = sse.NAME.pattern
 
 
+class FlagKey(StringConverter):
+    """`cache.l1_eviction`. Never `-`, which stands for all flags."""
+
+    regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+
+
 register_converter(BreakerName, "breaker")
+register_converter(FlagKey, "flag")
 
 urlpatterns = [
     path("", overview.show, name="overview"),
@@ -75,6 +87,21 @@ urlpatterns = [
     path("caches/", caches.show, name="caches"),
     path("caches/purge/", cache_acts.purge, name="cache-purge"),
     path("caches/resize/", cache_acts.resize, name="cache-resize"),
+    path("flags/", flags.show, name="flags"),
+    path("flags/-/add/", flag_definitions.add, name="flag-add"),
+    path("flags/-/export/", flag_definitions.export, name="flags-export"),
+    path("flags/-/freeze/", flag_freezes.freeze, name="flags-freeze"),
+    path("flags/-/thaw/", flag_freezes.thaw, name="flags-thaw"),
+    path("flags/<flag:key>/", flag.show, name="flag"),
+    path("flags/<flag:key>/edit/", flag_definitions.edit, name="flag-edit"),
+    path("flags/<flag:key>/delete/", flag_definitions.delete, name="flag-delete"),
+    path("flags/<flag:key>/export/", flag_definitions.export, name="flag-export"),
+    path("flags/<flag:key>/freeze/", flag_freezes.freeze, name="flag-freeze"),
+    path("flags/<flag:key>/thaw/", flag_freezes.thaw, name="flag-thaw"),
+    *(
+        path(f"flags/<flag:key>/{what}/", flag_acts.act, {"what": what}, name=f"flag-{what}")
+        for what in flag_acts.ACTS
+    ),
     path("audit/<int:pk>/revert/", reverts.show, name="audit-revert"),
     path("workers/", workers.show, name="workers"),
     path("settings/theme/", preferences.theme, name="theme"),

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from console.pages import figures
 from console.pages.curve import Chart
 from console.pages.examined import Bar
+from console.pages.flag_split import Part
 from console.pages.ribbon import Lane
 from console.pages.states import State
 
@@ -99,6 +100,55 @@ def limit_meter(used: float, most: float, limit: float | None = None, what: str 
         said,
         f"{share:.2f}",
         tick,
+    )
+
+
+@register.simple_tag
+def stage_meter(stage: int, coming: int | None = None) -> SafeString:
+    """How far a flag is; a tick stands at the stage that comes next."""
+    tick, said = SafeString(""), f"Stage {stage} percent"
+    if coming is not None:
+        said += f", next {coming} percent"
+        at = min(coming - _TICK / 2, 100 - _TICK)
+        tick = format_html(
+            '<rect class="tick" x="{}" y="-3" width="{}" height="16"/>', f"{at:.2f}", _TICK
+        )
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}"><rect width="{}" height="10"/>{}</svg>',
+        said,
+        stage,
+        tick,
+    )
+
+
+@register.simple_tag
+def split_meter(parts: Sequence[Part], asked: int) -> SafeString:
+    """Shares of variants side by side; a tick stands at the share that was asked for."""
+    at, bars = 0.0, []
+    for part in parts:
+        bars.append((part.shade, f"{at:.2f}", f"{100 * part.share:.2f}"))
+        at += 100 * part.share
+    said = ", ".join(f"{part.variant} {100 * part.share:.1f} percent" for part in parts)
+    return format_html(
+        '<svg class="meter meter-tall" viewBox="0 0 100 10" preserveAspectRatio="none" role="img"'
+        ' aria-label="{}, asked for {} percent">{}'
+        '<rect class="tick" x="{}" y="-3" width="{}" height="16"/></svg>',
+        said,
+        asked,
+        format_html_join("", '<rect class="{}" x="{}" width="{}" height="10"/>', bars),
+        f"{min(max(asked - _TICK / 2, 0), 100 - _TICK):.2f}",
+        _TICK,
+    )
+
+
+@register.simple_tag
+def swatch(shade: str) -> SafeString:
+    """The shade of a part, beside its name."""
+    return format_html(
+        '<svg class="swatch" viewBox="0 0 10 10" aria-hidden="true"><rect class="{}" width="10"'
+        ' height="10"/></svg>',
+        shade,
     )
 
 

@@ -8,7 +8,7 @@
 
   const isOn = () => localStorage.getItem(STORE) !== "off";
   const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
-  const rows = () => [...document.querySelectorAll(".rows tbody tr")];
+  const rows = () => [...document.querySelectorAll(".rows tbody tr:not(.area)")];
 
   function move(step) {
     const all = rows();
