@@ -1,6 +1,7 @@
 """The JSON object of a change: what it may hold, and each value of the type that it must have."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -33,6 +34,17 @@ def body(
     }
     content = {"application/json": {"schema": schema, "example": dict(example)}}
     return {"requestBody": {"required": True, "content": content}}
+
+
+def moment_of(field: str, value: object) -> datetime:
+    """Of a text as ISO 8601 has it, with its zone."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.utcoffset() is None:
+        raise field_error(field, value, "a time with its zone, such as 2030-01-31T12:00:00Z")
+    return found
 
 
 class Asked:
@@ -71,6 +83,30 @@ class Asked:
         if self._values.get(field, default) is None:
             return None
         return self.number(field, default)
+
+    def whole(self, field: str) -> int:
+        """Its bounds are for the caller to say."""
+        value = self._values.get(field)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise field_error(field, value, "a whole number")
+        return value
+
+    def text_or_none(self, field: str) -> str | None:
+        """None where it is not there, or null."""
+        return None if self._values.get(field) is None else self.text(field)
+
+    def moment(self, field: str) -> datetime:
+        return moment_of(field, self._values.get(field))
+
+    def objects(self, field: str) -> list[dict[str, Any]]:
+        value = self._values.get(field, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            raise field_error(field, value, "a list of objects")
+        return value
+
+    def rest(self, *without: str) -> dict[str, Any]:
+        """All that was sent but these, as it was sent: for who judges it elsewhere."""
+        return {name: value for name, value in self._values.items() if name not in without}
 
     def flag(self, field: str) -> bool:
         value = self._values.get(field)

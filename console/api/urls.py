@@ -13,7 +13,10 @@ from console.api import (
     breakers,
     caches,
     drills,
+    flag_definitions,
+    flags,
     nodes,
+    optimisations,
     pools,
     problems,
     proofs,
@@ -28,7 +31,7 @@ api = NinjaAPI(
     title="Switchyard",
     version="1",
     description="Start validations of blockchain data, follow them and read their verdicts; see "
-    "and steer the breakers, pools, caches and nodes of the fleet.",
+    "and steer the breakers, pools, caches, nodes and flags of the fleet.",
     docs_url=None,
     openapi_url=None,
     urls_namespace="api-v1",
@@ -42,6 +45,10 @@ api.add_router("", pools.router)
 api.add_router("", caches.router)
 api.add_router("", nodes.router)
 api.add_router("", drills.router)
+# Before those that would take `export` for a key.
+api.add_router("", flag_definitions.router)
+api.add_router("", flags.router)
+api.add_router("", optimisations.router)
 api.add_router("", audit.router)
 
 

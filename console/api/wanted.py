@@ -35,6 +35,12 @@ def audit_id_of(revision: int) -> int | None:
     return AuditEntry.objects.filter(revision=revision).values_list("id", flat=True).first()
 
 
+def newest_audit_id(kind: str, target: str) -> int | None:
+    """The entry of the last act on `target`."""
+    of_it = AuditEntry.objects.filter(kind=kind, target=target).order_by("-id")
+    return of_it.values_list("id", flat=True).first()
+
+
 def heard_fleet() -> Fleet:
     """503 where nobody can be asked: what is wanted holds all the same."""
     fleet = look()

@@ -37,7 +37,7 @@ def judge(flag: Flag, new: Standing, now: datetime) -> None:
         refuse_frozen(flag.key, now)
     if raises:
         _refuse_unmet(flag, all_flags())
-    _refuse_second(flag, new)
+    refuse_second(flag, new)
 
 
 def refuse_unstageable(flag: Flag) -> None:
@@ -75,7 +75,7 @@ def _refuse_unmet(flag: Flag, flags: Flags) -> None:
         )
 
 
-def _refuse_second(flag: Flag, new: Standing) -> None:
+def refuse_second(flag: Flag, new: Standing) -> None:
     """Of a layer only one flag may stand between: else nobody can tell which of two did what."""
     if not flag.layer or new.everyone is not None or not new.enabled:
         return

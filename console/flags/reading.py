@@ -19,7 +19,9 @@ from console.fleetview import Fleet
 from monitoring.snapshots import WorkerSnapshot
 from validation.models import ControlKind
 
-__all__ = ["FlagView", "Frost", "Hold", "OnWorker", "Preview", "Step", "flag", "flags", "preview"]
+__all__ = [
+    "FlagView", "Frost", "Hold", "OnWorker", "Preview", "Step", "baking", "flag", "flags", "preview"
+]  # fmt: skip
 
 HISTORY = 20
 _SETTLED = 5
@@ -60,7 +62,7 @@ def preview(
     except ControlError as exc:
         why_not = why_not or str(exc)
     before, shown = Standing.of(it), guards.holds_back(key, known)
-    baked_s, to_bake_s = _baking(it, now)
+    baked_s, to_bake_s = baking(it, now)
     then.write(it)
     return Preview(
         key=key,
@@ -111,7 +113,7 @@ def _view(it: Flag, seen: _Seen) -> FlagView:
     held = not all(need.met for need in needs)
     stage = 0 if held or it.targeting is not None else it.stage
     coming = next((one for one in bounds.STAGES if one > it.stage), None)
-    baked_s, to_bake_s = _baking(it, seen.now)
+    baked_s, to_bake_s = baking(it, seen.now)
     fleet = seen.fleet
     own = {name: getattr(it, name) for name in _OWN}
     return FlagView(
@@ -206,7 +208,8 @@ def _plan(steps: Iterable[PlannedStage]) -> tuple[Step, ...]:
     return (*(step for step in told if step.state == _WAITING), *settled[:_SETTLED])
 
 
-def _baking(it: Flag, now: datetime) -> tuple[float, int]:
+def baking(it: Flag, now: datetime) -> tuple[float, int]:
+    """Seconds that its stage has held, and that it should before the next."""
     return (now - it.staged_at).total_seconds(), int(it.bake_s.get(str(it.stage), 0))
 
 
