@@ -18,7 +18,9 @@ import structlog
 from django.db import close_old_connections
 
 from console.bodies import Bodies, BodyConfig
+from console.compression import NO_COMPRESSION, Compression
 from console.handler import ROUTE
+from console.request_log import REQUEST_LOGS, RequestLog
 from console.wire import Headers, Receive, Refused, Scope, Send, abort, refuse
 from monitoring.instruments import HTTP_DURATION
 
@@ -37,6 +39,9 @@ class BridgeConfig:
     waiting: int = 128
     wait_s: float = 1.0
     bodies: BodyConfig = field(default_factory=BodyConfig)
+    # Asked at each answer: they follow flags.
+    compression: Callable[[], Compression] = lambda: NO_COMPRESSION
+    request_log: Callable[[], RequestLog] = lambda: REQUEST_LOGS["failures"]
 
 
 @dataclass(slots=True)
@@ -70,9 +75,9 @@ class WsgiBridge:
                 environ = environ_of(scope, body)
                 began = time.perf_counter()  # a slow client's body is no slow answer
                 answer = await self._answer(environ)
-                _count(environ.get(ROUTE, route), answer.status, began)
+                self._count(scope["method"], environ.get(ROUTE, route), answer.status, began)
         except Refused as exc:
-            _count(route, exc.status, began)
+            self._count(scope["method"], route, exc.status, began)
             await refuse(scope, send, exc.status, str(exc), closes=exc.closes)
             return
         await self._send(scope, answer, receive, send)
@@ -123,15 +128,28 @@ class WsgiBridge:
         if not getattr(result, "streaming", False) or environ["REQUEST_METHOD"] == "HEAD":
             body = b"" if environ["REQUEST_METHOD"] == "HEAD" else b"".join(result)
             close()
-            return _Answer(status, headers, body, None, lambda: None)
+            return self._whole(environ, status, headers, body)
         chunks = iter(result)
         body = _draw(chunks)
         # The view's connection is this thread's: the stream must not keep it.
         close_old_connections()
         if len(body) < _CHUNK:
             close()
-            return _Answer(status, headers, body, None, lambda: None)
+            return self._whole(environ, status, headers, body)
         return _Answer(status, headers, body, chunks, close)
+
+    def _whole(
+        self, environ: dict[str, Any], status: int, headers: Headers, body: bytes
+    ) -> _Answer:
+        """What is complete, as small as the client takes it; in the thread that made it."""
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        headers, body = self._config.compression().encode(accepted, status, headers, body)
+        return _Answer(status, headers, body, None, lambda: None)
+
+    def _count(self, method: str, route: str, status: int, began: float) -> None:
+        took_s = time.perf_counter() - began
+        HTTP_DURATION.labels(route, str(status)).observe(took_s)
+        self._config.request_log().note(method, route, status, took_s)
 
     # How the answer goes out.
 
@@ -179,10 +197,6 @@ def _draw(chunks: Iterator[bytes]) -> bytes:
         if size >= _CHUNK:
             break
     return b"".join(drawn)
-
-
-def _count(route: str, status: int, began: float) -> None:
-    HTTP_DURATION.labels(route, str(status)).observe(time.perf_counter() - began)
 
 
 async def _disconnected(receive: Receive) -> None:

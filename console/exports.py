@@ -1,4 +1,5 @@
-"""Streams results and tables as NDJSON, CSV or JSON: one page of rows in memory at a time.
+"""Streams results and tables as NDJSON, CSV or JSON: one page of rows in memory at a time, unless
+the flag `exports.streaming` says to gather them first.
 
 A database connection is held within a page only, so a slow download holds none. When the database
 fails in the middle the connection is cut: nobody takes a part for the whole.
@@ -15,6 +16,8 @@ import msgspec
 from django.db import connections
 from django.http import StreamingHttpResponse
 
+from console.flags import web
+from console.flags.catalogue import EXPORTS_STREAMING
 from validation import services
 from validation.models import Result, Run
 
@@ -27,6 +30,9 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 TABLE_FORMS = frozenset({"csv", "json"})
+
+# Of an export that is gathered: what one request may hold in memory.
+BUFFER = 8 * 1024 * 1024
 
 type Rows = list[Result]
 type Table = Mapping[str, object]
@@ -105,8 +111,41 @@ def _read(pages: Iterator[Sequence[Table]]) -> Iterator[Sequence[Table]]:
         yield rows
 
 
+def streamed(chunks: Iterator[bytes], content_type: str) -> StreamingHttpResponse:
+    """Sent as it is read."""
+    return StreamingHttpResponse(chunks, content_type=content_type)
+
+
+def buffered(chunks: Iterator[bytes], content_type: str) -> StreamingHttpResponse:
+    """Gathered before its first byte, so that a failure is an answer of its own; what is larger
+    than `BUFFER` is streamed after all.
+    """
+    gathered, size = [], 0
+    for chunk in chunks:
+        gathered.append(chunk)
+        size += len(chunk)
+        if size > BUFFER:
+            return streamed(_resumed(gathered, chunks), content_type)
+    response = streamed(iter(gathered), content_type)
+    response["Content-Length"] = str(size)
+    return response
+
+
+def _resumed(gathered: list[bytes], chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Closed in the middle, it closes `chunks`."""
+    yield from gathered
+    yield from chunks
+
+
+# By variant of `exports.streaming`.
+DOWNLOADS: Mapping[str, Callable[[Iterator[bytes], str], StreamingHttpResponse]] = {
+    "buffered": buffered,
+    "streamed": streamed,
+}
+
+
 def _download(chunks: Iterator[bytes], name: str, content_type: str) -> StreamingHttpResponse:
-    response = StreamingHttpResponse(chunks, content_type=content_type)
+    response = DOWNLOADS[web.decisions().value(EXPORTS_STREAMING)](chunks, content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"

@@ -120,7 +120,7 @@ def test_a_time_slot_has_one_variant_and_so_many_slots_have_the_target(
         now += 59
         assert [ask(each, "anybody", rank=3)[0] for each in evaluators] == at_once
         assert sorted(map(str, at_once), reverse=True) == at_once, (
-            "a slot lost it as the stage rose"
+            "a slot lost it"
         )
         had = [count + (found == "all") for count, found in zip(had, at_once, strict=True)]
     for stage, count in zip(STAGES, had, strict=True):

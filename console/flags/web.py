@@ -1,0 +1,70 @@
+"""What the web process has decided by its flags: when they change, never on a request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from openfeature import api
+from openfeature.evaluation_context import EvaluationContext
+
+from console.flags.catalogue import (
+    API_QUOTAS,
+    EXPORTS_STREAMING,
+    WEB_COMPRESSION,
+    WEB_COMPRESSION_THRESHOLD,
+)
+from console.flags.process import CONSOLE
+from monitoring.instruments import FLAG_EVALUATIONS
+from validation.flags import REQUEST_LOG, FlagKey
+from validation.slots import Standing, rank
+
+ASKED: Final[tuple[FlagKey[str] | FlagKey[int], ...]] = (
+    *(WEB_COMPRESSION, WEB_COMPRESSION_THRESHOLD, EXPORTS_STREAMING, REQUEST_LOG, API_QUOTAS),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WebDecisions:
+    """Values by key; what was not decided is as the code says."""
+
+    of: Mapping[str, str | int]
+
+    def value[T: (str, int)](self, flag: FlagKey[T]) -> T:
+        return type(flag.default)(self.of.get(flag.key, flag.default))
+
+
+_current = WebDecisions({})
+
+
+def decisions() -> WebDecisions:
+    """Those that hold now. Of one request, take them once."""
+    return _current
+
+
+def decide(standing: Standing | None) -> WebDecisions:
+    """Asks every flag of this process, and makes it hold."""
+    global _current  # noqa: PLW0603 - one process, one set; exchanged whole
+    _current = WebDecisions({flag.key: _ask(flag, standing) for flag in ASKED})
+    return _current
+
+
+def forget() -> None:
+    """As if nothing had been decided yet."""
+    global _current  # noqa: PLW0603 - as above
+    _current = WebDecisions({})
+
+
+def _ask(flag: FlagKey[Any], standing: Standing | None) -> str | int:
+    attributes: dict[str, Any] = {"fleet": "web"}
+    if standing is not None:
+        attributes["rank"] = rank(flag.key, standing.number, standing.living)
+        attributes["processes"] = len(standing.living)
+    context = EvaluationContext(None, attributes)
+    client = api.get_client(CONSOLE)
+    if isinstance(flag.default, int):
+        details: Any = client.get_integer_details(flag.key, flag.default, context)
+    else:
+        details = client.get_string_details(flag.key, flag.default, context)
+    FLAG_EVALUATIONS.labels(flag.key, details.variant or "default").inc()
+    value: str | int = details.value
+    return value
