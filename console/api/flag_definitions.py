@@ -89,7 +89,7 @@ def create(request: HttpRequest) -> Status[dict[str, Any]]:
     return Status(201, changed(made, None))
 
 
-@router.get("/flags/export", auth=viewer, response=dict[str, Any], summary="Export flags")
+@router.get("/flags/-/export", auth=viewer, response=dict[str, Any], summary="Export flags")
 def export(request: HttpRequest) -> dict[str, Any]:
     """All, as one file of flagd's format that any evaluator of it decides by."""
     flags = list(Flag.objects.all())
@@ -97,7 +97,7 @@ def export(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post(
-    "/flags/import", auth=admin, response=Imported, openapi_extra=_IMPORT, summary="Import flags"
+    "/flags/-/import", auth=admin, response=Imported, openapi_extra=_IMPORT, summary="Import flags"
 )
 def import_flags(request: HttpRequest) -> dict[str, Any]:
     """All of the file or nothing. Flags that it does not name stay."""

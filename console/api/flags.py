@@ -76,7 +76,7 @@ _THAW = body(_ONLY_WHY, ("reason",), _WHY)
 
 
 @router.post(
-    "/flags/freeze", auth=operator, response=Frozen, openapi_extra=_FREEZE, summary="Freeze all"
+    "/flags/-/freeze", auth=operator, response=Frozen, openapi_extra=_FREEZE, summary="Freeze all"
 )
 def freeze_all(request: HttpRequest) -> dict[str, Any]:
     """No stage of any flag may be raised until then. Lowering and rolling back stay free."""
@@ -84,7 +84,7 @@ def freeze_all(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post(
-    "/flags/thaw",
+    "/flags/-/thaw",
     auth=operator,
     response=Frozen,
     openapi_extra=_THAW,

@@ -45,7 +45,7 @@ api.add_router("", pools.router)
 api.add_router("", caches.router)
 api.add_router("", nodes.router)
 api.add_router("", drills.router)
-# Before those that would take `export` for a key.
+# Before those that would take `-`, which is all flags, for a key.
 api.add_router("", flag_definitions.router)
 api.add_router("", flags.router)
 api.add_router("", optimisations.router)

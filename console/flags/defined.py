@@ -14,9 +14,6 @@ _MOST_VARIANTS = 50
 _MOST_BYTES = 32 * 1024
 _LONGEST_BAKE_S = 14 * 86_400
 
-# Words that addresses have where a key stands.
-_TAKEN = frozenset({"new", "import", "export", "freeze", "thaw", "plan", "stage"})
-
 # What an admin may say of a flag of their own, and of one of the release.
 FIELDS = (
     *("title", "description", "variants", "baseline", "unit", "units", "slot_s", "fleet", "layer"),
@@ -29,8 +26,6 @@ def key_of(key: object) -> str:
     if not isinstance(key, str) or not KEY.fullmatch(key):
         expected = "1 to 100 of a-z, 0-9, '.', '_' and '-', with a letter or digit at both ends"
         raise Refused("key", key, expected)
-    if key in _TAKEN:
-        raise Refused("key", key, f"a name that is free: addresses use {', '.join(sorted(_TAKEN))}")
     return key
 
 
