@@ -25,7 +25,9 @@ from console.controls import (
     is_reversible,
     turns,
 )
+from console.flags.standing import Standing
 from console.http import render_page
+from validation.models import ControlKind
 
 TEMPLATE = "console/confirm_control.html"
 DONE, CONFLICT, BUSY = 200, 409, 429
@@ -106,14 +108,28 @@ def show(
 
 def done(request: HttpRequest, said: str, revision: int, url: str) -> HttpResponse:
     """Says what was done, with a way back; a dialog's page is left as a whole one is."""
-    messages.success(request, _with_undo(said, revision))
+    entry = AuditEntry.objects.filter(revision=revision).first()
+    if entry is not None and is_undone_at_once(entry):
+        # The template makes of it a button that stands for ten seconds.
+        messages.success(request, said, extra_tags=str(entry.pk))
+    else:
+        messages.success(request, _with_undo(said, entry))
     if request.headers.get("HX-Request"):
         return HttpResponse(headers={"HX-Redirect": url, "Cache-Control": "no-store"})
     return redirect(url)
 
 
-def _with_undo(said: str, revision: int) -> str | SafeString:
-    entry = AuditEntry.objects.filter(revision=revision).first()
+def is_undone_at_once(entry: AuditEntry) -> bool:
+    """Whether taking it back is always free, so that nobody need be asked twice: a stage of a flag
+    that gives nobody what they had not, once it is back.
+    """
+    if entry.kind != ControlKind.FLAGS or entry.action != "stage":
+        return False
+    before, after = Standing.from_json(entry.before), Standing.from_json(entry.after)
+    return is_reversible(entry) and not before.raises(after, before.rest)
+
+
+def _with_undo(said: str, entry: AuditEntry | None) -> str | SafeString:
     if entry is None or not is_reversible(entry):
         return said
     return format_html(

@@ -71,8 +71,9 @@ def _facts(seen: Preview) -> Facts:
     """Before → after, whom it reaches, and what comes with it."""
     found = [("Now", seen.now_is), ("After", seen.would_be), ("Reaches", seen.reach.text)]
     rates = reading.flag(seen.key).per_minute
-    asked = "no data" if rates is None else figures.count(round(sum(rates.values())))
-    found.append(("Asked for", f"{asked} a minute, by all together"))
+    if rates is not None:
+        asked = figures.count(round(sum(rates.values())))
+        found.append(("Asked for", f"{asked} times a minute, by all together"))
     if seen.raises and seen.baked_s < seen.to_bake_s:
         baked, whole = figures.duration(seen.baked_s), figures.duration(seen.to_bake_s)
         found.append(("Baked", f"{baked} of {whole}: a plan would wait, you need not"))

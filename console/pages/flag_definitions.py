@@ -1,4 +1,4 @@
-"""What a flag is: an admin adds, edits, deletes and imports; everybody exports flagd's format."""
+"""What a flag is: an admin adds, edits and deletes those that the release did not bring."""
 
 import json
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from console.access.roles import requires
 from console.controls import Refused
-from console.flags import compiling, defined, defining
+from console.flags import defined, defining
 from console.flags.changing import order_of
 from console.flags.models import Flag
 from console.flags.standing import Standing
@@ -141,24 +141,6 @@ def _change(
     shown = context()
     shown["revision"] = asking.revision_shown(form, order_of(row(key)), status)
     return asking.show(request, form, shown, status=status, template=TEMPLATE)
-
-
-@require_safe
-def export(request: HttpRequest, key: str = "") -> HttpResponse:
-    """What flagd, or any evaluator of its format, reads."""
-    del request
-    flags = {flag.key: flag for flag in Flag.objects.all()}
-    document = compiling.flag_set(flags.values())
-    if key:
-        row(key)
-        document["flags"] = {key: document["flags"][key]}
-    name = f"flags-{key}.json" if key else "flags.json"
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(text, content_type="application/json", headers=headers)
 
 
 def _of_one(flag: Flag) -> dict[str, Any]:

@@ -32,7 +32,8 @@ class StageForm(ActForm):
 
     def __init__(self, data: QueryDict | None, *, flag: Flag, asked: QueryDict) -> None:
         super().__init__(data, initial=initial_of(flag, asked))
-        self.variants = list(flag.variants)
+        # jsonb keeps no order: the baseline first, then as a person looks for them.
+        self.variants = sorted(flag.variants, key=lambda name: (name != flag.baseline, name))
         self.units = [(name, Unit(name).label) for name in flag.units if name in Unit.values]
 
     def chosen(self) -> dict[str, Any]:

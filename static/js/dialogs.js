@@ -54,6 +54,10 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    // Undo without being asked again is for the moment after; Revert stays in the history.
+    for (const brief of document.querySelectorAll("[data-goes-after]")) {
+      setTimeout(() => brief.remove(), 1_000 * brief.dataset.goesAfter);
+    }
     for (const shown of document.querySelectorAll("[data-dismiss], [data-opens], [data-copies]")) shown.hidden = false;
   });
 })();
