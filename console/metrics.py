@@ -134,6 +134,8 @@ class _Tokens:
         self._good.pop(digest, None)
         if caller is None:
             raise _Refused(401, "This token is unknown, expired or revoked.\n")
+        if not caller.may("read"):
+            raise _Refused(403, "The figures need a token of the scope read.\n")
         self._good[digest] = self._clock()
         if len(self._good) > _TOKENS:
             del self._good[next(iter(self._good))]

@@ -1,6 +1,7 @@
-"""API tokens: made once, shown once, kept as a hash."""
+"""API tokens: made once, shown once, kept as a hash; each bound to scopes."""
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from console.access.models import ApiToken
 from console.access.roles import Role, role_of
+from console.access.scopes import Scope, in_order, scopes_of
 
 SECRET_PREFIX = "swy_"  # noqa: S105 - what scanners for leaked secrets look for, no secret
 MAX_ACTIVE = 50
@@ -19,31 +21,57 @@ _USED_EVERY = timedelta(minutes=1)
 
 
 class TokenRefused(ValueError):
-    """A token that cannot be made; the text says why."""
+    """A token that cannot be made; the text says why, `field` what of it."""
+
+    def __init__(self, text: str, *, field: str = "name") -> None:
+        self.field = field
+        super().__init__(text)
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls the API, and what that caller may do now."""
+    """Who calls the API, and what that caller may do now: what the role allows, in the areas of the
+    scopes. A browser's session has them all.
+    """
 
     user: User
     role: Role
     token: ApiToken | None = None
+    scopes: frozenset[Scope] = frozenset(Scope)
+
+    def may(self, scope: Scope | str) -> bool:
+        return scope in self.scopes
 
 
 def create_token(
-    user: User, name: str, role: Role | str, expires: datetime | None = None
+    user: User,
+    name: str,
+    role: Role | str,
+    expires: datetime | None = None,
+    scopes: Iterable[Scope | str] | None = None,
 ) -> tuple[ApiToken, str]:
-    """The token and its secret, which nobody can read again. `expires` None: until revoked."""
+    """The token and its secret, which nobody can read again. `expires` None: until revoked.
+    `scopes` None: all that are of use to the role.
+    """
     name = name.strip()
     wanted = Role(role)
+    granted = in_order(scopes_of(wanted) if scopes is None else scopes)
     has = role_of(user)
     if not name or len(name) > 80 or not name.isprintable():  # noqa: PLR2004 - the column's length
         raise TokenRefused("Give the token a name of 1 to 80 printable characters.")
     if has is None or not has.covers(wanted):
-        raise TokenRefused(f"The role {wanted} is more than {user.get_username()} has ({has}).")
+        text = f"The role {wanted} is more than {user.get_username()} has ({has})."
+        raise TokenRefused(text, field="role")
+    if not granted:
+        text = "A token without a scope opens nothing: choose at least one."
+        raise TokenRefused(text, field="scopes")
+    if too_high := [scope for scope in granted if not wanted.covers(scope.needs)]:
+        scope = too_high[0]
+        text = f"The scope {scope} needs the role {scope.needs}: choose that, or leave {scope} out."
+        raise TokenRefused(text, field="scopes")
     if expires is not None and expires <= timezone.now():
-        raise TokenRefused("The token would be expired already: choose a later day.")
+        text = "The token would be expired already: choose a later day."
+        raise TokenRefused(text, field="days")
     if ApiToken.objects.usable().filter(user=user).count() >= MAX_ACTIVE:
         raise TokenRefused(f"{MAX_ACTIVE} active tokens are the most: revoke one first.")
     secret = SECRET_PREFIX + secrets.token_urlsafe(32)
@@ -53,6 +81,7 @@ def create_token(
         prefix=secret[:_SHOWN],
         digest=_digest(secret),
         role=wanted,
+        scopes=" ".join(granted),
         expires_at=expires,
     )
     return token, secret
@@ -80,7 +109,8 @@ def authenticate(secret: str) -> Caller | None:
         return None
     _note_use(token)
     granted = Role(token.role)
-    return Caller(token.user, granted if owner.covers(granted) else owner, token)
+    role = granted if owner.covers(granted) else owner
+    return Caller(token.user, role, token, scopes_of(role).intersection(token.granted))
 
 
 def _note_use(token: ApiToken) -> None:

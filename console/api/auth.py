@@ -1,4 +1,6 @@
-"""Who calls the API: a token, or a browser's session whose writes prove that a page made them."""
+"""Who calls the API: a token, or a browser's session whose writes prove that a page made them; and
+what each operation asks of the caller: a role, and of a token the scope of its area.
+"""
 
 from collections.abc import Callable
 from functools import wraps
@@ -11,10 +13,22 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja.utils import check_csrf
 
 from console.access.roles import Role, role_of
+from console.access.scopes import Scope, in_order
 from console.access.tokens import Caller, authenticate
 from console.api.problems import Problem, problem_of, respond
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_PREFIX = "/api/v1/"
+# Of what changes something, by the first word of its address; what is none of these: admin.
+_AREAS = {
+    "runs": Scope.RUNS,
+    "breakers": Scope.CONTROL,
+    "caches": Scope.CONTROL,
+    "nodes": Scope.CONTROL,
+    "workers": Scope.CONTROL,
+    "audit": Scope.CONTROL,
+    "flags": Scope.FLAGS,
+}
 
 type ApiView = Callable[..., HttpResponseBase]
 
@@ -62,17 +76,31 @@ def guarded(view: ApiView) -> ApiView:
     return login_not_required(csrf_exempt(asked))
 
 
+def scope_of(method: str, address: str, role: Role) -> Scope:
+    """What a token must have for an operation. What takes an admin takes the scope of one, but for
+    flags: who edits them by a token need not be able to replace nodes.
+    """
+    if method in _SAFE:
+        return Scope.READ
+    area = _AREAS.get(address.removeprefix(_PREFIX).partition("/")[0], Scope.ADMIN)
+    return Scope.ADMIN if role is Role.ADMIN and area is not Scope.FLAGS else area
+
+
 class Needs:
-    """Ninja's `auth=` of an operation: the least role that it takes."""
+    """Ninja's `auth=` of an operation: the least role that it takes, and of a token its scope."""
 
     def __init__(self, role: Role) -> None:
         self.role = role
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller: Caller = request.caller  # type: ignore[attr-defined]
+        whose = f"token {caller.token.name!r}" if caller.token else "role"
         if not caller.role.covers(self.role):
-            whose = f"token {caller.token.name!r}" if caller.token else "role"
             raise Problem(403, f"This needs the role {self.role}; your {whose} has {caller.role}.")
+        scope = scope_of(request.method or "", request.path, self.role)
+        if not caller.may(scope):
+            has = ", ".join(in_order(caller.scopes)) or "none"
+            raise Problem(403, f"This needs the scope {scope}; your {whose} has {has}.")
         return caller
 
 

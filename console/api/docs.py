@@ -27,6 +27,7 @@ class Operation:
     summary: str
     description: str
     role: str
+    scope: str
     parameters: list[Parameter]
     bodies: list[str]
     answers: list[tuple[str, str]]
@@ -54,6 +55,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], base: str) -> 
         summary=operation["summary"],
         description=operation.get("description", ""),
         role=operation["x-role"],
+        scope=operation["x-scope"],
         parameters=[_parameter(p) for p in operation.get("parameters", [])],
         bodies=list(content),
         answers=sorted(answers),

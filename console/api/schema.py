@@ -5,7 +5,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 
-from console.api.auth import Needs
+from console.api.auth import Needs, scope_of
 
 PREFIX = "/api/v1/"
 _PROBLEM = {
@@ -22,7 +22,11 @@ _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A token made in Settings."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-_COMMON = {"401": "No valid token", "403": "The role is too low", "503": "Busy; try again"}
+_COMMON = {
+    "401": "No valid token",
+    "403": "The role is too low, or the token lacks the scope",
+    "503": "Busy; try again",
+}
 _OF_WRITES = {"409": "It conflicts with what is", "422": "Not understood; says which field"}
 _TURNS = {"429": "Others ask nodes just now; Retry-After says when to try again"}
 # By how an address ends, of posts.
@@ -85,11 +89,15 @@ def _complete(operation: dict[str, Any], address: str, method: str) -> None:
 
 
 def _say_roles(api: NinjaAPI, document: dict[str, Any]) -> None:
-    """`x-role`: the least role that an operation takes, from the object that enforces it."""
+    """`x-role`, the least role that an operation takes, and `x-scope`, that of a token: from what
+    enforces them.
+    """
     for prefix, router in api._routers:  # noqa: SLF001 - ninja has no public way to walk operations
         for address, view in router.path_operations.items():
             full = f"{PREFIX}{prefix}{address}".replace("//", "/").replace("{int:", "{")
             for operation in view.operations:
                 needs = next(a for a in operation.auth_callbacks if isinstance(a, Needs))
                 for method in operation.methods:
-                    document["paths"][full][method.lower()]["x-role"] = str(needs.role)
+                    said = document["paths"][full][method.lower()]
+                    said["x-role"] = str(needs.role)
+                    said["x-scope"] = str(scope_of(method, full, needs.role))

@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from console.access.roles import Role
+from console.access.scopes import SAID, Scope
 from console.controls import MOST_NODES
 from console.pages.figures import count
 from validation.subjects import (
@@ -133,10 +134,15 @@ class NewRunForm(forms.Form):
 
 
 class NewTokenForm(forms.Form):
-    """A token's name, what it may do, and until when."""
+    """A token's name, what it may do and where, and until when."""
 
     name = forms.CharField(max_length=80)
     role = forms.ChoiceField(choices=[(role.value, role.value) for role in Role], initial="viewer")
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope.value, SAID[scope]) for scope in Scope],
+        initial=[Scope.READ.value],
+        error_messages={"required": "Choose at least one: a token without a scope opens nothing."},
+    )
     days = forms.ChoiceField(choices=_EXPIRIES, initial="90", required=False)
 
     def expires_at(self) -> datetime | None:

@@ -1,4 +1,4 @@
-"""API tokens: who may call the API, since when, until when; made and revoked here."""
+"""API tokens: who may call the API, for what, since when, until when; made and revoked here."""
 
 from typing import Any
 
@@ -31,9 +31,11 @@ def show(request: HttpRequest) -> HttpResponse:
     if not isinstance(owner, User):  # the decorator has seen to it; types have not
         raise PermissionDenied
     try:
-        token, secret = create_token(owner, wanted["name"], wanted["role"], form.expires_at())
+        token, secret = create_token(
+            owner, wanted["name"], wanted["role"], form.expires_at(), wanted["scopes"]
+        )
     except TokenRefused as refused:
-        form.add_error("name", str(refused))
+        form.add_error(refused.field, str(refused))
         return _page(request, form, status=422)
     # Not redirected: the secret is shown in this one answer and kept nowhere.
     return _page(request, NewTokenForm(), status=201, made=token, secret=secret)

@@ -2,10 +2,12 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.utils import timezone
 
 from console.access.models import ApiToken
 from console.access.roles import Role
+from console.access.scopes import Scope
 from console.access.tokens import (
     MAX_ACTIVE,
     TokenRefused,
@@ -112,3 +114,59 @@ def test_use_is_noted_at_most_once_a_minute(people: dict[str, User]) -> None:
     token.refresh_from_db()
     assert token.last_used_at is not None
     assert token.last_used_at >= first
+
+
+def test_a_token_has_the_scopes_it_was_made_with_and_else_all_of_its_role(
+    people: dict[str, User],
+) -> None:
+    _, narrow = create_token(people["admin"], "a", "operator", scopes=["runs", Scope.READ])
+    _, wide = create_token(people["admin"], "b", "operator")
+    found, every = authenticate(narrow), authenticate(wide)
+    assert found is not None
+    assert found.scopes == {Scope.READ, Scope.RUNS}
+    assert (found.may("runs"), found.may(Scope.CONTROL), found.may("nothing")) == (
+        True,
+        False,
+        False,
+    )
+    assert every is not None
+    assert every.scopes == set(Scope) - {Scope.ADMIN}
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes", "says"),
+    [
+        ("viewer", [], "at least one"),
+        ("viewer", ["no such"], "at least one"),
+        ("viewer", ["read", "flags"], "flags needs the role operator"),
+        ("operator", ["admin"], "admin needs the role admin"),
+    ],
+)
+def test_scopes_beyond_the_role_are_refused(
+    people: dict[str, User], role: str, scopes: list[str], says: str
+) -> None:
+    with pytest.raises(TokenRefused, match=says) as refused:
+        create_token(people["admin"], "a", role, scopes=scopes)
+    assert refused.value.field == "scopes"
+    assert not ApiToken.objects.exists()
+
+
+def test_an_owner_who_may_less_takes_scopes_away(people: dict[str, User]) -> None:
+    _, secret = create_token(people["admin"], "a", "admin", scopes=["read", "admin", "flags"])
+    people["admin"].groups.set([Group.objects.get(name="viewer")])
+    caller = authenticate(secret)
+    assert caller is not None
+    assert caller.scopes == {Scope.READ}
+
+
+def test_a_token_that_the_release_before_makes_has_all_scopes_of_its_role(
+    people: dict[str, User],
+) -> None:
+    """It knows no such column: the database fills it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO access_apitoken (user_id, name, prefix, digest, role, created_at)"
+            " VALUES (%s, 'old', 'swy_old', 'x', 'viewer', now())",
+            [people["viewer"].pk],
+        )
+    assert ApiToken.objects.get().granted == [Scope.READ, Scope.OFREP]

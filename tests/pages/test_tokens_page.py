@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -12,10 +13,11 @@ from tests.pages.conftest import Page
 
 See = Callable[..., Page]
 TOKENS = "/settings/tokens/"
+FORM = {"name": "ci <job>", "role": "operator", "days": "30", "scopes": ["read", "runs"]}
 
 
 def test_the_secret_is_shown_once(admin: Client, see: See) -> None:
-    response = admin.post(TOKENS, {"name": "ci <job>", "role": "operator", "days": "30"})
+    response = admin.post(TOKENS, FORM)
     assert response.status_code == 201
     page = Page(response.content.decode())
     found = re.search(r"swy_[\w-]{43}", page.text)
@@ -24,7 +26,9 @@ def test_the_secret_is_shown_once(admin: Client, see: See) -> None:
     again = see(admin, TOKENS)
     assert found[0] not in again.html
     assert "ci <job>" in again.text
-    assert ApiToken.objects.get().expires_at is not None
+    assert "read, runs" in again.text
+    token = ApiToken.objects.get()
+    assert (token.granted, token.expires_at is None) == (["read", "runs"], False)
 
 
 def test_a_bad_name_keeps_the_rest(admin: Client) -> None:
@@ -34,6 +38,29 @@ def test_a_bad_name_keeps_the_rest(admin: Client) -> None:
     chosen = {attrs["value"] for attrs in page.all("option") if "selected" in attrs}
     assert chosen == {"operator", "365"}
     assert not ApiToken.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"scopes": []}, "Choose at least one"),
+        ({"scopes": ["read", "everything"]}, "everything is not one of the available choices"),
+        ({"scopes": ["read", "admin"]}, "The scope admin needs the role admin"),
+        ({"role": "viewer"}, "The scope runs needs the role operator"),
+    ],
+)
+def test_scopes_that_make_no_sense_are_refused(
+    admin: Client, wrong: dict[str, object], says: str
+) -> None:
+    response = admin.post(TOKENS, FORM | wrong)
+    assert (response.status_code, says in response.content.decode()) == (422, True)
+    assert not ApiToken.objects.exists()
+
+
+def test_a_new_token_only_reads_unless_it_is_told_to_do_more(admin: Client, see: See) -> None:
+    boxes = [attrs for attrs in see(admin, TOKENS).all("input") if attrs.get("name") == "scopes"]
+    assert [box["value"] for box in boxes] == ["read", "runs", "control", "flags", "ofrep", "admin"]
+    assert [box["value"] for box in boxes if "checked" in box] == ["read"]
 
 
 def test_revoking_asks_and_then_does(admin: Client, see: See, people: dict[str, User]) -> None:

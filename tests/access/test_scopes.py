@@ -1,0 +1,77 @@
+"""A token does what its role allows, in the areas of its scopes, and nothing else."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from console.access.roles import Role
+from console.access.scopes import Scope
+from console.access.tokens import create_token
+from console.api.auth import scope_of
+from console.api.schema import openapi_document
+from console.api.urls import api
+
+# An operation of each area, with the least role that it takes.
+ASKED = (
+    ("GET", "/api/v1/runs", "read"),
+    ("GET", "/api/v1/audit", "read"),
+    ("GET", "/api/v1/flags", "read"),
+    ("POST", "/api/v1/runs", "runs"),
+    ("POST", "/api/v1/runs/1/cancel", "runs"),
+    ("POST", "/api/v1/breakers/l2/override", "control"),
+    ("POST", "/api/v1/caches/purge", "control"),
+    ("POST", "/api/v1/nodes/127.0.0.1:9/cordon", "control"),
+    ("POST", "/api/v1/audit/1/revert", "control"),
+    ("POST", "/api/v1/flags/cache.l1.eviction/stage", "flags"),
+    ("POST", "/api/v1/nodes", "admin"),
+    ("POST", "/api/v1/nodes/order", "admin"),
+)
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+def test_each_scope_opens_its_area_alone(people: dict[str, User], scope: Scope) -> None:
+    _, secret = create_token(people["admin"], "narrow", "admin", scopes=[scope])
+    program = Client(headers={"Authorization": f"Bearer {secret}"})
+    for method, address, needed in ASKED:
+        response: Any = program.generic(method, address, b"{}", content_type="application/json")
+        if needed == scope:
+            assert response.status_code not in {401, 403}, address
+            continue
+        said = response.json()["detail"]
+        assert (response.status_code, said) == (
+            403,
+            f"This needs the scope {needed}; your token 'narrow' has {scope}.",
+        ), address
+
+
+def test_a_scope_lends_no_role(people: dict[str, User]) -> None:
+    _, secret = create_token(people["viewer"], "low", "viewer", scopes=["read"])
+    program = Client(headers={"X-API-Key": secret})
+    said = program.post("/api/v1/runs").json()["detail"]
+    assert "needs the role operator" in said
+
+
+def test_a_session_has_every_scope(clients: dict[str, Client]) -> None:
+    assert clients["viewer"].get("/api/v1/audit").status_code == 200
+    assert clients["admin"].post("/api/v1/nodes").status_code not in {401, 403}
+
+
+def test_what_changes_something_at_an_address_nobody_sorted_takes_admin() -> None:
+    assert scope_of("POST", "/api/v1/brand-new", Role.OPERATOR) is Scope.ADMIN
+    assert scope_of("PUT", "/api/v1/flags/x", Role.ADMIN) is Scope.FLAGS
+
+
+def test_the_document_names_the_scope_of_every_operation() -> None:
+    document = openapi_document(api)
+    said = {
+        (method.upper(), address): operation["x-scope"]
+        for address, methods in document["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert said["GET", "/api/v1/runs"] == "read"
+    assert said["POST", "/api/v1/runs"] == "runs"
+    assert said["POST", "/api/v1/caches/purge"] == "control"
+    assert said["POST", "/api/v1/nodes"] == "admin"
+    assert {s for (method, _), s in said.items() if method == "GET"} == {"read"}
