@@ -19,6 +19,7 @@ _OPEN_S: Final = 0.1
 _SAMPLES: Final = 64
 """Durations kept of each slice: its latest."""
 _SAMPLES_A_NOTE: Final = 16
+_LISTED: Final = 1000
 _FAILED: Final = 1
 _SLOW: Final = 2
 
@@ -244,8 +245,8 @@ class CountWindow(Window):
 
 
 class ListWindow(Window):
-    """The baseline: a list that grows with every call and is cut when read. Exact, and as large as
-    the traffic of `window_s`.
+    """The baseline: a list that grows with every call, cut to its last half once it is full, and
+    walked at each. Of a second with more calls than it holds it knows the latest.
     """
 
     __slots__ = ("_calls", "_window_s")
@@ -256,7 +257,9 @@ class ListWindow(Window):
         self._calls: list[tuple[float, bool, bool, float]] = []
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
-        self._calls = [*self._fresh(now), (now, failed, slow, duration_s)]
+        self._calls.append((now, failed, slow, duration_s))
+        if len(self._calls) > _LISTED:
+            self._calls = self._calls[-_LISTED // 2 :]
         self._good += not (failed or slow)
         self._count_run(failed=failed)
         return self.counts(now)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _BUSY_REQUESTS = 2
 """With fewer requests out than this a batch never waits: nothing else would gain by it."""
 _SMALLER_FOR_S = 60.0
+_MOST_PASSED = 200
 
 type Launch = Callable[["Lane", Queue, Batch, Permit, Load], None]
 
@@ -238,18 +239,21 @@ class Lane:
     def _take(self, queue: Queue, *, is_probe: bool) -> Batch:
         """The next batch: as many groups, in order, as fit; a probe risks no more than one. A
         group larger than the limit goes alone, when nothing else is out: a fetch is never torn
-        apart.
+        apart. One that is to go alone is passed by those behind it that ride along.
         """
         batch, groups = Batch(asks_chain=self._must_ask_chain(self.node)), queue.groups
         batch.kept_by, batch.kept_since = queue.kept_by, queue.kept_since
         room, limit = self._room(batch), self._size_limit()
-        is_last = is_probe
+        is_last, passed = is_probe, list[Group]()
         while groups and not (is_last and batch.groups):
             group = groups[0]
             size = len(group.fragments)
             if group.form.is_alone:
                 if batch.groups:
-                    break
+                    if len(passed) == _MOST_PASSED:
+                        break
+                    passed.append(groups.popleft())
+                    continue
                 is_last, size = True, group.form.least(size)
             limit = min(limit, group.batch_limit or limit)
             fits = len(batch.fragments) + size <= min(limit, room)
@@ -263,6 +267,7 @@ class Lane:
             if is_wanted:
                 self._uncount(group)
                 batch.add(group)
+        groups.extendleft(reversed(passed))
         if not groups:
             queue.kept_by = ""
         if self._company is not None and not self.has_waiting():

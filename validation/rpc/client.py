@@ -284,8 +284,9 @@ class RpcClient(Steered):
         self._leave(waiter)
 
     def _too_late(self, waiter: Waiter, group: Group, engine: Engine) -> RpcError:
-        """Whose fault it is: the node's if it had the calls for at least half of the time."""
-        if group.batch is not None and engine.loop.time() - group.sent_at >= waiter.timeout_s / 2:
+        """Whose fault it is: the node's if it had its last request for at least half of it."""
+        batch = group.batch
+        if batch is not None and engine.loop.time() - batch.posted_at >= waiter.timeout_s / 2:
             node = "" if group.node is None else group.node.node.label
             return NodeTimeout(f"no whole answer within {waiter.timeout_s:g} s", node=node)
         hindrance = engine.dispatcher.hindrance(group)

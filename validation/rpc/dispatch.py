@@ -230,7 +230,7 @@ class Dispatcher:
 
     def _launch(self, lane: Lane, queue: Queue, batch: Batch, permit: Permit, load: Load) -> None:
         flight = self._flight(lane, queue, batch, permit, load, asks_chain=batch.asks_chain)
-        sent_at = self._loop.time()
+        sent_at = batch.posted_at = self._loop.time()
         for group in batch.groups:
             group.batch = batch
             group.node = lane
@@ -299,7 +299,7 @@ class Dispatcher:
         if delay_s is None or any(group.only is not None for group in flight.batch.groups):
             return flight, await flight.carry()
         landed, answers = await race(
-            flight, delay_s=delay_s, second_of=lambda: self._second(flight)
+            flight, delay_s=delay_s * flight.load.rounds, second_of=lambda: self._second(flight)
         )
         self._counters.hedges_won += landed is not flight
         return landed, answers

@@ -111,7 +111,7 @@ class Flight:
         """
         exchange, loop, node, limits = self._exchange, self._loop, self.lane.node, self.lane.limits
         asks_chain = exchange.must_ask_chain(node)
-        began_at = sent_at = loop.time()
+        began_at = sent_at = self.batch.posted_at = loop.time()
 
         def gate() -> None:
             nonlocal sent_at

@@ -20,6 +20,11 @@ class Load(NamedTuple):
     at_once: int
     calls: int
 
+    @property
+    def rounds(self) -> int:
+        """How many requests one after the other it takes."""
+        return -(-self.calls // self.at_once)
+
 
 class Trip(Protocol):
     """One sending on its way: `validation.rpc.flights.Flight`."""

@@ -26,6 +26,7 @@ class Batch:
         "kept_since",
         "methods",
         "places",
+        "posted_at",
         "task",
     )
 
@@ -37,6 +38,8 @@ class Batch:
         self.asks_chain = asks_chain
         self.form: Form = WITH_OTHERS
         self.kept_by, self.kept_since = "", 0.0
+        self.posted_at = 0.0
+        """When the last of its requests began, by the loop's clock."""
         self.task: asyncio.Task[None] | None = None
         self.blame: RpcError | None = None
         """What the node is blamed for if it never answers: somebody's time ran out."""
