@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, Protocol
 
+import msgspec
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagResolutionDetails, Reason
@@ -38,11 +39,16 @@ class Flags(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """How a flag is decided, read once a revision. `keyed`: by the hash of a targeting key."""
+    """How a flag is decided, read once a revision. `keyed`: by the hash of a targeting key.
+
+    `metadata` is the flag's own: with the version of all flags in it, a change of one would look
+    to clients like a change of each.
+    """
 
     splits: bool
     keyed: bool
     is_float: bool
+    metadata: msgspec.Raw
 
 
 class Evaluation:
@@ -89,7 +95,7 @@ class Evaluation:
 
     def _known(self) -> Flags:
         flags = self._current()
-        if not flags.revision:
+        if not (flags.revision or flags.document["flags"]):
             raise OfrepRefused(503, NO_FLAGS, retry_after_s=2)
         if flags.document is not self._document:
             self._document = flags.document
@@ -109,15 +115,18 @@ class Evaluation:
         reason = str(details.reason or Reason.UNKNOWN)
         if shape.splits and reason == Reason.TARGETING_MATCH:
             reason = str(Reason.SPLIT)
-        metadata = details.flag_metadata or {}
         if details.variant is None:
-            return Success(key=key, reason=reason, variant="", metadata=metadata)
+            return Success(key=key, reason=reason, variant="", metadata=shape.metadata)
         self._count(key, details.variant)
         value = details.value
         if shape.is_float and type(value) is int:
             value = float(value)
         return Success(
-            key=key, reason=reason, variant=details.variant, value=value, metadata=metadata
+            key=key,
+            reason=reason,
+            variant=details.variant,
+            value=value,
+            metadata=shape.metadata,
         )
 
 
@@ -148,5 +157,10 @@ def _shape(flag: Mapping[str, Any]) -> _Shape:
         case _:
             splits = keyed = False
     enabled = flag.get("state") == "ENABLED"
-    is_float = flag.get("metadata", {}).get("type") == "float"
-    return _Shape(splits=splits, keyed=keyed and enabled, is_float=is_float)
+    metadata = flag.get("metadata", {})
+    return _Shape(
+        splits=splits,
+        keyed=keyed and enabled,
+        is_float=metadata.get("type") == "float",
+        metadata=msgspec.Raw(encode(metadata)),
+    )

@@ -57,7 +57,8 @@ class Success(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
     reason: str
     variant: str
     value: Any = msgspec.UNSET
-    metadata: Mapping[str, Any]
+    # An object of scalars, encoded already.
+    metadata: msgspec.Raw
 
 
 class Endpoint(msgspec.Struct, rename="camel", kw_only=True, frozen=True):
