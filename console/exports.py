@@ -145,7 +145,8 @@ DOWNLOADS: Mapping[str, Callable[[Iterator[bytes], str], StreamingHttpResponse]]
 
 
 def _download(chunks: Iterator[bytes], name: str, content_type: str) -> StreamingHttpResponse:
-    response = DOWNLOADS[web.decisions().value(EXPORTS_STREAMING)](chunks, content_type)
+    chosen = DOWNLOADS.get(web.decisions().value(EXPORTS_STREAMING), streamed)
+    response = chosen(chunks, content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"

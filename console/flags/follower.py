@@ -40,7 +40,7 @@ class Follower:
 
     def __init__(
         self,
-        decide: Callable[[Standing | None], None],
+        decide: Callable[[Standing | None], object],
         *,
         path: Path | None = None,
         connect: Connect | None = None,

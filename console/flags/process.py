@@ -75,7 +75,7 @@ class ProcessFlags:
             log.warning(
                 "flags.last_known_good_refused",
                 file=str(self._path),
-                reason=str(exc),
+                reason=str(exc) or f"no flags of flagd's format: {type(exc).__name__}",
                 do="nothing: the release's own defaults hold until Postgres is read",
             )
 

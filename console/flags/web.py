@@ -7,6 +7,7 @@ from typing import Any, Final
 from openfeature import api
 from openfeature.evaluation_context import EvaluationContext
 
+from console.compression import COMPRESSIONS, Compression
 from console.flags.catalogue import (
     API_QUOTAS,
     EXPORTS_STREAMING,
@@ -14,6 +15,7 @@ from console.flags.catalogue import (
     WEB_COMPRESSION_THRESHOLD,
 )
 from console.flags.process import CONSOLE
+from console.request_log import REQUEST_LOGS, RequestLog
 from monitoring.instruments import FLAG_EVALUATIONS
 from validation.flags import REQUEST_LOG, FlagKey
 from validation.slots import Standing, rank
@@ -23,17 +25,36 @@ ASKED: Final[tuple[FlagKey[str] | FlagKey[int], ...]] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebDecisions:
-    """Values by key; what was not decided is as the code says."""
+    """Values by key, and the variants that they name; what was not decided is as the code says."""
 
     of: Mapping[str, str | int]
+    compression: Compression
+    request_log: RequestLog
+
+    @classmethod
+    def by(cls, of: Mapping[str, str | int]) -> "WebDecisions":
+        return cls(
+            of=of,
+            compression=Compression(
+                offered=_variant(COMPRESSIONS, WEB_COMPRESSION, of),
+                threshold=int(of.get(WEB_COMPRESSION_THRESHOLD.key, _THRESHOLD)),
+            ),
+            request_log=_variant(REQUEST_LOGS, REQUEST_LOG, of),
+        )
 
     def value[T: (str, int)](self, flag: FlagKey[T]) -> T:
         return type(flag.default)(self.of.get(flag.key, flag.default))
 
 
-_current = WebDecisions({})
+def _variant[T](table: Mapping[str, T], flag: FlagKey[str], of: Mapping[str, str | int]) -> T:
+    """That of another release, which this one has not, is as the code says."""
+    return table.get(str(of.get(flag.key)), table[flag.default])
+
+
+_THRESHOLD: Final = WEB_COMPRESSION_THRESHOLD.default
+_current = WebDecisions.by({})
 
 
 def decisions() -> WebDecisions:
@@ -41,17 +62,27 @@ def decisions() -> WebDecisions:
     return _current
 
 
+def compression() -> Compression:
+    return _current.compression
+
+
+def request_log() -> RequestLog:
+    return _current.request_log
+
+
 def decide(standing: Standing | None) -> WebDecisions:
     """Asks every flag of this process, and makes it hold."""
     global _current  # noqa: PLW0603 - one process, one set; exchanged whole
-    _current = WebDecisions({flag.key: _ask(flag, standing) for flag in ASKED})
+    of = {flag.key: _ask(flag, standing) for flag in ASKED}
+    if of != _current.of:
+        _current = WebDecisions.by(of)
     return _current
 
 
 def forget() -> None:
     """As if nothing had been decided yet."""
     global _current  # noqa: PLW0603 - as above
-    _current = WebDecisions({})
+    _current = WebDecisions.by({})
 
 
 def _ask(flag: FlagKey[Any], standing: Standing | None) -> str | int:

@@ -119,9 +119,7 @@ def test_a_time_slot_has_one_variant_and_so_many_slots_have_the_target(
         at_once = [ask(each)[0] for each in evaluators]
         now += 59
         assert [ask(each, "anybody", rank=3)[0] for each in evaluators] == at_once
-        assert sorted(map(str, at_once), reverse=True) == at_once, (
-            "a slot lost it"
-        )
+        assert sorted(map(str, at_once), reverse=True) == at_once, "a slot lost it"
         had = [count + (found == "all") for count, found in zip(had, at_once, strict=True)]
     for stage, count in zip(STAGES, had, strict=True):
         assert abs(count / 1_000 - stage / 100) < 0.04
