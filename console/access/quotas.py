@@ -3,8 +3,8 @@
 `process`: each web process by itself, so N of them grant N times as much. `shared`: on the cache
 server at each call, exact, and each call waits for it. `leased`: in this process out of many calls
 that were drawn at once from the cache server in the background. A lease that is not back yet is
-run ahead of by `_AHEAD` calls at most: that much too many may each process grant in a minute, but
-never more than the whole rate.
+run ahead of by a second's calls at most (a hundred, where that is more): so many too many may each
+process grant in a minute, but never more than the whole rate.
 
 While the cache server cannot be asked, all three count in the process: a token is neither locked
 out by an outage nor freed of its limit.
@@ -25,7 +25,7 @@ from console.access.counting import Counter, ValkeyCounter
 
 WINDOW_S: Final = 60.0
 CHOSEN_EVERY_S: Final = 0.5
-_AHEAD: Final = 100
+_LEAST_AHEAD: Final = 100
 # A lease holds a fiftieth of the minute's calls: what a process that falls silent takes with it.
 _SHARE: Final = 50
 # Keys are tokens, fifty a person at most; what is beyond was not asked for a long time.
@@ -126,6 +126,7 @@ class Leased:
         self._clock = clock
         self._later = later or _Background()
         self._chunk = max(1, rate // _SHARE)
+        self._ahead = max(_LEAST_AHEAD, rate // round(WINDOW_S))
         self._leases: dict[str, _Lease] = {}
         self._lock = threading.Lock()
 
@@ -140,7 +141,7 @@ class Leased:
             if lease.spent and lease.used >= lease.granted:
                 return lease.ends - now
             wait = None
-            if lease.used < min(lease.granted + _AHEAD, self._rate):
+            if lease.used < min(lease.granted + self._ahead, self._rate):
                 lease.used += 1
             else:
                 wait = _AGAIN_S

@@ -98,10 +98,13 @@ def test_leased_draws_many_calls_at_once_and_none_of_them_on_the_callers_way() -
     assert fleet.asked < 60
 
 
-def test_leased_runs_ahead_of_a_lease_that_is_not_back_by_a_hundred_calls_at_most() -> None:
-    fleet, later = Fleet(10_000), Later()
-    quota = Leased(10_000, fleet, Clock(), later)
-    assert granted(quota, 500) == 100
+@pytest.mark.parametrize(("rate", "ahead"), [(1_200, 100), (600_000, 10_000)])
+def test_leased_runs_ahead_of_a_lease_that_is_not_back_by_a_seconds_calls_at_most(
+    rate: int, ahead: int
+) -> None:
+    fleet, later = Fleet(rate), Later()
+    quota = Leased(rate, fleet, Clock(), later)
+    assert granted(quota, ahead + 500) == ahead
     assert len(later.work) == 1
     assert quota.take("a") == 1.0
     later.run()
