@@ -1,7 +1,7 @@
-"""The audit trail: every act of an operator, and taking one back."""
+"""The audit trail: every act of an operator, whether its chain is whole, and taking one back."""
 # ruff: noqa: ARG001 - ninja finds the request by its name
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from django.http import Http404, HttpRequest
@@ -9,9 +9,11 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from console import controls, fleetview
+from console.access import trail
 from console.access.audit import Actor
-from console.access.models import AuditEntry
+from console.access.models import AuditCheck, AuditEntry
 from console.access.tokens import Caller
+from console.access.trail import Sought
 from console.api.asked import COMMON, Asked, body
 from console.api.auth import operator, viewer
 from console.api.wanted import Desired, audit_id_of, desired_of
@@ -20,7 +22,9 @@ router = Router(tags=["Audit"])
 
 
 class Entry(Schema):
-    """One act. `before` and `after` are what was wanted; empty for a purge."""
+    """One act. `before` and `after` are what was wanted; empty for a purge. `source`: a network
+    address, or user@host of a terminal. `hash` covers the row and `previous_hash`.
+    """
 
     id: int
     at: datetime
@@ -28,6 +32,8 @@ class Entry(Schema):
     role: str
     origin: str
     token: str
+    source: str
+    trace_id: str
     action: str
     kind: str
     target: str
@@ -36,6 +42,22 @@ class Entry(Schema):
     reason: str
     revision: int | None
     reverts_id: int | None
+    position: int
+    previous_hash: str
+    hash: str
+
+
+class ChainState(Schema):
+    """What the last check of the chain found: whole up to `position`, or broken at `fault_position`.
+    Null at `checked_at`: it was not checked yet.
+    """
+
+    checked_at: datetime | None
+    whole: bool | None
+    position: int | None
+    fault: str
+    fault_position: int | None
+    said: str
 
 
 class EntryList(Schema):
@@ -43,9 +65,24 @@ class EntryList(Schema):
 
     entries: list[Entry]
     next: int | None
+    chain: ChainState
+
+
+type Words = Annotated[str, Field(max_length=160, pattern="^[^\\x00]*$")]
 
 
 class EntryFilter(Schema):
+    """`who` and `target` are parts of names; `q` is looked for in reasons, names, sources and trace
+    ids; times without a zone are UTC.
+    """
+
+    who: Words = ""
+    kind: Words = ""
+    target: Words = ""
+    action: Words = ""
+    q: Words = ""
+    since: Annotated[datetime | None, Field(alias="from")] = None
+    until: Annotated[datetime | None, Field(alias="to")] = None
     before: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
 
@@ -77,12 +114,39 @@ _BODY = body(
 @router.get("/audit", auth=viewer, response=EntryList, summary="Read the audit trail")
 def list_entries(request: HttpRequest, filters: Query[EntryFilter]) -> dict[str, Any]:
     """Who did what, when, why, and from what to what; the newest first, paged by `before`."""
-    found = AuditEntry.objects.order_by("-id")
+    found = trail.search(
+        Sought(
+            who=filters.who,
+            kind=filters.kind,
+            target=filters.target,
+            action=filters.action,
+            text=filters.q,
+            since=_in_utc(filters.since),
+            until=_in_utc(filters.until),
+        )
+    )
     if filters.before:
         found = found.filter(id__lt=filters.before)
     page = list(found[: filters.limit + 1])
     shown = page[: filters.limit]
-    return {"entries": shown, "next": shown[-1].pk if len(page) > len(shown) else None}
+    following = shown[-1].pk if len(page) > len(shown) else None
+    return {"entries": shown, "next": following, "chain": _chain()}
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
+
+
+def _chain() -> dict[str, Any]:
+    check = AuditCheck.objects.filter(pk=1).first()
+    return {
+        "checked_at": check and check.checked_at,
+        "whole": check and not check.fault,
+        "position": check and check.position,
+        "fault": check.fault if check else "",
+        "fault_position": check and check.fault_position,
+        "said": check.said if check else "",
+    }
 
 
 @router.post(

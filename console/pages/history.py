@@ -59,6 +59,13 @@ def recent(number: int) -> list[Entry]:
     return _entries(AuditEntry.objects.all()[:number])
 
 
+def searched(rows: Iterable[AuditEntry]) -> list[Entry]:
+    """Of `trail.with_standing`: each row knows whether something followed it."""
+    rows = list(rows)
+    there = _there(rows)
+    return [_entry(row, newest=row.is_newest, there=there) for row in rows]  # type: ignore[attr-defined]
+
+
 def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     """Newest first. Only the newest change of a target can be taken back: it is what holds."""
     rows = list(rows)

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from console import fleetview, sse
 from console.access.roles import Role
 from console.pages import (
+    audit,
     breaker,
     breakers,
     caches,
@@ -102,6 +103,12 @@ def render_flag(argument: str, role: Role) -> Mapping[str, str]:
     return _regions(flag.TEMPLATE, "flag", flag.REGIONS, context)
 
 
+def render_audit(_argument: str, role: Role) -> Mapping[str, str]:
+    """Whether the chain is whole, and a sign of new rows: a tab that filters asks for itself."""
+    context = {**audit.standing(), "role": role}
+    return _regions(audit.TEMPLATE, "audit", audit.REGIONS, context)
+
+
 def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
     context = {**caches.load(), "role": role}
     return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
@@ -121,6 +128,7 @@ def _pulse(moving: list[int]) -> str:
     return " ".join(f"{pk}:{progress.done}" for pk, progress in standing.items())
 
 
+sse.topic("audit", render_audit)
 sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 sse.topic("breakers", render_breakers)
 sse.topic("caches", render_caches)

@@ -6,6 +6,7 @@ from django.urls.converters import StringConverter
 from console import sse
 from console.pages import (
     acts,
+    audit,
     breaker,
     breaker_acts,
     breakers,
@@ -104,6 +105,7 @@ urlpatterns = [
         path(f"flags/<flag:key>/{what}/", flag_acts.act, {"what": what}, name=f"flag-{what}")
         for what in flag_acts.ACTS
     ),
+    path("audit/", audit.show, name="audit"),
     path("audit/<int:pk>/revert/", reverts.show, name="audit-revert"),
     path("workers/", workers.show, name="workers"),
     path("settings/theme/", preferences.theme, name="theme"),

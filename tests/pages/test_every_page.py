@@ -66,6 +66,9 @@ def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None])
         "/caches/",
         "/caches/purge/",
         "/caches/resize/",
+        "/audit/",
+        "/audit/?range=1h&who=amina&kind=breaker&q=hello",
+        "/audit/?q=nothing+is+named+so",
         f"/audit/{changed}/revert/",
         "/settings/tokens/",
     ]

@@ -1,0 +1,73 @@
+"""Looking something up in the audit trail: by who, what, when, and by words."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from console.access.models import AuditEntry
+
+# Where words are looked for.
+_WORDS = ("reason", "actor", "target", "token", "source", "trace_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What an entry is to be; empty: anything. `who` and `target` are parts of names; `since` and
+    `until` belong to the span, `text` is looked for in reasons, names, sources and trace ids.
+    """
+
+    who: str = ""
+    kind: str = ""
+    target: str = ""
+    action: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def is_everything(self) -> bool:
+        return self == Sought()
+
+
+def search(sought: Sought) -> QuerySet[AuditEntry]:
+    """The newest first."""
+    wanted = Q()
+    if sought.who:
+        wanted &= Q(actor__icontains=sought.who)
+    if sought.kind:
+        wanted &= Q(kind=sought.kind)
+    if sought.target:
+        wanted &= Q(target__icontains=sought.target)
+    if sought.action:
+        wanted &= Q(action=sought.action)
+    if sought.since:
+        wanted &= Q(at__gte=sought.since)
+    if sought.until:
+        wanted &= Q(at__lte=sought.until)
+    if sought.text:
+        said = Q()
+        for column in _WORDS:
+            said |= Q(**{f"{column}__icontains": sought.text})
+        wanted &= said
+    return AuditEntry.objects.filter(wanted).order_by("-id")
+
+
+def with_standing(found: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    """Each with `is_newest`: no later act had the same target, whatever the search left out."""
+    later = AuditEntry.objects.filter(
+        kind=OuterRef("kind"), target=OuterRef("target"), pk__gt=OuterRef("pk")
+    )
+    return found.annotate(is_newest=~Exists(later))
+
+
+def kinds() -> list[str]:
+    return _names("kind")
+
+
+def actions() -> list[str]:
+    return _names("action")
+
+
+def _names(column: str) -> list[str]:
+    return list(AuditEntry.objects.order_by(column).values_list(column, flat=True).distinct())
