@@ -5,9 +5,9 @@ A thread with a connection of its own: no request ever waits for flags.
 
 import asyncio
 import os
+import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -73,9 +73,14 @@ class Follower:
             thread.start()
 
     def stop(self) -> None:
+        """Gives back what it holds in Postgres; where that does not answer, its lease ends."""
         self._stopping.set()
         self._nudged.set()
-        self._threads[0].join(timeout=2)
+        looking = self._threads[0]
+        if looking.is_alive():
+            looking.join(timeout=2)
+        if not looking.is_alive():
+            self._leave()
         self.flags.stop()
         if self in _followers:
             _followers.remove(self)
@@ -101,7 +106,6 @@ class Follower:
                 log.exception("flags.not_followed")  # the next look may fare better
             self._nudged.wait(self._every_s)
             self._nudged.clear()
-        self._leave()
 
     def _lose(self, exc: psycopg.Error) -> None:
         if not self._is_away:  # the first time, not twice a second
@@ -117,8 +121,9 @@ class Follower:
         try:
             self._slots.release(self._link)
         except psycopg.Error as exc:
-            log.info("flags.slot_not_released", error=type(exc).__name__)  # its lease ends
+            log.info("flags.slot_not_released", error=type(exc).__name__)
         self._link.close()
+        self._link = None
 
     def _listen(self) -> None:
         while not self._stopping.is_set():
@@ -168,4 +173,4 @@ def _connect() -> psycopg.Connection[Any]:
 
 
 def _holder() -> str:
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{time.time_ns() // 1_000_000}"
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"

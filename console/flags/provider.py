@@ -178,12 +178,8 @@ def _is_readable(key: str, flag: dict[str, Any]) -> bool:
     try:
         FlagdCore().set_flags({"flags": {key: copy.deepcopy(flag)}})
     except OpenFeatureError as exc:
-        log.error(
-            "flags.unreadable",
-            flag=key,
-            error=str(exc) or "not of flagd's format",
-            do="correct its row",
-        )  # noqa: TRY400 - of its text
+        reason = str(exc) or "not of flagd's format"
+        log.error("flags.unreadable", flag=key, error=reason, do="correct its row")  # noqa: TRY400 - of its text
         return False
     return True
 
