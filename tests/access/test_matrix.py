@@ -17,12 +17,17 @@ from validation.models import Run
 ROLES = ("viewer", "operator", "admin")
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "rest": "unknown",
-             "name": "l2", "label": "127.0.0.1:9"}  # fmt: skip
+             "name": "l2", "label": "127.0.0.1:9", "key": "cache.codec"}  # fmt: skip
 
 # What an operator does to a breaker, each on a page that asks first.
 ACTS = ("open", "close", "metrics-only", "disable", "reset", "tune", "auto")
 # The node that tests/services.py names.
 NODE = "nodes/127.0.0.1:9"
+
+# One of the release; the acts on it that are an operator's, and those that are an admin's.
+FLAG = "flags/cache.codec"
+OF_OPERATORS = ("stage", "roll-back", "plan", "freeze", "thaw")
+OF_ADMINS = ("edit", "delete", "enable", "disable")
 
 # The least role that may read (GET) and write (POST) an address; None: nobody does.
 MATRIX: dict[str, tuple[str | None, str | None]] = {
@@ -56,6 +61,17 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "caches/": ("viewer", None),
     "caches/purge/": ("operator", "operator"),
     "caches/resize/": ("operator", "operator"),
+    "flags/": ("viewer", None),
+    "flags/-/add/": ("admin", "admin"),
+    "flags/-/import/": ("admin", "admin"),
+    "flags/-/export/": ("viewer", None),
+    "flags/-/freeze/": ("operator", "operator"),
+    "flags/-/thaw/": ("operator", "operator"),
+    f"{FLAG}/": ("viewer", None),
+    f"{FLAG}/export/": ("viewer", None),
+    **{f"{FLAG}/{act}/": ("operator", "operator") for act in (*OF_OPERATORS, "cancel-plan")},
+    **{f"{FLAG}/{act}/": ("admin", "admin") for act in OF_ADMINS},
+    "audit/": ("viewer", None),
     "audit/{run}/revert/": ("operator", "operator"),
     "workers/": ("viewer", None),
     "settings/theme/": (None, "viewer"),
@@ -87,6 +103,15 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "api/v1/caches": ("viewer", None),
     "api/v1/caches/purge": (None, "operator"),
     "api/v1/caches/resize": (None, "operator"),
+    "api/v1/flags": ("viewer", "admin"),
+    "api/v1/flags/-/export": ("viewer", None),
+    "api/v1/flags/-/import": (None, "admin"),
+    "api/v1/flags/-/freeze": (None, "operator"),
+    "api/v1/flags/-/thaw": (None, "operator"),
+    f"api/v1/{FLAG}": ("viewer", None),
+    **{f"api/v1/{FLAG}/{act}": (None, "operator") for act in (*OF_OPERATORS, "plan/cancel")},
+    **{f"api/v1/{FLAG}/{act}": (None, "admin") for act in OF_ADMINS},
+    "api/v1/optimisations": ("viewer", None),
     "api/v1/audit": ("viewer", None),
     "api/v1/audit/1/revert": (None, "operator"),
     "api/v1/unknown": ("viewer", "viewer"),
