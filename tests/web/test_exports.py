@@ -13,6 +13,7 @@ from django.test import Client
 
 from console import exports
 from console.exports import cell, stream_results
+from console.flags import web
 from validation import services
 from validation.models import Anchor, Result, Retraction, Run
 
@@ -90,7 +91,7 @@ def test_a_page_links_to_each_form(
         read(response)  # type: ignore[arg-type]
 
 
-def test_only_two_modules_stream() -> None:
+def test_only_three_modules_stream() -> None:
     """A stream in a view would hold a thread and a connection for as long as its client likes."""
     named = {
         path.relative_to(CONSOLE).as_posix()
@@ -105,7 +106,7 @@ def test_only_two_modules_stream() -> None:
         for path in CONSOLE.rglob("*.py")
         if "text/event-stream" in path.read_text()
     }
-    assert streams == {"sse.py"}
+    assert streams == {"sse.py", "flags/ofrep_streams.py"}
 
 
 def test_each_form_tells_source_age_and_the_block_that_a_verdict_rests_on(
@@ -131,3 +132,66 @@ def test_each_form_tells_source_age_and_the_block_that_a_verdict_rests_on(
         ("l1", "2.5", "7", tied["hash"]),
         ("node", "0.0", "9", gone["hash"]),
     ]
+
+
+@pytest.fixture
+def choose() -> Iterator[Callable[[str], None]]:
+    """Makes a variant of `exports.streaming` hold in this process."""
+
+    def decided(variant: str) -> None:
+        by = web.WebDecisions.by({"exports.streaming": variant})
+        patch.object(web, "_current", by).start()
+
+    yield decided
+    patch.stopall()
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_gathered_export_is_the_same_bytes_with_their_length(
+    finished_run: Callable[..., Run], choose: Callable[[str], None]
+) -> None:
+    run = finished_run(7)
+    choose("streamed")
+    wanted = stream_results(run, "csv")
+    assert "Content-Length" not in wanted
+    choose("buffered")
+    gathered = stream_results(run, "csv")
+    body = read(gathered)
+    assert body == read(wanted)
+    assert gathered["Content-Length"] == str(len(body))
+    assert gathered["Content-Disposition"] == wanted["Content-Disposition"]
+
+
+def test_what_is_too_large_to_be_gathered_is_streamed_from_there_on(
+    choose: Callable[[str], None],
+) -> None:
+    drawn: list[int] = []
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            for n in range(10):
+                drawn.append(n)
+                yield b"x" * 100
+        finally:
+            drawn.append(-1)
+
+    with patch.object(exports, "BUFFER", 250):
+        response = exports.buffered(chunks(), "text/csv")
+    assert (drawn, "Content-Length" in response) == ([0, 1, 2], False)
+    assert read(response) == b"x" * 1_000
+    with patch.object(exports, "BUFFER", 250):
+        left = exports.buffered(chunks(), "text/csv")
+    next(iter(left))
+    left.close()
+    assert drawn[-1] == -1, "nobody told the reader of pages that its client is gone"
+
+
+def test_a_failure_is_an_answer_of_its_own_where_nothing_was_sent_yet(
+    finished_run: Callable[..., Run], choose: Callable[[str], None]
+) -> None:
+    choose("buffered")
+    with (
+        patch.object(services, "results_page", side_effect=OperationalError("gone")),
+        pytest.raises(OperationalError),
+    ):
+        stream_results(finished_run(3), "ndjson")
