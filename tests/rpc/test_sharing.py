@@ -167,3 +167,42 @@ async def test_after_a_parting_calls_are_shared_as_ever(node: ScriptedNode) -> N
             partial(client.fetch, [echo("x")]), before=client.fetch([echo("x")])
         )
     assert told == [("old",), ("old",)]
+
+
+async def test_without_sharing_each_asks_for_himself_also_within_a_batch(
+    node: ScriptedNode,
+) -> None:
+    async with client_of(node, sharing=False) as client:
+        replies = await asyncio.gather(
+            client.fetch([echo("a"), echo("b")]),
+            client.fetch([echo("a"), echo("b")]),
+            client.fetch([echo("b")]),
+        )
+        assert client.snapshot()["shared"] == 0
+    assert [reply.values for reply in replies] == [("a", "b"), ("a", "b"), ("b",)]
+    asked = [call["params"][0] for one in node.asked for call in one.calls]
+    assert asked == ["a", "b", "a", "b", "b"]
+    assert len(node.asked) == 1
+
+
+async def test_sharing_goes_and_comes_back_with_questions_under_way(node: ScriptedNode) -> None:
+    let = asyncio.Event()
+
+    async def late(asked: Asked) -> None:
+        await let.wait()
+        asked.answer()
+
+    node.default = late
+    async with client_of(node, batch_size=1) as client:
+        asking = [asyncio.ensure_future(client.fetch([echo("x")])) for _ in range(2)]
+        await node.was_asked()
+        client.set_sharing(False)
+        asking += [asyncio.ensure_future(client.fetch([echo("x")])) for _ in range(2)]
+        await node.was_asked(3)
+        client.set_sharing(True)
+        asking += [asyncio.ensure_future(client.fetch([echo("x")])) for _ in range(2)]
+        await asyncio.sleep(0)
+        let.set()
+        assert {reply.values for reply in await asyncio.gather(*asking)} == {("x",)}
+        assert client.snapshot()["shared"] == 3  # of the first, which were never torn apart
+    assert len(node.asked) == 3
