@@ -10,7 +10,7 @@ from console.api.asked import COMMON, Asked, body
 from console.api.auth import admin, viewer
 from console.api.flag_rows import FlagChanged, FlagList, actor_of, changed, listed, stood
 from console.api.wanted import newest_audit_id
-from console.flags import acts, compiling, defined, defining, importing
+from console.flags import acts, compiling, defined, defining, flagd_file, importing
 from console.flags.models import Flag
 from validation.models import ControlKind
 
@@ -103,7 +103,9 @@ def import_flags(request: HttpRequest) -> dict[str, Any]:
     """All of the file or nothing. Flags that it does not name stay."""
     asked = Asked(request, "document", "reason")
     found = importing.import_file(
-        actor_of(request), asked.mapping("document"), reason=asked.text("reason", "")
+        actor_of(request),
+        flagd_file.checked(asked.mapping("document")),
+        reason=asked.text("reason", ""),
     )
     return {"created": found.created, "edited": found.edited, "unchanged": found.unchanged}
 

@@ -41,7 +41,11 @@ def parse(text: str) -> Document:
     """
     if len(text) > LARGEST:
         raise Refused("file", f"{len(text)} characters", f"one of at most {LARGEST}")
-    document = _decoded(text)
+    return checked(_decoded(text))
+
+
+def checked(document: Mapping[str, Any]) -> Document:
+    """As `parse`, of what was decoded already."""
     evaluators = document.get("$evaluators", {})
     if not isinstance(evaluators, dict):
         raise Refused("$evaluators", _shown(evaluators), "an object of rules by name")
