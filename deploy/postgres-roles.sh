@@ -1,5 +1,7 @@
 #!/bin/sh
 # Runs once, when the database is made: the application's role reads and writes rows, and owns nothing.
+# Of the audit trail it reads and adds rows only: the migration that makes its triggers (access 0005)
+# takes UPDATE and DELETE away again, from every role but the owner.
 set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname "$POSTGRES_DB" \
     --set password="$(cat "${DATABASE_PASSWORD_FILE:-/run/secrets/database_password}")" <<'SQL'

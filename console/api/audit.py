@@ -48,7 +48,7 @@ class Entry(Schema):
 
 
 class ChainState(Schema):
-    """What the last check of the chain found: whole up to `position`, or broken at `fault_position`.
+    """What the last check of the chain found: whole up to `position`, or broken where `said` says.
     Null at `checked_at`: it was not checked yet.
     """
 
