@@ -91,6 +91,18 @@ def test_a_list_window_counts_the_last_seconds(history: list[tuple[float, bool, 
         assert told == (len(kept), sum(c[1] for c in kept), sum(c[2] for c in kept))
 
 
+def test_a_full_list_is_cut_to_its_last_half() -> None:
+    window = WINDOWS["list"](BreakerConfig())
+    told = [
+        window.record(failed=n < 600, slow=False, duration_s=n, now=1000 + n / 1000)
+        for n in range(1002)
+    ]
+    assert [told[place] for place in (999, 1000, 1001)] == [
+        *((1000, 600, 0), (500, 99, 0), (501, 99, 0))
+    ]
+    assert window.latencies(1001)[0] == (501, 1.0)
+
+
 @pytest.mark.parametrize("name", ["time", "count"])
 def test_memory_does_not_grow_with_traffic(name: str) -> None:
     bench = Bench(window=name, window_s=30, window_size=100)

@@ -101,6 +101,28 @@ async def test_each_node_has_a_rate_of_its_own(fleet: list[RateBudgets]) -> None
     assert two >= 200
 
 
+async def test_each_process_may_ask_the_whole_rate_where_none_looks_at_the_others(
+    fleet: list[RateBudgets],
+) -> None:
+    for budget in fleet:
+        budget.set_scope("process")
+    spent = await asyncio.gather(*(drain(budget, "node", 100, 1.0) for budget in fleet))
+    assert all(60 <= calls <= 130 for calls in spent)
+    assert [(budget.scope, budget.is_shared) for budget in fleet] == [("process", False)] * 3
+    for budget in fleet:
+        budget.set_scope("fleet")
+    spent = await asyncio.gather(*(drain(budget, "node", 100, 1.0) for budget in fleet))
+    assert sum(spent) <= 250  # a second of it, a window before, and what was leased already
+    assert all(budget.is_shared for budget in fleet)
+
+
+def test_an_unknown_scope_is_refused() -> None:
+    budget = RateBudgets()
+    with pytest.raises(ValueError, match="scope: must be one of process, fleet, not 'town'"):
+        budget.set_scope("town")
+    assert budget.scope == "fleet"
+
+
 @contextmanager
 def stopped(valkey: Valkey) -> Iterator[None]:
     valkey.stop()

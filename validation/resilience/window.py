@@ -245,34 +245,43 @@ class CountWindow(Window):
 
 
 class ListWindow(Window):
-    """The baseline: a list that grows with every call, cut to its last half once it is full, and
-    walked at each. Of a second with more calls than it holds it knows the latest.
+    """The baseline: lists that grow with every call, cut to their last half once they are full, and
+    summed at each. Of a busy window they know the latest calls only.
     """
 
-    __slots__ = ("_calls", "_window_s")
+    __slots__ = ("_at", "_durations", "_failed", "_slow", "_window_s")
 
     def __init__(self, *, window_s: float, slow_s: float) -> None:
         super().__init__(slow_s=slow_s)
         self._window_s = window_s
-        self._calls: list[tuple[float, bool, bool, float]] = []
+        self._at: list[float] = []
+        self._failed: list[bool] = []
+        self._slow: list[bool] = []
+        self._durations: list[float] = []
 
     def record(self, *, failed: bool, slow: bool, duration_s: float, now: float) -> Counts:
-        self._calls.append((now, failed, slow, duration_s))
-        if len(self._calls) > _LISTED:
-            self._calls = self._calls[-_LISTED // 2 :]
+        self._at.append(now)
+        self._failed.append(failed)
+        self._slow.append(slow)
+        self._durations.append(duration_s)
+        if len(self._at) > _LISTED:
+            for kept in (self._at, self._failed, self._slow, self._durations):
+                del kept[: -_LISTED // 2]
         self._good += not (failed or slow)
         self._count_run(failed=failed)
         return self.counts(now)
 
     def counts(self, now: float) -> Counts:
-        fresh = self._fresh(now)
-        return Counts(len(fresh), sum(c[1] for c in fresh), sum(c[2] for c in fresh))
+        first = self._first(now)
+        failures, slow = sum(self._failed[first:]), sum(self._slow[first:])
+        return Counts(len(self._at) - first, failures, slow)
 
     def latencies(self, now: float) -> list[Weighted]:
-        return [(call[3], 1.0) for call in self._fresh(now)]
+        return [(duration, 1.0) for duration in self._durations[self._first(now) :]]
 
-    def _fresh(self, now: float) -> list[tuple[float, bool, bool, float]]:
-        return [call for call in self._calls if now - call[0] < self._window_s]
+    def _first(self, now: float) -> int:
+        """The place of the first call that still counts."""
+        return bisect_right(self._at, now - self._window_s)
 
 
 def percentiles(weighted: list[Weighted], shares: tuple[float, ...]) -> tuple[float | None, ...]:

@@ -2,9 +2,10 @@
 
 Enters: calls (method, parameters, how to decode the result) and node URLs. Leaves: typed values
 with the label of the node they came from, or one `RpcError` that says whether to try again and
-whether the node is to blame. Depends on httpx (in `transport` alone), httptools, msgspec, and on
-Valkey (off the path of calls, in `fleet` alone); of this project on `validation.resilience`
-and `monitoring.instruments`; on neither Django nor Celery.
+whether the node is to blame. Depends on httpx (in `transport` alone), httptools, msgspec,
+structlog, and on Valkey (off the path of calls, in `fleet` alone); of this project on
+`validation.resilience` and `monitoring.instruments`; on neither Django nor Celery. How it asks is
+exchangeable while it works: `steering`, and `client.mode` for one item.
 """
 
 from validation.rpc.addresses import AddressPolicy
