@@ -29,6 +29,11 @@ from console.wire import Message, Receive, Scope, Send
 django.setup(set_prefix=False)
 
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
+from console.access import rates  # noqa: E402 - as above
+from console.flags import follower, web  # noqa: E402 - as above
+from console.flags.ofrep import PREFIX as OFREP  # noqa: E402 - as above
+from console.flags.ofrep import Ofrep  # noqa: E402 - as above
+from console.flags.ofrep_cors import Cors  # noqa: E402 - as above
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.metrics import Metrics, MetricsConfig  # noqa: E402 - as above
@@ -49,12 +54,18 @@ class Web:
             session_cookie=settings.SESSION_COOKIE_NAME,
         )
         self.hub = Hub()
-        self._django = WsgiBridge(RoutedHandler(), BridgeConfig(bodies=bodies))
+        self._django = WsgiBridge(
+            RoutedHandler(),
+            BridgeConfig(bodies=bodies, compression=web.compression, request_log=web.request_log),
+        )
         self._events = Events(self.hub)
         self._metrics = Metrics(
             MetricsConfig(
                 networks=settings.METRICS_NETWORKS, behind_proxies=bool(settings.TRUSTED_PROXIES)
             )
+        )
+        self._ofrep = Ofrep(
+            follower.current, cors=Cors(settings.OFREP_ORIGINS), quotas=rates.of_ofrep()
         )
         self._raw: dict[str, App] = {
             "/events": self._events,
@@ -65,7 +76,9 @@ class Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._raw.get(scope["path"], self._django)(scope, receive, send)
+            path: str = scope["path"]
+            app = self._ofrep if path.startswith(OFREP) else self._raw.get(path, self._django)
+            await app(scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -76,38 +89,46 @@ class Web:
         loop.run_in_executor(None, tasks.dial)
         publisher = Publisher("web")
         publisher.start()
+        flags = follower.Follower(web.decide)
+        flags.start()
         end_streams_on_sign_out(self.hub, loop)
-        _before_shutdown(loop, self.hub)
+        _before_shutdown(loop, self._end)
         while True:
             message: Message = await receive()
             if message["type"] == "lifespan.shutdown":
                 self.hub.close()
                 self._events.close()
+                self._ofrep.close()
                 self._django.close()
                 self._metrics.close()
+                await loop.run_in_executor(None, flags.stop)
                 await loop.run_in_executor(None, publisher.stop)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return
 
+    def _end(self) -> None:
+        self.hub.end()
+        self._ofrep.end()
 
-def _before_shutdown(loop: asyncio.AbstractEventLoop, hub: Hub) -> None:
+
+def _before_shutdown(loop: asyncio.AbstractEventLoop, end: Callable[[], None]) -> None:
     """Ends streams with the signal: uvicorn waits for them before it tells of the shutdown."""
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         if callable(before := signal.getsignal(number)):
-            signal.signal(number, partial(_end_then, before, loop, hub))
+            signal.signal(number, partial(_end_then, before, loop, end))
 
 
 def _end_then(
     before: Handler,
     loop: asyncio.AbstractEventLoop,
-    hub: Hub,
+    end: Callable[[], None],
     number: int,
     frame: FrameType | None,
 ) -> None:
-    loop.call_soon_threadsafe(hub.end)
+    loop.call_soon_threadsafe(end)
     before(number, frame)
 
 
