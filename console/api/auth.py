@@ -2,6 +2,7 @@
 what each operation asks of the caller: a role, and of a token the scope of its area.
 """
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -12,6 +13,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from ninja.utils import check_csrf
 
+from console.access import rates
 from console.access.roles import Role, role_of
 from console.access.scopes import Scope, in_order
 from console.access.tokens import Caller, authenticate
@@ -43,6 +45,7 @@ def caller_of(request: HttpRequest) -> Caller:
         secret = credentials
     if secret:
         if caller := authenticate(secret.strip()):
+            _charge(caller)
             return caller
         raise Problem(401, "This token is unknown, expired or revoked: make another in Settings.")
     role = role_of(request.user)
@@ -51,6 +54,15 @@ def caller_of(request: HttpRequest) -> Caller:
     if request.method not in _SAFE and check_csrf(request):
         raise Problem(403, "A write with a session needs its X-CSRFToken: reload the page.")
     return Caller(request.user, role)
+
+
+def _charge(caller: Caller) -> None:
+    """Counts a call of a token. A browser is not counted: its sign-in and its pages bound it."""
+    wait = rates.of_api().take(f"api:{caller.token.pk}") if caller.token else None
+    if wait is not None:
+        seconds = max(1, math.ceil(wait))
+        text = f"This token has made all its calls of the minute: wait {seconds} s."
+        raise Problem(429, text, headers={"Retry-After": str(seconds)})
 
 
 def guarded(view: ApiView) -> ApiView:

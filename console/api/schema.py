@@ -25,10 +25,13 @@ _SECURITY = {
 _COMMON = {
     "401": "No valid token",
     "403": "The role is too low, or the token lacks the scope",
+    "429": "The token made all its calls of the minute; Retry-After says when to try again",
     "503": "Busy; try again",
 }
 _OF_WRITES = {"409": "It conflicts with what is", "422": "Not understood; says which field"}
-_TURNS = {"429": "Others ask nodes just now; Retry-After says when to try again"}
+_TURNS = {
+    "429": "Others ask nodes, or the token made its calls; Retry-After says when to try again"
+}
 # By how an address ends, of posts.
 _OF_ASKING = {
     "/nodes": _TURNS,
