@@ -71,7 +71,10 @@ def _said(form: Form, error: ControlError) -> int:
     match error:
         case Refused():
             name = error.field.removeprefix("settings.")
-            form.add_error(name if name in form.fields else None, _refusal(error))
+            if name in form.fields:
+                form.add_error(name, _refusal(error))
+            else:  # it names the field itself
+                form.add_error(None, str(error))
         case _:
             form.add_error(None, str(error))
     match error:
@@ -141,7 +144,7 @@ def _with_undo(said: str, entry: AuditEntry | None) -> str | SafeString:
 
 def _refusal(refused: Refused) -> str:
     """Beside its field, whose name it need not repeat."""
-    if refused.value in {None, ""}:
+    if refused.value is None or refused.value == "":
         return f"Give {refused.expected}."
     is_number = isinstance(refused.value, int | float)
     shown = f"{refused.value:.12g}" if is_number else repr(str(refused.value)[:200])

@@ -27,9 +27,7 @@ from validation.models import ControlKind
 from validation.slots import rank
 
 TEMPLATE = "console/flag.html"
-REGIONS = (
-    *("actions", "notices", "stage", "standing", "workers", "variants", "plan", "about", "history"),
-)
+REGIONS = ("actions", "stage", "standing", "workers", "variants", "plan", "about", "history")
 COLUMNS = (
     *("worker", "state", "slot", "rank", "variant", "value", "reason", "in_force", "expected"),
     *("evaluations", "acknowledged", "age_s"),
