@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from console.controls.errors import Refused
+from console.flags.flagd_file import judged_rule
 from console.flags.models import Flag, Unit
 
 KEY = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?")
@@ -154,8 +155,9 @@ def _object(name: str, value: object) -> dict[str, Any]:
 
 
 def _targeting(name: str, value: object) -> dict[str, Any] | None:
-    """Of flagd: rules that only its evaluator judges; what it cannot do it answers the default."""
-    return None if value is None or value == {} else _object(name, value)
+    if value is None or value == {}:
+        return None
+    return judged_rule(name, _object(name, value), {})
 
 
 def _metadata(name: str, value: object) -> dict[str, Any]:
@@ -166,7 +168,10 @@ def _metadata(name: str, value: object) -> dict[str, Any]:
 
 
 def _bounded(name: str, value: object) -> None:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError as exc:
+        raise Refused(name, "…", "nested less deeply") from exc
     if len(text) > _MOST_BYTES:
         raise Refused(name, f"{len(text)} bytes", f"at most {_MOST_BYTES} bytes of JSON")
     if "\\u0000" in text:

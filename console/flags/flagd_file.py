@@ -104,11 +104,12 @@ def _flag(where: str, flag: object, evaluators: Mapping[str, Any]) -> Document:
     _scalars(f"{where}.metadata", flag.get("metadata", {}))
     kept = {name: flag[name] for name in _FIELDS if name in flag} | {"defaultVariant": default}
     if rule := flag.get("targeting"):
-        kept["targeting"] = _rule(f"{where}.targeting", rule, evaluators)
+        kept["targeting"] = judged_rule(f"{where}.targeting", rule, evaluators)
     return kept
 
 
-def _rule(where: str, rule: object, evaluators: Mapping[str, Any]) -> Document:
+def judged_rule(where: str, rule: object, evaluators: Mapping[str, Any]) -> Document:
+    """With each `$ref` in its place. Raises Refused where it is none that is evaluated here."""
     if not isinstance(rule, dict):
         raise Refused(where, _shown(rule), "an object: a rule of JSON logic")
     resolved: Document = _resolved(where, rule, evaluators, 0)

@@ -277,6 +277,7 @@ def test_of_a_flag_of_the_release_only_its_baking_is_edited() -> None:
         ("k", {"variants": VARIANTS, "requires": [{"flag": "k", "variant": "old"}]}, "requires"),
         ("k", {"variants": VARIANTS, "metadata": {"a": []}}, "metadata"),
         ("k", {"variants": VARIANTS, "targeting": "x"}, "targeting"),
+        ("k", {"variants": VARIANTS, "targeting": {"log": ["x"]}}, "targeting: 'log'"),
         ("k", {"variants": VARIANTS, "stage": 5}, "fields: 'stage'"),
         ("k", {"variants": VARIANTS, "wired": True}, "fields: 'wired'"),
     ],
