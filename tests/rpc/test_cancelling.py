@@ -11,7 +11,15 @@ from tests.resilience.fakes import NodeFault
 from tests.rpc.fakes import NODE, FakeTransport
 from tests.rpc.scripted import echo
 from validation.resilience import BreakerConfig, Breakers, State
-from validation.rpc import ClientClosed, NodeUrl, Portal, RpcClient, RpcConfig, breaker_name
+from validation.rpc import (
+    FORMS,
+    ClientClosed,
+    NodeUrl,
+    Portal,
+    RpcClient,
+    RpcConfig,
+    breaker_name,
+)
 from validation.rpc.connection import Response
 from validation.rpc.seams import Gate
 
@@ -54,8 +62,11 @@ def client_of(*nodes: NodeUrl, breakers: Breakers | None = None, **config: Any) 
     return RpcClient(made, transport=Slow(), breakers=breakers)
 
 
-async def give_up(client: RpcClient, name: str, *, after_ticks: int) -> None:
-    task = asyncio.ensure_future(client.fetch([echo(name)]))
+async def give_up(
+    client: RpcClient, name: str, *, after_ticks: int, mode: str = "coalesced"
+) -> None:
+    asking = client.mode(mode).fetch([echo(name), echo(f"{name}, too")])
+    task = asyncio.ensure_future(asking)
     await ticks(after_ticks)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -70,9 +81,9 @@ def portal() -> Iterator[Portal]:
     portal.stop()
 
 
-async def everything_is_back_at_every_tick(client: RpcClient) -> None:
-    for n in TICKS:
-        await give_up(client, f"given up {n}", after_ticks=n)
+async def everything_is_back_at_every_tick(client: RpcClient, mode: str = "coalesced") -> None:
+    for n in TICKS if mode == "coalesced" else range(24):
+        await give_up(client, f"given up {n}", after_ticks=n, mode=mode)
         told = client.snapshot()
         assert (n, told["in_flight"], told["waiting"]) == (n, 0, 0)
         assert (await client.fetch([echo(f"asked {n}")])).values == (f"asked {n}",)
@@ -87,14 +98,27 @@ def test_calls_and_requests_are_given_back_at_every_tick(portal: Portal) -> None
     portal.run(run(), 30)
 
 
-def test_so_they_are_where_batches_are_hedged(portal: Portal) -> None:
+@pytest.mark.parametrize("mode", FORMS)
+@pytest.mark.parametrize("connections", [1, 2])
+def test_so_they_are_in_every_mode(portal: Portal, mode: str, connections: int) -> None:
+    async def run() -> None:
+        client = client_of(NODE)
+        client.set_pool_size(connections)
+        await everything_is_back_at_every_tick(client, mode)
+        await client.aclose()
+
+    portal.run(run(), 30)
+
+
+@pytest.mark.parametrize("mode", FORMS)
+def test_so_they_are_where_batches_are_hedged(portal: Portal, mode: str) -> None:
     async def run() -> None:
         client = client_of(NODE, OTHER)
         for n in range(60):
             await client.fetch([echo(f"measured {n}")])
         client.set_hedging(0.9)
         await ticks(1)
-        await everything_is_back_at_every_tick(client)
+        await everything_is_back_at_every_tick(client, mode)
         await client.aclose()
 
     portal.run(run(), 30)

@@ -317,3 +317,23 @@ async def test_a_hedge_waits_for_as_many_requests_as_there_are_to_be(
         node.default = never
         assert (await client.mode("sequential").fetch([echo("x"), echo("y")])).values == ("x", "y")
         assert client.snapshot()["hedges_won"] == 1
+
+
+async def test_what_is_asked_after_a_parting_shares_nothing_though_requests_still_go_out(
+    client: RpcClient, node: ScriptedNode
+) -> None:
+    """The first of a sequence may have been answered before the parting, whatever comes later."""
+    gate = asyncio.Event()
+
+    async def late(asked: Asked) -> None:
+        await gate.wait()
+        asked.answer()
+
+    node.script = [late]
+    before = asyncio.ensure_future(client.mode("sequential").fetch(abc()))
+    await node.was_asked()
+    client.part()
+    gate.set()
+    await node.was_asked(2)
+    assert (await client.fetch(abc())).values == (await before).values == ABC
+    assert client.snapshot()["shared"] == 0
