@@ -13,8 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, resolve_url
 from django.views.decorators.csrf import csrf_exempt
 
-from console.access.models import ApiToken, AuditEntry
+from console.access.models import ApiToken, AuditCheck, AuditEntry, AuditHead
 from console.access.roles import Role, role_of
+from console.flags.models import Flag, Freeze, PlannedStage
 from validation.models import Control, Run
 
 if TYPE_CHECKING:
@@ -56,18 +57,38 @@ class Runs(ReadOnly):
 
 
 class Tokens(ReadOnly):
-    list_display = ("name", "prefix", "user", "role", "expires_at", "last_used_at", "revoked_at")
+    list_display = (
+        *("name", "prefix", "user", "role", "scopes"),
+        *("expires_at", "last_used_at", "revoked_at"),
+    )
     exclude = ("digest",)
 
 
 class Audit(ReadOnly):
-    list_display = ("at", "actor", "origin", "action", "kind", "target", "reason", "revision")
+    list_display = (
+        *("position", "at", "actor", "origin", "source", "action", "kind", "target"),
+        *("reason", "revision"),
+    )
     list_filter = ("kind", "action", "origin")
 
 
 class Controls(ReadOnly):
     list_display = ("__str__", "settings", "lasting", "expires_at", "actor", "reason")
     list_filter = ("kind",)
+
+
+class Checks(ReadOnly):
+    list_display = ("__str__", "checked_at")
+
+
+class Flags(ReadOnly):
+    list_display = ("__str__", "enabled", "unit", "revision", "changed_at", "actor")
+    list_filter = ("layer", "fleet", "enabled")
+
+
+class Plans(ReadOnly):
+    list_display = ("__str__", "actor", "reason", "note")
+    list_filter = ("state",)
 
 
 def _may_enter(request: HttpRequest) -> bool:
@@ -95,6 +116,11 @@ _SHOWN = (
     (Run, Runs),
     (ApiToken, Tokens),
     (AuditEntry, Audit),
+    (AuditHead, ReadOnly),
+    (AuditCheck, Checks),
+    (Flag, Flags),
+    (PlannedStage, Plans),
+    (Freeze, ReadOnly),
     (Control, Controls),
 )
 for model, options in _SHOWN:

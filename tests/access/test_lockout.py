@@ -1,6 +1,8 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from console.access.lockout import ACCOUNT, NETWORK, forgive, reserve
 from console.access.models import SignInAttempts
@@ -72,3 +74,21 @@ def test_nothing_typed_is_kept_and_old_rows_go() -> None:
     assert all("hunter2" not in row.key for row in SignInAttempts.objects.all())
     attempt("later", after=timedelta(hours=3))
     assert SignInAttempts.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_do_not_slip_through_together() -> None:
+    """Of one account from many networks, and of many accounts from one network."""
+
+    def one(number: int) -> tuple[bool, bool]:
+        try:
+            first = attempt("ada", f"203.0.113.{number}")
+            second = attempt(f"user {number}", "192.0.2.1")
+            return first is None, second is None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        let = list(pool.map(one, range(2 * NETWORK.failures)))
+    assert sum(first for first, _ in let) == ACCOUNT.failures
+    assert sum(second for _, second in let) == NETWORK.failures

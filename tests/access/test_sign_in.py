@@ -1,3 +1,8 @@
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from django.contrib.auth.models import User
 from django.http import HttpResponse
@@ -5,6 +10,7 @@ from django.test import Client
 
 from console.access.lockout import ACCOUNT
 from tests.access.conftest import PASSWORD
+from tests.services import ROOT
 
 
 def sign_in(
@@ -81,3 +87,59 @@ def test_signing_out_ends_the_session(clients: dict[str, Client]) -> None:
     assert client.get("/sign-out/").status_code == 405
     assert client.post("/sign-out/").status_code == 302
     assert client.get("/workers/").status_code == 302
+
+
+def test_a_new_password_ends_every_other_session(people: dict[str, User]) -> None:
+    client, other = Client(), Client()
+    for browser in (client, other):
+        sign_in(browser)
+        assert browser.get("/workers/").status_code == 200
+    people["viewer"].set_password("another battery staple")
+    people["viewer"].save()
+    for browser in (client, other):
+        assert browser.get("/workers/")["Location"].startswith("/sign-in/")
+        assert browser.get("/api/v1/workers").status_code == 401
+
+
+def test_the_key_of_before_signing_in_or_out_opens_nothing(people: dict[str, User]) -> None:
+    """Whoever planted a key, or kept one, has none that is signed in."""
+    client = Client()
+    session = client.session
+    session["planted"] = True
+    session.save()
+    planted = client.cookies["sessionid"].value
+    sign_in(client)
+    signed_in = client.cookies["sessionid"].value
+    client.post("/sign-out/")
+    for key in (planted, signed_in):
+        thief = Client()
+        thief.cookies["sessionid"] = key
+        assert thief.get("/workers/").status_code == 302
+
+
+def test_a_dismissed_account_has_no_session_any_more(clients: dict[str, Client]) -> None:
+    User.objects.filter(username="viewer").update(is_active=False)
+    assert clients["viewer"].get("/workers/").status_code == 302
+
+
+def test_cookies_are_for_this_site_over_tls_and_no_script_reads_them() -> None:
+    """As a deployment has them: what a development stack relaxes is not seen here otherwise."""
+    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
+             "CSRF_COOKIE_HTTPONLY", "SESSION_COOKIE_SAMESITE", "CSRF_COOKIE_SAMESITE",
+             "SECURE_SSL_REDIRECT")  # fmt: skip
+    asked = f"import json; from django.conf import settings as s; names = {names!r}; "
+    asked += "print(json.dumps([getattr(s, n) for n in names]))"
+    environment = {**os.environ, "DEVELOPMENT": "0", "SECURE_SSL_REDIRECT": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", asked], env=environment, cwd=ROOT, capture_output=True, check=True
+    )
+    assert json.loads(ended.stdout) == [True, True, True, True, "Lax", "Lax", True]
+
+
+def test_the_cookies_say_so(people: dict[str, User]) -> None:
+    client = Client()
+    client.get("/sign-in/")
+    sign_in(client)
+    for name in ("sessionid", "csrftoken"):
+        cookie = client.cookies[name]
+        assert (bool(cookie["httponly"]), cookie["samesite"]) == (True, "Lax")

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from console.access import chain, tasks, watch
 from console.access.models import AuditCheck, AuditEntry
 from console.celery import app
+from monitoring import events
 from tests.access.test_chain import tamper, ten, write  # noqa: F401 - a fixture among them
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -19,7 +20,7 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The topics that were published."""
     topics: list[str] = []
-    monkeypatch.setattr(watch.events, "publish", lambda *names: topics.extend(names))
+    monkeypatch.setattr(events, "publish", lambda *names: topics.extend(names))
     return topics
 
 
