@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from random import Random
 from typing import Any, Final
 
@@ -72,11 +72,11 @@ class CachedFetcher:
         await self._remember()
         await self.cache.aclose()
 
-    async def fetch(
+    def fetch(
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
-    ) -> Reply:
+    ) -> Coroutine[Any, Any, Reply]:
         """As the fetcher below; what comes from the cache says so, and how old it is."""
-        return await self._own.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+        return self._own.fetch(calls, timeout_s=timeout_s, fresh=fresh)
 
     def view(self, kinds: str, asks: Asks | None = None) -> View:
         """For an item: answers of these kinds (a name of `KEPT`) are kept, and `asks` is asked for

@@ -61,16 +61,20 @@ class Cached:
         self._asks = asks
         self._direct = Uncached(of, asks)
         self._cache = of.cache
+        self._look = of.cache.look  # bound once: it is asked for each question
 
     async def fetch(
         self, calls: Sequence[Call], *, timeout_s: float | None = None, fresh: bool = False
     ) -> Reply:
         namespace = self._of.namespace
         found = key_of(namespace, calls) if namespace else None
-        if found is None or found[1].name not in self.kinds:
+        if found is None:
             return await self._direct.fetch(calls, timeout_s=timeout_s, fresh=fresh)
         key, kind = found
-        hit = None if fresh else self._cache.look(key, kind.name)
+        name = kind.name
+        if name not in self.kinds:
+            return await self._direct.fetch(calls, timeout_s=timeout_s, fresh=fresh)
+        hit = None if fresh else self._look(key, name)
         if isinstance(hit, Hit):
             return Reply(hit.values, hit.node, hit.raws, hit.source, hit.age_s)
         began_at = monotonic()
