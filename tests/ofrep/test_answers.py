@@ -1,6 +1,8 @@
 """What OFREP answers for one flag and for all, and how it says that it cannot."""
 
+import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -263,6 +265,29 @@ async def test_a_token_that_made_its_calls_is_told_when_to_come_again(
     assert call.status == 429
     assert 1 <= int(call.answered["retry-after"]) <= 60
     assert told(call)["errorCode"] == "GENERAL"
+
+
+async def test_a_quota_that_asks_the_cache_server_keeps_nobody_else_waiting(
+    make: Callable[..., Ofrep],
+) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow(InProcess):
+        blocks = True
+
+        def take(self, key: str) -> float | None:
+            asked.set()
+            assert answers.wait(10)
+            return super().take(key)
+
+    app = make(quotas=Quotas(1, lambda: "shared", variants={"shared": Slow}))
+    waiting = asyncio.ensure_future(ask(app, "everywhere"))
+    await asyncio.to_thread(asked.wait, 10)
+    assert (await ask(app, "everywhere", secret=None)).status == 401
+    assert not waiting.done()
+    answers.set()
+    assert (await waiting).status == 200
+    assert (await ask(app, "everywhere")).status == 429
 
 
 async def test_without_any_flags_it_says_so_instead_of_not_found(

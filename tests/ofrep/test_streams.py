@@ -15,6 +15,7 @@ from django.test import override_settings
 
 from console.flags import ofrep_streams
 from console.flags.ofrep import Ofrep
+from console.flags.ofrep_cors import Cors
 from console.flags.ofrep_streams import LIFE_S, PATH, Streams, address_for, permitted
 from console.flags.ofrep_wire import OfrepRefused
 from console.flags.provider import FlagProvider
@@ -106,6 +107,19 @@ async def test_the_address_that_all_flags_come_with_is_one_to_listen_at(app: Ofr
     app._streams._clock = time.time
     async with listening(app, listener(stream["endpoint"]["requestUri"])) as call:
         await heard(call, 41)
+
+
+async def test_a_page_of_a_named_origin_may_listen(
+    make: Callable[..., Ofrep], flags: FlagProvider, world: World
+) -> None:
+    streams = Streams(lambda: flags.revision, world.still_good, clock=lambda: world.now)
+    app = make(cors=Cors(("https://app.example.com",)), streams=streams)
+    async with listening(app, listener(Origin="https://app.example.com")) as call:
+        await heard(call, 41)
+        assert call.answered["access-control-allow-origin"] == "https://app.example.com"
+    async with listening(app, listener(Origin="https://evil.example")) as call:
+        await heard(call, 41)
+        assert "access-control-allow-origin" not in call.answered
 
 
 def test_an_address_stays_the_same_for_an_hour_and_holds_for_one_to_two() -> None:
