@@ -31,7 +31,7 @@ def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | Non
     not blamed for a large neighbour before there is next to nothing left for either. Limits set on
     the process itself hold as they are.
     """
-    used = _resident(root)
+    used = resident_bytes(root)
     if used is None:
         return None
     limits = [
@@ -43,7 +43,8 @@ def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | Non
     return Footprint(used=used, limit=min(limits)) if limits else None
 
 
-def _resident(root: Path) -> int | None:
+def resident_bytes(root: Path = Path("/")) -> int | None:
+    """None where there is no /proc."""
     try:
         pages = (root / "proc/self/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * resource.getpagesize()
