@@ -162,3 +162,34 @@ def test_evaluators_that_refer_to_themselves_are_refused() -> None:
 def test_a_file_that_is_too_large_is_not_read() -> None:
     with pytest.raises(Refused, match="file: "):
         flagd_file.parse(" " * (flagd_file.LARGEST + 1))
+
+
+@pytest.mark.django_db
+def test_a_file_may_be_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, said = StringIO(), StringIO()
+    call_command("flags", "export", "-", stdout=out)
+    Flag.objects.filter(key="rpc.retry").update(stage=0)
+    monkeypatch.setattr("sys.stdin", StringIO(out.getvalue()))
+    call_command("flags", "import", "-", "--reason=Back as it was", stdout=said, stderr=StringIO())
+    assert said.getvalue() == "edited rpc.retry\n"
+    assert Flag.objects.get(key="rpc.retry").stage == 100
+
+
+@pytest.mark.django_db
+def test_a_file_that_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
+    missing = tmp_path / "no" / "flags.json"
+    with pytest.raises(CommandError, match="cannot be read: No such file"):
+        bring(missing)
+    with pytest.raises(CommandError, match="cannot be written: No such file"):
+        call_command("flags", "export", str(missing))
+    (tmp_path / "latin").write_bytes(b'{"flags": "\xe9"}')
+    with pytest.raises(CommandError, match="not text in UTF-8"):
+        bring(tmp_path / "latin")
+
+
+@pytest.mark.django_db
+def test_flags_are_brought_by_hand_too() -> None:
+    Flag.objects.filter(key="rpc.retry").delete()
+    out = StringIO()
+    call_command("flags", "load", stdout=out)
+    assert out.getvalue() == "rpc.retry\n"

@@ -1,0 +1,174 @@
+"""Each flag of the web process, switched in a real one: it shows within a second, and goes back."""
+
+import contextlib
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from console.access.tokens import create_token
+from console.embedded.cluster import Cluster
+from console.flags import acts
+from console.flags.catalogue import CATALOGUE
+from monitoring import valkey
+from tests.api.conftest import finished_run  # noqa: F401 - a fixture, found by name
+from tests.flags.made import WHY, actor
+from tests.services import ROOT, process_environment
+from validation.models import Run
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+_PAGE = "/sign-in/"
+
+
+class Web:
+    """One uvicorn, as deployed, and what it answers and logs."""
+
+    def __init__(self, cluster: Cluster, log: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self._log = log
+        name = connection.settings_dict["NAME"]
+        url = cluster.dsn.replace("/postgres?", f"/{name}?").replace("/switchyard?", f"/{name}?")
+        command = [sys.executable, "-m", "uvicorn", "console.asgi:application", "--port"]
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [*command, str(self.port), "--no-access-log", "--no-proxy-headers"],
+                env=process_environment(cluster) | {"DATABASE_URL": url, "TRUSTED_PROXIES": ""},
+                cwd=ROOT,
+                stderr=file,
+                stdout=file,
+            )
+
+    def ask(self, path: str, method: str = "GET", body: str = "", **headers: str) -> dict[str, str]:
+        """The headers of the answer, and the length of what came as `came`."""
+        link = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(link):
+            link.request(method, path, body or None, headers)
+            answer = link.getresponse()
+            came = len(answer.read())
+            assert answer.status < 400, (path, answer.status)
+            return {k.lower(): v for k, v in answer.getheaders()} | {"came": str(came)}
+
+    def listening(self) -> None:
+        until(self._answers, 60)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self._log.read_text()
+        with contextlib.suppress(OSError):
+            return bool(self.ask("/livez"))
+        return False
+
+    def logged(self) -> int:
+        return self._log.read_text().count("http.request")
+
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.wait(15)
+
+
+def until(shows: Callable[[], bool], within_s: float) -> float:
+    """Seconds until it began to show."""
+    began = time.monotonic()
+    while True:
+        looked = time.monotonic()
+        if shows():
+            return looked - began
+        assert looked - began < within_s, "it does not show"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def web(services: Cluster, tmp_path: Path, transactional_db: None) -> Iterator[Web]:
+    started = Web(services, tmp_path / "web.log")
+    try:
+        started.listening()
+        yield started
+    finally:
+        started.close()
+
+
+class Effects:
+    """Whether a variant shows in what the process does, by key."""
+
+    def __init__(self, web: Web, run: Run, secret: str) -> None:
+        self._web = web
+        self._bearer = {"Authorization": f"Bearer {secret}"}
+        self._results = f"/api/v1/runs/{run.pk}/results"
+        self._page_bytes = int(web.ask(_PAGE)["came"])
+        assert 1024 <= self._page_bytes < 5120, "choose another page: the thresholds lie around it"
+        self.of: dict[str, Callable[[str], bool]] = {
+            "web.compression": self._compression,
+            "web.compression_threshold": self._threshold,
+            "exports.streaming": self._export,
+            "logging.requests": self._log,
+            "api.quotas": self._quota,
+        }
+
+    def _encoding(self) -> str:
+        return self._web.ask(_PAGE, **{"Accept-Encoding": "gzip, br"}).get("content-encoding", "")
+
+    def _compression(self, variant: str) -> bool:
+        return self._encoding() == {"none": "", "gzip": "gzip", "brotli": "br"}[variant]
+
+    def _threshold(self, variant: str) -> bool:
+        return (self._encoding() == "br") is (self._page_bytes >= int(variant))
+
+    def _export(self, variant: str) -> bool:
+        answer = self._web.ask(self._results, **self._bearer)
+        assert int(answer["came"]) > 64 * 1024, "short ones go out whole either way"
+        return ("content-length" in answer) is (variant == "buffered")
+
+    def _log(self, variant: str) -> bool:
+        before = self._web.logged()
+        asked, wanted = {"all": (5, 5), "sampled": (100, 1), "failures": (100, 0)}[variant]
+        for _ in range(asked):
+            self._web.ask(_PAGE)
+            if self._web.logged() - before > wanted:
+                return False
+        return self._web.logged() - before == wanted
+
+    def _quota(self, variant: str) -> bool:
+        before = _counted()
+        for _ in range(3):
+            body = json.dumps({"context": {}})
+            self._web.ask("/ofrep/v1/evaluate/flags/rpc.retry", "POST", body, **self._bearer)
+        counted = _counted() - before
+        # By leases many at once, or none while those of the last lease are not used up.
+        return {"process": counted == 0, "shared": counted == 3, "leased": counted > 3}[variant]
+
+
+def _counted() -> int:
+    client = valkey.client()
+    return sum(int(client.get(key) or 0) for key in client.scan_iter("*switchyard:quota*"))
+
+
+def test_each_flag_of_the_web_process_shows_within_a_second_and_goes_back(
+    web: Web,
+    finished_run: Callable[..., Run],  # noqa: F811 - the fixture
+) -> None:
+    user = User.objects.create_superuser("ada")
+    _, secret = create_token(user, "walk", "admin")
+    effects = Effects(web, finished_run(600), secret)
+    wired = [each for each in CATALOGUE if each.wired and each.fleet in {"web", "all"}]
+    assert {each.key for each in wired} == effects.of.keys(), "each flag has an effect of its own"
+    slow: dict[tuple[str, str], float] = {}
+    for definition in wired:
+        shows = effects.of[definition.key]
+        others = [name for name in definition.variants if name != definition.ships]
+        for variant in (*others, definition.ships):
+            switched: Any = {"target": variant, "stage": 100, "rest": definition.baseline}
+            acts.set_stage(actor(), definition.key, **switched, reason=WHY)
+            took_s = until(lambda shows=shows, variant=variant: shows(variant), 10)  # type: ignore[misc]
+            if took_s >= 1.0:
+                slow[definition.key, variant] = took_s
+    assert slow == {}
