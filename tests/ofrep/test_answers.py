@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from console.access.quotas import InProcess, Quotas
 from console.flags.ofrep import Ofrep
@@ -323,6 +324,18 @@ async def test_evaluations_are_counted_by_flag_and_variant_and_guesses_are_not(
     await ask(app, "never-heard-of")
     known = {labels for labels in FLAG_EVALUATIONS._metrics if labels[0] == "never-heard-of"}
     assert known == set()
+
+
+async def test_evaluations_are_told_to_opentelemetry(app: Ofrep) -> None:
+    tracer = TracerProvider().get_tracer("test")
+    with tracer.start_as_current_span("asked") as span:
+        await ask(app, "everywhere", ADA)
+        await ask(app, "ranked")
+    assert isinstance(span, ReadableSpan)
+    found = [dict(event.attributes or {}) for event in span.events]
+    assert [each["feature_flag.key"] for each in found] == ["everywhere", "ranked"]
+    assert found[0]["feature_flag.result.variant"] == "new"
+    assert "ada" not in str(found)
 
 
 async def test_a_body_in_parts_is_read_whole_and_bounded(app: Ofrep) -> None:
