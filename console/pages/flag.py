@@ -19,7 +19,7 @@ from console.fleetview import Fleet
 from console.http import render_page
 from console.pages import history
 from console.pages.flag_rows import row_of, stages_of
-from console.pages.flag_split import measured_of, share_of
+from console.pages.flag_split import asked_of, measured_of, share_of
 from console.pages.fleet import cells, process_name, unreachable
 from console.pages.states import State
 from console.roadmap import decisions
@@ -100,7 +100,8 @@ def standing(found: FlagView, fleet: Fleet) -> dict[str, Any]:
         "freeze": freezing.standing(found.key, now),
         "parts": parts,
         "target_share": share_of(found.target, parts),
-        "by_variant": found.by_variant,
+        "asked": asked_of(found),
+        "by_variant": _by_variant(found),
         "split_on": sum(holder.row.is_current and holder.row.variant == "" for holder in holders),
         "lagging": _lagging(found, fleet),
         "holders": holders,
@@ -169,6 +170,13 @@ def definition_of(flag: Flag, flags: Mapping[str, Flag]) -> str:
     """As any evaluator of flagd's format would read it."""
     held = compiling.is_held(flag, flags)
     return json.dumps({flag.key: compiling.compiled(flag, held)}, indent=2, ensure_ascii=False)
+
+
+def _by_variant(found: FlagView) -> list[tuple[str, int]]:
+    """What the stage gives first, then what the others get."""
+    counts = found.by_variant
+    names = dict.fromkeys((found.target, found.rest, *counts))
+    return [(name, counts[name]) for name in names if name in counts]
 
 
 def _has(row: OnWorker, found: FlagView) -> bool:

@@ -41,6 +41,14 @@ def share_of(variant: str, parts: Sequence[Part]) -> float | None:
     return sum(part.share for part in parts if part.variant == variant) if parts else None
 
 
+def asked_of(flag: FlagView) -> int:
+    """The percent that should get the target: of processes what their whole number comes to."""
+    reach = flag.reach
+    if reach.treated is None or not reach.processes:
+        return flag.effective_stage
+    return round(100 * reach.treated / reach.processes)
+
+
 def _shade(name: str, at: int, flag: FlagView) -> str:
     if name == flag.target:
         return _TARGET
