@@ -103,7 +103,10 @@ class Follower:
             try:
                 self.look()
             except Exception:
-                log.exception("flags.not_followed")  # the next look may fare better
+                # The next look may fare better; it is said the first time, not twice a second.
+                if not self._is_away:
+                    log.exception("flags.not_followed")
+                self._is_away = True
             self._nudged.wait(self._every_s)
             self._nudged.clear()
 

@@ -158,3 +158,37 @@ def test_a_command_reads_postgres_each_time() -> None:
     assert follower.current().evaluate("web.compression").variant == "brotli"
     stand("web.compression", 5, stage=0)
     assert follower.current().evaluate("web.compression").variant == "none"
+
+
+def test_what_nobody_foresaw_is_said_once_and_tried_again(make: Callable[..., Follower]) -> None:
+    tries: list[int] = []
+
+    def connect() -> psycopg.Connection[Any]:
+        tries.append(1)
+        raise AttributeError("no such backend")
+
+    found = make(connect=connect, every_s=0.001)
+    with structlog.testing.capture_logs() as lines:
+        found.start()
+        soon(lambda: len(tries) > 3, 5)
+        found.stop()
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "flags.not_followed"
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_web_process_that_starts_without_postgres_decides_by_what_held_last(
+    make: Callable[..., Follower],
+) -> None:
+    stand("exports.streaming", 5, stage=0)
+    before = make()
+    before.look()
+    before.stop()
+    web.forget()
+    api.clear_providers()
+    after = make(connect=refused)
+    after.flags.start()
+    after.look()
+    assert web.decisions().value(EXPORTS_STREAMING) == "buffered"
+    assert (after.flags.revision, after.provider.age_s) == (5, None)
