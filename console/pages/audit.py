@@ -65,6 +65,12 @@ class Wish:
     def narrows(self) -> bool:
         return any(self.words.values()) or bool(self.span or self.since or self.until)
 
+    @property
+    def picks(self) -> bool:
+        """Whether it narrows by more than words and a range."""
+        only = ("who", "kind", "target", "action")
+        return any(self.words[name] for name in only) or bool(self.since or self.until)
+
     def sought(self, now: datetime) -> Sought:
         """A range counts from now; `from` and `to` go before it."""
         since = now - timedelta(seconds=RANGES[self.span]) if self.span else None
