@@ -47,6 +47,7 @@ class CacheOnWorker(Schema):
     corrupt: int
     coalesced: int
     invalidated: int
+    warmed: int
     curve: list[tuple[int, float]]
     sampled: int
     worker: str

@@ -3,6 +3,7 @@
 
 from typing import Any, Literal
 
+import msgspec
 from django.http import HttpRequest
 from ninja import Router, Schema
 
@@ -13,11 +14,23 @@ from monitoring import snapshots
 router = Router(tags=["Workers"])
 
 
+class Memory(Schema):
+    """What its memory guard last saw and did; bytes are null where nothing tells."""
+
+    guard: str
+    level: Literal["ok", "half", "all"]
+    refuses: bool
+    used_bytes: int | None
+    limit_bytes: int | None
+    drops: int
+
+
 class Worker(Schema):
     """One process; `age_s` is how old this word of it is. Counts are since its start.
 
-    It obeys what operators wanted up to the revision `acknowledged`. Its breakers, pools, cache
-    and nodes are at addresses of their own.
+    It obeys what operators wanted up to the revision `acknowledged`. Its breakers, pools, cache,
+    nodes and flags are at addresses of their own; `slot` is its number among the living, null
+    where it has none yet, and `flags_revision` 0 where no flag could be read.
     """
 
     id: str
@@ -37,6 +50,9 @@ class Worker(Schema):
     head: int | None
     final: int | None
     orphaned: int
+    slot: int | None
+    flags_revision: int
+    memory: Memory | None
 
 
 class WorkerList(Schema):
@@ -53,4 +69,6 @@ def list_workers(request: HttpRequest) -> dict[str, Any]:
 
 
 def _row(worker: snapshots.WorkerSnapshot) -> dict[str, Any]:
-    return {name: getattr(worker, name) for name in Worker.model_fields}
+    own = {name: getattr(worker, name) for name in Worker.model_fields}
+    memory = worker.memory and msgspec.structs.asdict(worker.memory)
+    return own | {"memory": memory}

@@ -14,12 +14,20 @@ from hypothesis import HealthCheck, settings
 
 from console.api.breakers import OnWorker
 from console.api.caches import CacheOnWorker
+from console.api.flag_rows import FlagOnWorker
 from console.api.pools import PoolOnWorker
 from console.api.runs import RunProgress
 from console.api.schema import openapi_document
 from console.api.urls import api
-from console.api.workers import Worker
-from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, WorkerSnapshot
+from console.api.workers import Memory, Worker
+from monitoring.snapshots import (
+    BreakerReport,
+    CacheReport,
+    FlagReport,
+    MemoryReport,
+    PoolReport,
+    WorkerSnapshot,
+)
 from validation.services import Progress
 
 DOCUMENT = openapi_document(api)
@@ -53,8 +61,10 @@ def test_the_document_leaves_out_nothing_that_is_known() -> None:
     progress = {field.name for field in dataclasses.fields(Progress)}
     assert set(RunProgress.model_fields) == progress
     snapshot = {field.name for field in msgspec.structs.fields(WorkerSnapshot)}
-    elsewhere = {"breakers", "pools", "cache", "nodes"}
+    elsewhere = {"breakers", "pools", "cache", "nodes", "flags"}
     assert set(Worker.model_fields) == (snapshot - elsewhere) | {"state"}
+    assert set(Memory.model_fields) == set(MemoryReport.__struct_fields__)
+    assert set(FlagReport.__struct_fields__) - {"key"} <= set(FlagOnWorker.model_fields)
     for told, report in ((OnWorker, BreakerReport), (PoolOnWorker, PoolReport)):
         fields = {field.name for field in msgspec.structs.fields(report)}
         assert fields - {"name", "transitions"} <= set(told.model_fields)
