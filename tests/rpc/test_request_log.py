@@ -104,7 +104,7 @@ def test_what_is_slow_is_logged_with_failures() -> None:
     log, batch = REQUEST_LOGS["failures"](), Batch()
     with capture_logs() as logs:
         for took_s in (0.999, 1.0):
-            log.note("node", batch_of_one(batch), requests=1, took_s=took_s, outcome="ok")
+            log.note("node", batch_of_one(batch), 1, took_s, "ok")
     assert [line["ms"] for line in logs] == [1000.0]
 
 
@@ -117,7 +117,7 @@ def test_one_in_a_hundred_is_logged_whatever_came_of_it() -> None:
     log, batch = REQUEST_LOGS["sampled"](), batch_of_one(Batch())
     with capture_logs() as logs:
         for n in range(250):
-            log.note(f"node {n}", batch, requests=1, took_s=0.1, outcome="ok")
+            log.note(f"node {n}", batch, 1, 0.1, "ok")
     assert [(line["node"], line["one_in"]) for line in logs] == [
         *(("node 0", 100), ("node 100", 100), ("node 200", 100))
     ]
@@ -139,7 +139,7 @@ def test_what_is_not_logged_costs_no_line(monkeypatch: pytest.MonkeyPatch, name:
     if name == "sampled":
         log._until_next = 99  # type: ignore[attr-defined]
     for _ in range(99):
-        log.note("node", batch, requests=1, took_s=0.1, outcome="ok")
+        log.note("node", batch, 1, 0.1, "ok")
 
 
 async def test_the_log_is_exchanged_between_two_requests(client: RpcClient) -> None:

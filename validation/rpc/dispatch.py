@@ -229,7 +229,17 @@ class Dispatcher:
         self._recovery.watch()
 
     def _launch(self, lane: Lane, queue: Queue, batch: Batch, permit: Permit, load: Load) -> None:
-        flight = self._flight(lane, queue, batch, permit, load, asks_chain=batch.asks_chain)
+        flight = Flight(
+            lane,
+            queue,
+            batch,
+            permit,
+            load=load,
+            asks_chain=batch.asks_chain,
+            exchange=self._exchange,
+            log=self.request_log,
+            loop=self._loop,
+        )
         sent_at = batch.posted_at = self._loop.time()
         for group in batch.groups:
             group.batch = batch
@@ -239,32 +249,10 @@ class Dispatcher:
         waited_s = sent_at - batch.groups[len(batch.groups) // 2].queued_at
         lane.record.waits.add(waited_s, len(batch.groups))
         calls = len(batch.fragments)
-        METRICS.sent(lane.node.label, calls, waited_s, requests=calls // batch.form.size(calls))
+        METRICS.sent(lane.node.label, calls, waited_s, requests=calls // load.size)
         task = batch.task = self._loop.create_task(self._run(batch, flight))
         self._tasks.add(task)
         task.add_done_callback(partial(self._ended, batch, flight))
-
-    def _flight(
-        self,
-        lane: Lane,
-        queue: Queue,
-        batch: Batch,
-        permit: Permit,
-        load: Load,
-        *,
-        asks_chain: bool,
-    ) -> Flight:
-        return Flight(
-            lane,
-            queue,
-            batch,
-            permit,
-            exchange=self._exchange,
-            load=load,
-            asks_chain=asks_chain,
-            loop=self._loop,
-            log=self.request_log,
-        )
 
     def _ended(self, batch: Batch, flight: Flight, task: asyncio.Task[None]) -> None:
         """Here and not in the task, which may have been cancelled before its first step."""
@@ -323,7 +311,17 @@ class Dispatcher:
         lane.limits.take(load)
         self._counters.hedged += calls
         METRICS.retried(_HEDGED, calls)
-        return self._flight(lane, queue, batch, permit, load, asks_chain=asks_chain)
+        return Flight(
+            lane,
+            queue,
+            batch,
+            permit,
+            load=load,
+            asks_chain=asks_chain,
+            exchange=self._exchange,
+            log=self.request_log,
+            loop=self._loop,
+        )
 
     def _abort(self, batch: Batch, error: RpcError) -> None:
         for group in batch.groups:

@@ -4,7 +4,7 @@ measured by, all given back once, however it ends.
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from time import monotonic
 
 from validation.resilience import Permit
@@ -53,11 +53,11 @@ class Flight:
         batch: Batch,
         permit: Permit,
         *,
-        exchange: Exchange,
         load: Load,
         asks_chain: bool,
-        loop: asyncio.AbstractEventLoop,
+        exchange: Exchange,
         log: RequestLog,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.lane = lane
         self.queue = queue
@@ -99,9 +99,9 @@ class Flight:
         finally:
             self._release()
 
-    async def post_all(self, fragments: Sequence[bytes]) -> list[Answer]:
+    def post_all(self, fragments: Sequence[bytes]) -> Awaitable[list[Answer]]:
         """In one request."""
-        return await self._exchange.send(
+        return self._exchange.send(
             self.lane.node, fragments, asks_chain=self.asks_chain, gate=self._gate
         )
 
@@ -159,7 +159,7 @@ class Flight:
         errors = [answer for answer in answers if isinstance(answer, RpcError)]
         fault = _common_fault(errors, len(answers)) if errors else None
         if fault is None:
-            self.lane.record.answered(rtt_s, self._size)
+            self.lane.record.answered(rtt_s, self.load.size)
         else:
             self.lane.record.failed()
         is_busy = any(map(_is_busy, errors)) if errors else False
@@ -204,24 +204,14 @@ class Flight:
                 self.lane.record.forgive()
                 self.lane.tell_stuck()
         if error is None or is_busy:  # a refused connection is no quick answer
-            self.lane.limits.limiter.observe(rtt_s, self._in_flight, is_busy, calls=self._size)
-
-    @property
-    def _size(self) -> int:
-        return self.batch.form.size(len(self.batch.fragments))
+            self.lane.limits.limiter.observe(rtt_s, self._in_flight, is_busy, calls=self.load.size)
 
     def _rtt_s(self) -> float:
         """Of the slowest of its requests."""
         return self._longest_rtt_s or self._loop.time() - self._sent_at
 
     def _note(self, outcome: str, took_s: float) -> None:
-        self._log.note(
-            self.lane.node.label,
-            self.batch,
-            requests=self._requests,
-            took_s=took_s,
-            outcome=outcome,
-        )
+        self._log.note(self.lane.node.label, self.batch, self._requests, took_s, outcome)
 
     def _count_each(self, answers: Sequence[Answer], rtt_s: float) -> None:
         outcomes: dict[str, Counter[str]] = {}

@@ -5,20 +5,21 @@ given up, asked elsewhere or cancelled as a whole.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, cast
 
 from validation.rpc.wire import Answer
 
 
 class Load(NamedTuple):
-    """What a sending takes of its node at once: HTTP requests, and calls in them; and how many
-    calls it asks in all.
+    """What a sending takes of its node at once: HTTP requests, and calls in them; how many calls it
+    asks in all; and how many a request, since a node's times are compared among equals.
     """
 
     requests: int
     at_once: int
     calls: int
+    size: int
 
     @property
     def rounds(self) -> int:
@@ -32,7 +33,7 @@ class Trip(Protocol):
     @property
     def load(self) -> Load: ...
 
-    async def post_all(self, fragments: Sequence[bytes]) -> list[Answer]:
+    def post_all(self, fragments: Sequence[bytes]) -> Awaitable[list[Answer]]:
         """In one request. Raises RpcError where it failed as a whole."""
 
     async def post_one(self, fragment: bytes) -> Answer:
@@ -50,10 +51,7 @@ class Form(Protocol):
     def load(self, calls: int, *, asks_chain: bool, sockets: int, room: int) -> Load:
         """Where so many sockets and calls are free."""
 
-    def size(self, calls: int) -> int:
-        """Calls in each of its requests: a node's times are compared among equals."""
-
-    async def carry(self, trip: Trip, fragments: Sequence[bytes]) -> list[Answer]: ...
+    def carry(self, trip: Trip, fragments: Sequence[bytes]) -> Awaitable[list[Answer]]: ...
 
 
 class Whole:
@@ -69,13 +67,10 @@ class Whole:
 
     def load(self, calls: int, *, asks_chain: bool, sockets: int, room: int) -> Load:
         del sockets, room
-        return Load(1, calls + asks_chain, calls + asks_chain)
+        return Load(1, calls + asks_chain, calls + asks_chain, calls)
 
-    def size(self, calls: int) -> int:
-        return calls
-
-    async def carry(self, trip: Trip, fragments: Sequence[bytes]) -> list[Answer]:
-        return await trip.post_all(fragments)
+    def carry(self, trip: Trip, fragments: Sequence[bytes]) -> Awaitable[list[Answer]]:
+        return trip.post_all(fragments)
 
 
 class _Single:
@@ -90,10 +85,6 @@ class _Single:
         del calls
         return 1
 
-    def size(self, calls: int) -> int:
-        del calls
-        return 1
-
 
 class OneByOne(_Single):
     """Each once the one before is answered."""
@@ -102,7 +93,7 @@ class OneByOne(_Single):
 
     def load(self, calls: int, *, asks_chain: bool, sockets: int, room: int) -> Load:
         del asks_chain, sockets, room
-        return Load(1, 1, calls)
+        return Load(1, 1, calls, 1)
 
     async def carry(self, trip: Trip, fragments: Sequence[bytes]) -> list[Answer]:
         return [await trip.post_one(fragment) for fragment in fragments]
@@ -116,7 +107,7 @@ class AllAtOnce(_Single):
     def load(self, calls: int, *, asks_chain: bool, sockets: int, room: int) -> Load:
         del asks_chain
         width = max(1, min(calls, sockets, room))
-        return Load(width, width, calls)
+        return Load(width, width, calls, 1)
 
     async def carry(self, trip: Trip, fragments: Sequence[bytes]) -> list[Answer]:
         answers: list[Answer | None] = [None] * len(fragments)

@@ -56,7 +56,7 @@ class NodeLimits:
 
     def take(self, load: Load) -> None:
         """For a sending that is about to go out; `free` gives it back."""
-        requests, at_once, calls = load
+        requests, at_once, calls, _ = load
         self.requests += requests
         self.in_flight += at_once
         self.in_flight_max_seen = max(self.in_flight_max_seen, self.in_flight)

@@ -12,7 +12,7 @@ from validation.rpc.forms import Load
 from validation.rpc.queues import Queue
 from validation.rpc.turns import ProbeTurns, Turn
 
-_QUESTION = Load(1, 1, 1)
+_QUESTION = Load(1, 1, 1, 1)
 _TIMEOUT_S = 2.0
 _LONGEST_PAUSE_S = 60.0
 

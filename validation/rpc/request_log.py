@@ -25,26 +25,22 @@ class RequestLog(Protocol):
     """
 
     def note(
-        self, node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str
+        self, node: str, batch: "Batch", requests: int, took_s: float, outcome: str
     ) -> None: ...
 
 
 class NoLog:
     """Of clients that try something out, and of commands."""
 
-    def note(
-        self, node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str
-    ) -> None:
+    def note(self, node: str, batch: "Batch", requests: int, took_s: float, outcome: str) -> None:
         """Nothing."""
 
 
 class AllLogged:
     """The baseline."""
 
-    def note(
-        self, node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str
-    ) -> None:
-        _write(node, batch, requests=requests, took_s=took_s, outcome=outcome)
+    def note(self, node: str, batch: "Batch", requests: int, took_s: float, outcome: str) -> None:
+        _write(node, batch, requests, took_s, outcome)
 
 
 class Sampled:
@@ -53,24 +49,20 @@ class Sampled:
     def __init__(self) -> None:
         self._until_next = 0
 
-    def note(
-        self, node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str
-    ) -> None:
+    def note(self, node: str, batch: "Batch", requests: int, took_s: float, outcome: str) -> None:
         if self._until_next:
             self._until_next -= 1
             return
         self._until_next = _ONE_IN - 1
-        _write(node, batch, requests=requests, took_s=took_s, outcome=outcome, one_in=_ONE_IN)
+        _write(node, batch, requests, took_s, outcome, one_in=_ONE_IN)
 
 
 class Failures:
     """What failed, and what took a second or longer."""
 
-    def note(
-        self, node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str
-    ) -> None:
+    def note(self, node: str, batch: "Batch", requests: int, took_s: float, outcome: str) -> None:
         if outcome != _OK or took_s >= _SLOW_S:
-            _write(node, batch, requests=requests, took_s=took_s, outcome=outcome)
+            _write(node, batch, requests, took_s, outcome)
 
 
 REQUEST_LOGS: Final[Mapping[str, Callable[[], RequestLog]]] = {
@@ -82,7 +74,7 @@ REQUEST_LOGS: Final[Mapping[str, Callable[[], RequestLog]]] = {
 
 
 def _write(
-    node: str, batch: "Batch", *, requests: int, took_s: float, outcome: str, **more: int
+    node: str, batch: "Batch", requests: int, took_s: float, outcome: str, **more: int
 ) -> None:
     _log.info(
         "rpc.request",

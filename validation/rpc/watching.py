@@ -84,7 +84,7 @@ class NodeWatch:
 
     async def _ask(self, lane: Lane) -> int:
         asks_chain = self._exchange.must_ask_chain(lane.node)
-        load = Load(1, 1 + asks_chain, 1 + asks_chain)
+        load = Load(1, 1 + asks_chain, 1 + asks_chain, 1)
         lane.limits.take(load)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
