@@ -77,12 +77,13 @@ def delete(
     needs(actor, Role.ADMIN, "Deleting a flag")
     act = Act(actor=actor, action="delete", reason=reason_of(reason), based_on=based_on)
 
-    def write(_revision: int, _now: datetime) -> tuple[_Told, _Told]:
+    def write(_revision: int, now: datetime) -> tuple[_Told, _Told]:
         flag = locked(key, based_on)
         if flag.builtin:
             raise Refused("flag", key, "one that was created here: the release asks for it")
         refuse_required(flag)
         confirmed(key, confirm)
+        guards.refuse_frozen(key, now)
         before = told(flag)
         flag.delete()
         return before, {}

@@ -17,6 +17,7 @@ from console.flags import acts, bounds, clock, guards
 from console.flags.changing import Change, locked, restage, stamp
 from console.flags.models import Flag, PlannedStage
 from monitoring import events
+from validation.models import ControlRevision
 
 log = structlog.get_logger(__name__)
 
@@ -75,7 +76,11 @@ def run_due(now: datetime | None = None) -> list[PlannedStage]:
             return settled
         now = now or clock.now()
         delayed: set[str] = set()
-        for step in PlannedStage.objects.filter(state=_State.WAITING, at__lte=now):
+        due = list(PlannedStage.objects.filter(state=_State.WAITING, at__lte=now))
+        if due:
+            # Before any step: who changes a flag holds this too, and then ends its plan.
+            ControlRevision.objects.select_for_update().filter(pk=1).first()
+        for step in due:
             if step.flag_id in delayed:
                 continue
             step.refresh_from_db()  # a step before it may have ended it

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.db.models import Q
 
 from console import fleetview
 from console.access.models import AuditEntry
@@ -25,6 +27,7 @@ __all__ = [
 
 HISTORY = 20
 _SETTLED = 5
+_OF_LATE = timedelta(days=7)
 _WAITING = PlannedStage.State.WAITING
 
 
@@ -95,7 +98,8 @@ class _Seen:
 def _look(fleet: Fleet | None) -> _Seen:
     now = clock.now()
     steps: dict[str, list[PlannedStage]] = {}
-    for step in PlannedStage.objects.order_by("at", "id"):
+    of_late = Q(state=_WAITING) | Q(settled_at__gt=now - _OF_LATE)
+    for step in PlannedStage.objects.filter(of_late).order_by("at", "id"):
         steps.setdefault(step.flag_id, []).append(step)
     return _Seen(
         flags=guards.all_flags(),

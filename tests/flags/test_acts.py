@@ -174,6 +174,8 @@ def test_frozen_only_what_lowers_is_free() -> None:
         acts.set_stage(actor(), KEY, stage=5, target="newer", reason=WHY)
     with pytest.raises(Frozen):
         acts.disable(actor("admin"), KEY, reason=WHY)
+    with pytest.raises(Frozen):
+        defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
     acts.set_stage(actor(), KEY, stage=25, reason=WHY)
     acts.roll_back(actor(), KEY, reason=WHY)
     freezing.thaw(actor(), KEY, reason=WHY)

@@ -7,11 +7,12 @@ from itertools import pairwise
 import psycopg
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 
 from console.access.models import AuditEntry
+from console.celery import app
 from console.controls import Conflict, Refused, RoleTooLow
-from console.flags import acts, clock, freezing, plans
+from console.flags import acts, clock, freezing, plans, tasks
 from console.flags.models import Flag, PlannedStage
 from tests.flags.made import WHY, actor, flag, newest
 
@@ -174,6 +175,25 @@ def test_of_two_schedulers_one_does_it_and_the_other_leaves_it() -> None:
     assert due() == [25]
     assert due() == []
     assert AuditEntry.objects.filter(action="stage").count() == 1
+
+
+def test_beat_asks_for_it_and_what_is_away_is_only_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app.loader.import_default_modules()
+    asked = {row["task"] for row in app.conf.beat_schedule.values()}
+    assert {"flags.run_plans", "flags.count"} <= asked <= set(app.tasks)
+    flag(bake_s={})
+    plans.plan(actor(), KEY, [(after(-30), 25)], reason=WHY)
+    tasks.run_plans()
+    assert stage() == 25
+    tasks.count()
+
+    def away(*_: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(plans, "run_due", away)
+    tasks.run_plans()
 
 
 def _dsn() -> str:
