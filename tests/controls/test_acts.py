@@ -290,7 +290,7 @@ def test_workers_are_nudged_once_it_is_written(django_capture_on_commit_callback
     assert valkey.client().xlen(events.STREAM) == 0
     for tell in committed:
         tell()
-    assert next(follower) == {"controls", "overview", "breakers", f"breaker:{L2}"}
+    assert next(follower) == {"audit", "controls", "overview", "breakers", f"breaker:{L2}"}
     follower.close()
 
 
