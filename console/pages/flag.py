@@ -1,7 +1,7 @@
 """One flag: how far it is, whom the next step touches, who has it, and how it came about."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from console.controls.errors import UnknownFlag
 from console.exports import TABLE_FORMS, stream_table
 from console.flags import clock, compiling, freezing, reach, reading
 from console.flags.models import Flag, Unit
-from console.flags.reach import Reach
+from console.flags.reach import Living, Reach
 from console.flags.reading import FlagView, OnWorker
 from console.fleetview import Fleet
 from console.http import render_page
@@ -23,7 +23,6 @@ from console.pages.flag_split import asked_of, measured_of, share_of
 from console.pages.fleet import cells, process_name, unreachable
 from console.pages.states import State
 from console.roadmap import decisions
-from validation.models import ControlKind
 from validation.slots import rank
 
 TEMPLATE = "console/flag.html"
@@ -72,7 +71,7 @@ def show(request: HttpRequest, key: str) -> HttpResponseBase:
     if (form := request.GET.get("format", "")) in TABLE_FORMS:
         if not fleet.reachable:
             return unreachable()
-        rows = [_flat(holder) for holder in holders_of(found, fleet)]
+        rows = [_flat(holder) for holder in holders_of(found, fleet, reach.living())]
         return stream_table(f"flag-{key}", form, COLUMNS, iter([rows]))
     context = {**standing(found, fleet), "topics": f"flag:{key}"}
     return render_page(request, TEMPLATE, "", context)
@@ -87,14 +86,15 @@ def find(key: str, fleet: Fleet | None = None) -> FlagView:
 
 def standing(found: FlagView, fleet: Fleet) -> dict[str, Any]:
     """What the regions show."""
-    row, holders, parts = row_of(found), holders_of(found, fleet), measured_of(found)
+    alive = reach.living()
+    row, holders, parts = row_of(found), holders_of(found, fleet, alive), measured_of(found)
     flags, now = {flag.key: flag for flag in Flag.objects.all()}, clock.now()
     return {
         "section": "flags",
         "fleet": fleet,
         "row": row,
         "flag": found,
-        "offers": offers_of(found, flags[found.key]),
+        "offers": offers_of(found, flags[found.key], alive),
         "bake_left_s": max(found.to_bake_s - found.baked_s, 0),
         "baked_of_s": min(found.baked_s, found.to_bake_s),
         "freeze": freezing.standing(found.key, now),
@@ -116,13 +116,12 @@ def standing(found: FlagView, fleet: Fleet) -> dict[str, Any]:
         ],
         "optimisations": decisions.of_flag(found.key),
         "definition": definition_of(flags[found.key], flags),
-        "history": history.of(ControlKind.FLAGS, found.key),
+        "history": history.entries(found.history),
     }
 
 
-def offers_of(found: FlagView, flag: Flag) -> list[Offer]:
+def offers_of(found: FlagView, flag: Flag, alive: Living) -> list[Offer]:
     """Each stage with whom it would reach of those that live now."""
-    alive = reach.living()
     return [
         Offer(
             reach=reach.reach_of(flag, stage, found.unit, alive),
@@ -133,10 +132,10 @@ def offers_of(found: FlagView, flag: Flag) -> list[Offer]:
     ]
 
 
-def holders_of(found: FlagView, fleet: Fleet) -> list[Holder]:
+def holders_of(found: FlagView, fleet: Fleet, alive: Living) -> list[Holder]:
     """Those that have it first, then by slot."""
     names = {worker.id: process_name(worker) for worker in fleet.workers}
-    living = reach.living().get("worker", [])
+    living = alive.get("worker", ())
     rows = sorted(
         found.workers,
         key=lambda row: (not row.is_current, not _has(row, found), row.slot is None, row.slot),
@@ -183,7 +182,7 @@ def _has(row: OnWorker, found: FlagView) -> bool:
     return row.is_current and row.variant in {found.target, ""} and found.effective_stage > 0
 
 
-def _rank(row: OnWorker, found: FlagView, living: list[int]) -> int | None:
+def _rank(row: OnWorker, found: FlagView, living: Sequence[int]) -> int | None:
     """Its place in the order in which a stage reaches processes, from 1."""
     if row.slot is None or found.unit != Unit.PROCESS:
         return None

@@ -48,15 +48,15 @@ class Entry:
 
 
 def of(kind: str, target: str) -> list[Entry]:
-    return _entries(AuditEntry.objects.filter(kind=kind, target=target)[:SHOWN])
+    return entries(AuditEntry.objects.filter(kind=kind, target=target)[:SHOWN])
 
 
 def of_kinds(kinds: Iterable[str]) -> list[Entry]:
-    return _entries(AuditEntry.objects.filter(kind__in=list(kinds))[:SHOWN])
+    return entries(AuditEntry.objects.filter(kind__in=list(kinds))[:SHOWN])
 
 
 def recent(number: int) -> list[Entry]:
-    return _entries(AuditEntry.objects.all()[:number])
+    return entries(AuditEntry.objects.all()[:number])
 
 
 def searched(rows: Iterable[AuditEntry]) -> list[Entry]:
@@ -66,7 +66,7 @@ def searched(rows: Iterable[AuditEntry]) -> list[Entry]:
     return [_entry(row, newest=row.is_newest, there=there) for row in rows]  # type: ignore[attr-defined]
 
 
-def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
+def entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     """Newest first. Only the newest change of a target can be taken back: it is what holds."""
     rows = list(rows)
     there = _there(rows)
@@ -80,7 +80,7 @@ def _entries(rows: Iterable[AuditEntry]) -> list[Entry]:
 
 def entry_of(row: AuditEntry, *, newest: bool) -> Entry:
     """One alone, wherever it stands."""
-    return replace(_entries([row])[0], reversible=newest and is_reversible(row))
+    return replace(entries([row])[0], reversible=newest and is_reversible(row))
 
 
 def _entry(row: AuditEntry, *, newest: bool, there: Container[str]) -> Entry:

@@ -15,7 +15,7 @@ from console import controls
 from console.access.models import AuditEntry
 from console.access.roles import Role
 from console.controls import Actor
-from console.pages import node_acts, topics
+from console.pages import flag_acts, node_acts, topics
 from console.pages.breaker_acts import ACTS
 from tests import made_up_fleet
 from tests.pages.conftest import Page
@@ -25,6 +25,8 @@ See = Callable[..., Page]
 MIX = {"valid": ("ok", 4), "invalid": ("hash_mismatch", 1), "error": ("node_timeout", 1)}
 BREAKER = f"/breakers/{made_up_fleet.LOOKUP}/"
 NODE = f"/nodes/{made_up_fleet.POOL}/"
+FLAG = "/flags/breaker.window/"
+_OF_FLAGS = (*flag_acts.ACTS, "freeze", "thaw", "edit", "delete")
 _BAD_LINES = [{"line": 3, "text": "hello <b>", "reason": "no subject"}]
 
 
@@ -62,6 +64,10 @@ def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None])
         "/nodes/add/",
         NODE,
         *(f"{NODE}{act}/" for act in node_acts.ACTS),
+        "/flags/?area=breaker",
+        FLAG,
+        *(f"{FLAG}{act}/" for act in _OF_FLAGS),
+        *(f"/flags/-/{act}/" for act in ("add", "import", "freeze", "thaw")),
         "/pools/",
         "/caches/",
         "/caches/purge/",
@@ -185,6 +191,7 @@ _ACTS = (
     *("new", "retry", "cancel", "discard", "tokens"),
     *("purge", "resize", "revert", *ACTS),
     *("add", *node_acts.ACTS),
+    *("import", *_OF_FLAGS),
 )
 
 
@@ -218,7 +225,7 @@ def test_queries_do_not_grow_with_rows(
     first = made_run(3, mix={"valid": ("ok", 1), "error": ("node_timeout", 1)})
     made_run(5, state=RunState.RUNNING, mix=MIX | {"valid": ("ok", 1)})
     worker_reports()
-    engine = ("/breakers/", BREAKER, "/pools/", "/caches/", "/workers/")
+    engine = ("/breakers/", BREAKER, "/pools/", "/caches/", "/workers/", "/flags/", FLAG)
     made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(1))
     few = {a: queries(a) for a in ("/", "/validations/", f"/validations/{first.pk}/", *engine)}
     big = made_run(60, mix={"valid": ("ok", 30), "error": ("node_timeout", 25)})
