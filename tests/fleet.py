@@ -22,7 +22,7 @@ from console.embedded.cluster import Cluster
 from tests.services import ROOT, process_environment
 from validation.devnode import packaged
 
-_READY_S = 30
+_READY_S = 90
 _POLL_S = 0.05
 
 
@@ -50,6 +50,8 @@ class Fleet:
     node_options: tuple[str, ...] = ()
     worker_options: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    # The demo node under each of them: to the workers, a node each.
+    node_names: tuple[str, ...] = ("127.0.0.1",)
     log: Path = field(init=False)
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _watching: psycopg.Connection[Any] | None = None
@@ -58,7 +60,7 @@ class Fleet:
         self.log = self.cluster.places.var / "fleet.log"
         port = free_port()
         self.environment = process_environment(self.cluster) | {
-            "NODE_URLS": f"http://127.0.0.1:{port}/",
+            "NODE_URLS": ",".join(f"http://{name}:{port}/" for name in self.node_names),
             "NODE_CHAIN_ID": str(packaged.CHAIN_ID),
             "WORKERS": str(self.workers),
             **self.environment,

@@ -148,12 +148,16 @@ class Heeding:
         try:
             decisions = self._decider.decide(self._slots.standing, self._source.revision)
             refused = self._engine.decide(decisions)
+        except TimeoutError:
+            # The next turn tries again: what differs is asked of the engine, not remembered here.
+            log.warning("flags.late", reason="the engine's loop had no turn for them in time")
+            refused = {"": "the engine was too busy"}
         except Exception:
             # What was decided last holds; no item suffers for a flag.
             log.exception("flags.not_decided")
             refused = {"": "not decided"}
         else:
             self._decisions = decisions
-        for key in refused.keys() - self._refused.keys():
+        for key in refused.keys() - self._refused.keys() - {""}:
             log.error("flag.refused", flag=key, reason=refused[key])
         self._refused = refused
