@@ -150,9 +150,8 @@ def test_one_flag_is_frozen_by_itself(operator: Client) -> None:
 def test_a_plan_is_made_of_the_bake_times_and_cancelled(operator: Client, see: See) -> None:
     address = "/flags/rpc.hedging/"
     page = see(operator, f"{address}plan/")
-    offered = {
-        a["name"]: a.get("value") for a in page.all("input") if "after" in str(a.get("name"))
-    }
+    fields = [attrs for attrs in page.all("input") if "after" in str(attrs.get("name"))]
+    offered = {str(attrs["name"]): attrs.get("value") for attrs in fields}
     assert offered == {"after_5": "0", "after_25": "10", "after_50": "20", "after_100": "30"}
     given = offered | {"after_50": "", "reason": WHY, "revision": _revision("rpc.hedging")}
     page = _post(operator, f"{address}plan/", 200, **given)
@@ -209,7 +208,7 @@ def test_an_admin_adds_edits_and_deletes(admin: Client, see: See) -> None:
     assert '"variants"' in shown.text.replace("&quot;", '"')
     seen = _revision("shop.cart")
     edited = json.dumps({"title": "The cart"})
-    given = {"definition": edited, "reason": WHY, "revision": seen}
+    given = {"definition": edited, "reason": WHY, "revision": str(seen)}
     _post(admin, "/flags/shop.cart/edit/", 200, **given)
     assert Flag.objects.get(pk="shop.cart").title == "The cart"
     page = _post(admin, "/flags/shop.cart/edit/", 409, **given)

@@ -74,7 +74,7 @@ def test_who_has_it_is_told_process_by_process(operator: Client, see: See) -> No
     assert workers.count("s3fifo · rest") == 6
     assert "tinylfu on 2 of 8 workers" in page.text
     assert "Acknowledged by 8 of 8 ." in page.text
-    body = b"".join(operator.get(f"{ADDRESS}?format=csv"))  # type: ignore[arg-type]
+    body = b"".join(operator.get(f"{ADDRESS}?format=csv"))
     rows = list(csv.DictReader(io.StringIO(body.decode())))
     assert {row["rank"] for row in rows if row["variant"] == "tinylfu"} == {"1", "2"}
 
