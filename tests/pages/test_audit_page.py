@@ -44,7 +44,7 @@ def acts(db: None) -> list[AuditEntry]:
 
 
 def shown(page: Page) -> list[int]:
-    ids = [attrs.get("id", "") for attrs in page.all("tr")]
+    ids = [(attrs.get("id") or "") for attrs in page.all("tr")]
     return [int(name.removeprefix("entry-")) for name in ids if name.startswith("entry-")]
 
 
