@@ -59,6 +59,21 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
     return settings
 
 
+def postgres_url(name: str) -> str:
+    """The address of a Postgres, or of what speaks like one, in `name`; empty where not set."""
+    url = env.text(name)
+    if url:
+        try:
+            # libpq's own text may quote the password.
+            right = urlsplit(url).scheme in {"postgres", "postgresql"}
+            _check_port(str(conninfo_to_dict(url).get("port") or ""))
+        except (ProgrammingError, ValueError):
+            right = False
+        if not right:
+            env.refuse(name, "…", "a Postgres URL: postgresql://user:password@host:5432/name")
+    return url
+
+
 def _check_port(port: str) -> None:
     """The driver reads it when it connects, which is too late to name the variable."""
     if port and not all(1 <= int(part) <= _LAST_PORT for part in port.split(",")):

@@ -8,7 +8,13 @@ from typing import Any
 from django.utils.csp import CSP
 
 from console import env
-from console.database import BROKER_SCHEMES, CACHE_SCHEMES, database_settings, server_url
+from console.database import (
+    BROKER_SCHEMES,
+    CACHE_SCHEMES,
+    database_settings,
+    postgres_url,
+    server_url,
+)
 from console.logs import logging_settings
 from validation.checkpoint import Checkpoint
 from validation.rpc.endpoints import NodeUrl
@@ -82,14 +88,19 @@ TEMPLATES = [
     }
 ]
 
+DB_POOL_MAX = env.integer("DB_POOL_MAX", 8, low=1, high=1000)
 DATABASES: dict[str, dict[str, Any]] = {
     "default": database_settings(
         env.text("DATABASE_URL"),
         # A pool serves many request threads; a worker child keeps one plain connection of its own.
         pooled=os.environ.get("SWITCHYARD_PROCESS") == "web",
-        pool_max=env.integer("DB_POOL_MAX", 8, low=1, high=1000),
+        pool_max=DB_POOL_MAX,
     )
 }
+# Postgres itself, as the role that migrates: behind PgBouncer the only way around it.
+DATABASE_OWNER_URL = postgres_url("DATABASE_OWNER_URL")
+# PgBouncer's own database, `pgbouncer`, whose SHOW commands are read.
+PGBOUNCER_ADMIN_URL = postgres_url("PGBOUNCER_ADMIN_URL")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Valkey or Redis: the cache and telemetry may evict, the broker never.
