@@ -29,6 +29,7 @@ from console.wire import Message, Receive, Scope, Send
 django.setup(set_prefix=False)
 
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
+from console import collecting  # noqa: E402 - as above
 from console.access import rates  # noqa: E402 - as above
 from console.flags import follower, web  # noqa: E402 - as above
 from console.flags.ofrep import PREFIX as OFREP  # noqa: E402 - as above
@@ -89,6 +90,8 @@ class Web:
         loop.run_in_executor(None, tasks.dial)
         publisher = Publisher("web")
         publisher.start()
+        collector = collecting.collector("web")
+        collector.start()
         flags = follower.Follower(web.decide)
         flags.start()
         end_streams_on_sign_out(self.hub, loop)
@@ -102,6 +105,7 @@ class Web:
                 self._django.close()
                 self._metrics.close()
                 await loop.run_in_executor(None, flags.stop)
+                await loop.run_in_executor(None, collector.stop)
                 await loop.run_in_executor(None, publisher.stop)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":

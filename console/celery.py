@@ -52,9 +52,13 @@ def _keep_our_logging(**_: Any) -> None:
 @beat_init.connect
 @beat_embedded_init.connect
 def _tell_of_beat(**_: Any) -> None:
-    # Here: it needs the apps, which Celery sets up after it has imported this module.
+    # Here: they need the apps, which Celery sets up after it has imported this module.
+    from console import collecting  # noqa: PLC0415 - as said
     from monitoring.publisher import Publisher  # noqa: PLC0415 - as said
 
     publisher = Publisher("beat")
     publisher.start()
     atexit.register(publisher.stop)
+    collector = collecting.collector("beat")
+    collector.start()
+    atexit.register(collector.stop)

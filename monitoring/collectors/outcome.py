@@ -7,11 +7,15 @@ from typing import Final
 
 import psycopg
 import redis
+import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error
 from psycopg import errors
 
+log = structlog.get_logger(__name__)
+
 # What a source that is away or ill does; anything else is a mistake of ours and is raised.
-ILL: Final = (psycopg.Error, redis.RedisError, OSError, ImproperlyConfigured)
+ILL: Final = (psycopg.Error, Error, redis.RedisError, OSError, ImproperlyConfigured)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ def look[T](source: str, ask: Callable[[], T]) -> Outcome[T]:
         sample = ask()
     except ILL as exc:
         took_s = time.monotonic() - started
+        state = getattr(exc, "sqlstate", None)
+        log.warning("source.not_read", source=source, error=type(exc).__name__, sqlstate=state)
         return Outcome(source=source, took_s=took_s, sample=None, failure=words(exc))
     return Outcome(source=source, took_s=time.monotonic() - started, sample=sample)
 

@@ -4,18 +4,16 @@ It is none of the pool's, so it is there when the pool is empty, and it ends wit
 the server does, frozen in the middle of an answer too, it is cut when the look's time is over.
 """
 
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 from django.db import connections
 from psycopg.rows import dict_row
 
+from monitoring.collectors.cutting import cut_at
 from monitoring.collectors.outcome import OutOfTime
 
 QUESTION_S: Final = 2.0
@@ -71,16 +69,8 @@ def questions(*, look_s: float = LOOK_S) -> Iterator[Questions]:
     """Connects, and cuts the connection when `look_s` are over. Raises psycopg.Error."""
     ends_at = time.monotonic() + look_s
     with psycopg.connect(**_parameters(), row_factory=dict_row) as connection:
-        left_s = ends_at + _GRACE_S - time.monotonic()
-        cutter = threading.Timer(left_s, _cut, [connection])
-        cutter.daemon = True
-        cutter.start()
-        try:
+        with cut_at(connection, ends_at + _GRACE_S):
             yield Questions(connection, ends_at)
-        finally:
-            # Before the connection closes: its number may be another file's right after.
-            cutter.cancel()
-            cutter.join()
 
 
 def _parameters() -> dict[str, Any]:
@@ -89,12 +79,3 @@ def _parameters() -> dict[str, Any]:
     own = {"application_name": _NAME, "connect_timeout": _CONNECT_S, "autocommit": True}
     # Nothing prepared: behind a pooler the next question may be another server session's.
     return {**kept, **own, "prepare_threshold": None}
-
-
-def _cut(connection: psycopg.Connection[Row]) -> None:
-    """Whoever waits for an answer hears that the connection is gone."""
-    with (
-        suppress(OSError, psycopg.Error),
-        socket.socket(fileno=os.dup(connection.fileno())) as wire,
-    ):
-        wire.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,161 @@
+"""One look at PgBouncer by its own database: who waits for a connection, for how long, and of how
+many. Two seconds at most.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg.rows import dict_row
+
+from monitoring.collectors.cutting import cut_at
+
+SOURCE: Final = "pgbouncer"
+# Its name for itself, among databases.
+_OWN: Final = "pgbouncer"
+_LOOK_S: Final = 2.0
+
+type _Row = dict[str, Any]
+
+
+class Pool(msgspec.Struct, kw_only=True, frozen=True):
+    """Of one database and user. `max` is what its database's users may have, each; `waiting`:
+    clients that have a transaction to do and no connection; the first of them since `max_wait_s`.
+    """
+
+    database: str
+    user: str
+    mode: str
+    used: int
+    idle: int
+    max: int
+    clients: int
+    waiting: int
+    max_wait_s: float
+
+
+class Counts(msgspec.Struct, kw_only=True, frozen=True):
+    """Over all databases, since PgBouncer started."""
+
+    transactions: int
+    queries: int
+    wait_us: int
+
+
+class Rates(msgspec.Struct, kw_only=True, frozen=True):
+    """Since the look before. `mean_wait_ms`: for a connection, a transaction."""
+
+    window_s: float
+    transactions_per_s: float
+    queries_per_s: float
+    mean_wait_ms: float | None
+
+
+class PgBouncerSample(msgspec.Struct, kw_only=True, frozen=True):
+    """`pools`: those where clients wait first. `clients_max`: those that it accepts in all."""
+
+    version: str
+    clients_max: int
+    pools: tuple[Pool, ...]
+    counts: Counts
+    rates: Rates | None
+
+    @property
+    def clients(self) -> int:
+        return sum(pool.clients for pool in self.pools)
+
+    @property
+    def waiting(self) -> int:
+        return sum(pool.waiting for pool in self.pools)
+
+    @property
+    def max_wait_s(self) -> float:
+        return max((pool.max_wait_s for pool in self.pools), default=0.0)
+
+
+class PgBouncerCollector:
+    """Remembers what it read before, so that counters become rates. For one thread."""
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._before: tuple[float, Counts] | None = None
+
+    def collect(self, url: str) -> PgBouncerSample:
+        """`url` leads to PgBouncer's own database. Raises psycopg.Error."""
+        pools, sizes, totals, config = _asked(url)
+        counts = _counts(totals)
+        return PgBouncerSample(
+            version=next(row["value"] for row in config if row["key"] == "version"),
+            clients_max=int(next(r["value"] for r in config if r["key"] == "max_client_conn")),
+            pools=_pools(pools, sizes),
+            counts=counts,
+            rates=self._rates(counts),
+        )
+
+    def _rates(self, counts: Counts) -> Rates | None:
+        now = self._clock()
+        before, self._before = self._before, (now, counts)
+        if before is None or now <= before[0] or counts.transactions < before[1].transactions:
+            return None
+        window_s, base = now - before[0], before[1]
+        done = counts.transactions - base.transactions
+        return Rates(
+            window_s=window_s,
+            transactions_per_s=done / window_s,
+            queries_per_s=(counts.queries - base.queries) / window_s,
+            mean_wait_ms=(counts.wait_us - base.wait_us) / 1000 / done if done else None,
+        )
+
+
+def _asked(url: str) -> tuple[list[_Row], list[_Row], list[_Row], list[_Row]]:
+    """It speaks the simple protocol alone and knows no transactions, so no limit but ours."""
+    ends_at = time.monotonic() + _LOOK_S
+    with psycopg.connect(
+        url,
+        autocommit=True,
+        prepare_threshold=None,
+        connect_timeout=int(_LOOK_S),
+        application_name="switchyard collector",
+        row_factory=dict_row,
+    ) as link, cut_at(link, ends_at):  # fmt: skip
+        config = link.execute("SHOW CONFIG").fetchall()
+        version = {"key": "version", "value": str(link.info.parameter_status("server_version"))}
+        return (
+            link.execute("SHOW POOLS").fetchall(),
+            link.execute("SHOW DATABASES").fetchall(),
+            link.execute("SHOW STATS_TOTALS").fetchall(),
+            [version, *config],
+        )
+
+
+def _pools(rows: list[_Row], databases: list[_Row]) -> tuple[Pool, ...]:
+    sizes = {row["name"]: row["pool_size"] for row in databases}
+    found = [_pool(row, sizes) for row in rows if row["database"] != _OWN]
+    return tuple(sorted(found, key=lambda pool: (-pool.waiting, pool.database, pool.user)))
+
+
+def _pool(row: _Row, sizes: dict[str, int]) -> Pool:
+    used = row["sv_active"] + row["sv_login"]
+    return Pool(
+        database=row["database"],
+        user=row["user"],
+        mode=row["pool_mode"],
+        used=used,
+        # Those being looked at after a use lend themselves again at once.
+        idle=row["sv_idle"] + row["sv_used"] + row["sv_tested"],
+        max=sizes.get(row["database"], 0),
+        clients=row["cl_active"] + row["cl_waiting"],
+        waiting=row["cl_waiting"],
+        max_wait_s=row["maxwait"] + row["maxwait_us"] / 1e6,
+    )
+
+
+def _counts(rows: list[_Row]) -> Counts:
+    known = [row for row in rows if row["database"] != _OWN]
+    return Counts(
+        transactions=sum(int(row["xact_count"]) for row in known),
+        queries=sum(int(row["query_count"]) for row in known),
+        wait_us=sum(int(row["wait_time"]) for row in known),
+    )

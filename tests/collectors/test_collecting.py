@@ -1,0 +1,170 @@
+"""Who collects, what is published, and what is kept: once a slot, whoever else tries."""
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from monitoring.collecting import Collected, Collector
+from monitoring.collectors import told
+from monitoring.collectors.celery import CelerySample
+from monitoring.collectors.postgres_samples import PostgresSample
+from monitoring.collectors.questions import questions
+from monitoring.collectors.valkey import ValkeySample
+from monitoring.history.figures import Figure
+from monitoring.history.lease import Lease
+from tests import made_up_fleet
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+type Make = Callable[..., Collector]
+
+
+@pytest.fixture(autouse=True)
+def nobody_collects() -> Iterator[None]:
+    _forget()
+    yield
+    _forget()
+
+
+def _forget() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE monitoring_point_10s, monitoring_point_1m, monitoring_point_1h;"
+            "UPDATE monitoring_collector SET holder = '', until = 'epoch', slot = 'epoch'"
+        )
+
+
+def a_collector(name: str = "one", **more: object) -> Collector:
+    return Collector(name, queue="a-queue-of-tests", **more)  # type: ignore[arg-type]
+
+
+def kept() -> dict[str, float]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s.name, p.value FROM monitoring_point_10s p"
+            " JOIN monitoring_series s ON s.id = p.series"
+        )
+        return dict(cursor.fetchall())
+
+
+def slots() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT at) FROM monitoring_point_10s")
+        (number,) = cursor.fetchone() or (0,)
+    return int(number)
+
+
+def test_one_turn_publishes_and_keeps() -> None:
+    made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(3))
+    turn = a_collector(more=[lambda: [Figure(name="chunks.ready", value=7.0)]]).turn()
+    assert turn.elected
+    assert {outcome.source for outcome in turn.outcomes} == {
+        "postgres", "valkey", "broker", "celery",
+    }  # fmt: skip
+    assert [outcome.failure for outcome in turn.outcomes] == [""] * 4
+    postgres = told.read("postgres", PostgresSample)
+    assert postgres.sample is not None
+    assert postgres.age_s is not None
+    assert postgres.age_s < 5
+    assert told.read("valkey", ValkeySample).sample is not None
+    assert told.read("celery", CelerySample).sample is not None
+    found = kept()
+    assert turn.written == len(found) > 20
+    assert (found["workers.up"], found["chunks.ready"], found["postgres.up"]) == (3.0, 7.0, 1.0)
+    assert found["breakers.open"] >= 1
+    assert found["postgres.connections"] >= 1
+
+
+def test_one_collects_and_the_others_do_not() -> None:
+    first, second = a_collector("one"), a_collector("two")
+    assert first.turn().elected is True
+    assert second.turn() == Collected(elected=False)
+    assert first.turn().elected is True
+
+
+def test_many_at_once_keep_each_slot_once() -> None:
+    turns: list[Collected] = []
+    start = threading.Barrier(4)
+
+    def run(name: str) -> None:
+        collector = a_collector(name)
+        start.wait()
+        turns.append(collector.turn())
+        turns.append(collector.turn())
+
+    threads = [threading.Thread(target=run, args=[f"n{n}"]) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=30)
+    assert len(turns) == 8
+    assert sum(bool(turn.written) for turn in turns) == slots()
+    assert 1 <= slots() <= 2
+
+
+def test_a_slot_is_written_once_by_one_who_comes_again() -> None:
+    collector = a_collector()
+    turns = [collector.turn() for _ in range(3)]
+    assert sum(bool(turn.written) for turn in turns) == slots()
+    assert turns[0].written
+
+
+def test_who_fell_silent_is_followed_and_who_stops_leaves_at_once() -> None:
+    first, second = a_collector("one"), a_collector("two")
+    first.turn()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE monitoring_collector SET until = clock_timestamp() - interval '1s'")
+    assert second.turn().elected is True
+    assert first.turn().elected is False
+    second.stop()
+    assert first.turn().elected is True
+
+
+def test_one_who_was_frozen_writes_nothing_after_another_took_over() -> None:
+    with questions() as on:
+        frozen, other = Lease("frozen"), Lease("other")
+        turn = frozen.claim(on)
+        assert turn is not None
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE monitoring_collector SET until = 'epoch'")
+        assert other.claim(on) is not None
+        with on.transaction(writes=True) as writing:
+            assert not frozen.keep(writing, turn)
+
+
+def test_while_postgres_is_away_its_failure_is_published_and_the_others_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    collector = a_collector()
+    assert collector.turn().elected
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "HOST", "/nowhere")
+        turn = collector.turn()
+    assert (turn.elected, turn.written) == (None, 0)
+    found = told.read("postgres", PostgresSample)
+    assert found.sample is not None
+    assert found.failure == "It cannot be reached, or the connection was cut."
+    assert told.read("celery", CelerySample).failure == ""
+    assert collector.turn().elected
+    assert told.read("postgres", PostgresSample).failure == ""
+
+
+def test_a_broker_that_is_away_is_a_figure_and_stops_nothing() -> None:
+    with override_settings(CELERY_BROKER_URL="redis://127.0.0.1:1/0"):
+        turn = a_collector().turn()
+    assert turn.elected
+    found = kept()
+    assert (found["broker.up"], found["celery.up"], found["valkey.up"]) == (0.0, 0.0, 1.0)
+    assert "celery.length" not in found
+
+
+def test_figures_of_those_above_that_are_ill_are_a_gap() -> None:
+    def ill() -> list[Figure]:
+        raise ConnectionError
+
+    turn = a_collector(more=[ill, lambda: [Figure(name="chunks.ready", value=1.0)]]).turn()
+    assert turn.written
+    assert kept()["chunks.ready"] == 1.0
