@@ -7,11 +7,12 @@ import django
 import pytest
 
 # First: it points the environment at the session's servers before any settings are read.
-from tests import capabilities, flushing, services
+from tests import capabilities, flushing, services, static_files
 
 # Now, not in pytest_configure: conftests of folders named on the command line load before it.
 django.setup()
 flushing.allow()
+static_files.find_once()
 
 # Tests below these need neither Django nor servers, or start their own.
 _ALONE = {
