@@ -84,12 +84,13 @@ class PgBouncerCollector:
 
     def collect(self, url: str) -> PgBouncerSample:
         """`url` leads to PgBouncer's own database. Raises psycopg.Error."""
-        pools, sizes, totals, config = _asked(url)
-        counts = _counts(totals)
+        shown = _show(url, "VERSION", "CONFIG", "POOLS", "DATABASES", "STATS_TOTALS")
+        config = {row["key"]: row["value"] for row in shown["CONFIG"]}
+        counts = _counts(shown["STATS_TOTALS"])
         return PgBouncerSample(
-            version=next(row["value"] for row in config if row["key"] == "version"),
-            clients_max=int(next(r["value"] for r in config if r["key"] == "max_client_conn")),
-            pools=_pools(pools, sizes),
+            version=shown["VERSION"][0]["version"].removeprefix("PgBouncer "),
+            clients_max=int(config["max_client_conn"]),
+            pools=_pools(shown["POOLS"], shown["DATABASES"]),
             counts=counts,
             rates=self._rates(counts),
         )
@@ -109,25 +110,21 @@ class PgBouncerCollector:
         )
 
 
-def _asked(url: str) -> tuple[list[_Row], list[_Row], list[_Row], list[_Row]]:
+def _show(url: str, *what: str) -> dict[str, list[_Row]]:
     """It speaks the simple protocol alone and knows no transactions, so no limit but ours."""
     ends_at = time.monotonic() + _LOOK_S
-    with psycopg.connect(
-        url,
-        autocommit=True,
-        prepare_threshold=None,
-        connect_timeout=int(_LOOK_S),
-        application_name="switchyard collector",
-        row_factory=dict_row,
-    ) as link, cut_at(link, ends_at):  # fmt: skip
-        config = link.execute("SHOW CONFIG").fetchall()
-        version = {"key": "version", "value": str(link.info.parameter_status("server_version"))}
-        return (
-            link.execute("SHOW POOLS").fetchall(),
-            link.execute("SHOW DATABASES").fetchall(),
-            link.execute("SHOW STATS_TOTALS").fetchall(),
-            [version, *config],
-        )
+    with (
+        psycopg.connect(
+            url,
+            autocommit=True,
+            prepare_threshold=None,
+            connect_timeout=int(_LOOK_S),
+            application_name="switchyard collector",
+            row_factory=dict_row,
+        ) as link,
+        cut_at(link, ends_at),
+    ):
+        return {name: link.execute(f"SHOW {name}".encode()).fetchall() for name in what}
 
 
 def _pools(rows: list[_Row], databases: list[_Row]) -> tuple[Pool, ...]:
@@ -137,12 +134,11 @@ def _pools(rows: list[_Row], databases: list[_Row]) -> tuple[Pool, ...]:
 
 
 def _pool(row: _Row, sizes: dict[str, int]) -> Pool:
-    used = row["sv_active"] + row["sv_login"]
     return Pool(
         database=row["database"],
         user=row["user"],
         mode=row["pool_mode"],
-        used=used,
+        used=row["sv_active"] + row["sv_login"],
         # Those being looked at after a use lend themselves again at once.
         idle=row["sv_idle"] + row["sv_used"] + row["sv_tested"],
         max=sizes.get(row["database"], 0),

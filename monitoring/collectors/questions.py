@@ -68,9 +68,11 @@ class Questions:
 def questions(*, look_s: float = LOOK_S) -> Iterator[Questions]:
     """Connects, and cuts the connection when `look_s` are over. Raises psycopg.Error."""
     ends_at = time.monotonic() + look_s
-    with psycopg.connect(**_parameters(), row_factory=dict_row) as connection:
-        with cut_at(connection, ends_at + _GRACE_S):
-            yield Questions(connection, ends_at)
+    with (
+        psycopg.connect(**_parameters(), row_factory=dict_row) as connection,
+        cut_at(connection, ends_at + _GRACE_S),
+    ):
+        yield Questions(connection, ends_at)
 
 
 def _parameters() -> dict[str, Any]:

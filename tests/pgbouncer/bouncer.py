@@ -46,6 +46,11 @@ class Bouncer:
         return self._url_of("pgbouncer")
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
