@@ -22,8 +22,9 @@ from django.conf import settings
 from django.db import connections
 
 from monitoring import events, snapshots
-from monitoring.collectors import celery, told, valkey
+from monitoring.collectors import celery, pgbouncer, told, valkey
 from monitoring.collectors.outcome import Outcome, look
+from monitoring.collectors.pgbouncer import PgBouncerCollector
 from monitoring.collectors.postgres import SOURCE, PostgresCollector
 from monitoring.collectors.questions import Questions, questions
 from monitoring.history import figures, writing
@@ -68,6 +69,7 @@ class Collector:
         self._more = tuple(more)
         self._clock = clock
         self._postgres = PostgresCollector(clock=clock)
+        self._pgbouncer = PgBouncerCollector(clock=clock)
         self._writer = writing.Writer()
         self._totals = Totals()
         self._added_at = self._tended_at = float("-inf")
@@ -117,6 +119,8 @@ class Collector:
         yield look(valkey.CACHE, lambda: valkey.collect(settings.REDIS_URL))
         if not broker.startswith("amqp"):
             yield look(valkey.BROKER, lambda: valkey.collect(broker))
+        if url := settings.PGBOUNCER_ADMIN_URL:
+            yield look(pgbouncer.SOURCE, lambda: self._pgbouncer.collect(url))
         workers = snapshots.workers()
         yield look(celery.SOURCE, lambda: celery.collect(broker, self._queue, workers))
 
@@ -191,5 +195,7 @@ def _figures(outcomes: Iterable[Outcome[Any]]) -> Iterator[Figure]:
             yield from figures.of_postgres(outcome.sample)
         elif outcome.source == celery.SOURCE:
             yield from figures.of_celery(outcome.sample)
+        elif outcome.source == pgbouncer.SOURCE:
+            yield from figures.of_pgbouncer(outcome.sample)
         else:
             yield from figures.of_valkey(outcome.source, outcome.sample)

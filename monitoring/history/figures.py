@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from monitoring.collectors.celery import CelerySample
+from monitoring.collectors.pgbouncer import PgBouncerSample
 from monitoring.collectors.postgres_samples import PostgresSample
 from monitoring.collectors.valkey import ValkeySample
 from monitoring.samples import Sample
@@ -63,6 +64,15 @@ def of_celery(sample: CelerySample) -> Iterator[Figure]:
     yield _gauge("celery.unacknowledged", sample.unacknowledged)
     # Nothing waits: the oldest is of no age.
     yield _gauge("celery.oldest_s", sample.oldest_s or 0.0)
+
+
+def of_pgbouncer(sample: PgBouncerSample) -> Iterator[Figure]:
+    yield _gauge("pgbouncer.clients", sample.clients)
+    yield _gauge("pgbouncer.waiting", sample.waiting)
+    yield _gauge("pgbouncer.max_wait_s", sample.max_wait_s)
+    yield _gauge("pgbouncer.used", sum(pool.used for pool in sample.pools))
+    yield _counter("pgbouncer.transactions", sample.counts.transactions)
+    yield _counter("pgbouncer.wait_us", sample.counts.wait_us)
 
 
 def of_workers(workers: Iterable[WorkerSnapshot]) -> Iterator[Figure]:

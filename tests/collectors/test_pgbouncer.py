@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 import psutil
 import psycopg
 import pytest
+from pytest_django import Settings
 
 from console.embedded.cluster import Cluster
 from console.pgbouncer import Mode
+from monitoring.collecting import Collector
+from monitoring.collectors import told
 from monitoring.collectors.outcome import look
 from monitoring.collectors.pgbouncer import SOURCE, PgBouncerCollector, PgBouncerSample
+from monitoring.history import figures
 from tests.collectors.conftest import WITHIN_S
 from tests.fleet import wait_until
 from tests.pgbouncer.bouncer import PASSWORD, Bouncer
@@ -121,3 +125,29 @@ def test_our_role_may_read_and_nothing_else(bouncer: Bouncer) -> None:
         with pytest.raises(psycopg.Error, match="admin access needed"):
             admin.execute("SHUTDOWN")
         assert admin.execute("SHOW VERSION").fetchone()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_collector_publishes_and_keeps_it_where_its_address_is_set(
+    bouncer: Bouncer, settings: Settings
+) -> None:
+    collector = Collector("one", queue="a-queue-of-tests")
+    try:
+        assert SOURCE not in {outcome.source for outcome in collector.turn().outcomes}
+        settings.PGBOUNCER_ADMIN_URL = bouncer.admin_url
+        [outcome] = [each for each in collector.turn().outcomes if each.source == SOURCE]
+        assert outcome.failure == ""
+        published = told.read(SOURCE, PgBouncerSample)
+        assert published.sample == outcome.sample
+    finally:
+        collector.stop()
+
+
+def test_what_is_kept_are_the_sums(bouncer: Bouncer) -> None:
+    with bouncer.connect() as link:
+        link.execute("SELECT 1")
+        sample = PgBouncerCollector().collect(bouncer.admin_url)
+    kept = {figure.name: figure.value for figure in figures.of_pgbouncer(sample)}
+    assert kept["pgbouncer.clients"] == 1
+    assert kept["pgbouncer.waiting"] == kept["pgbouncer.used"] == 0
+    assert kept["pgbouncer.transactions"] >= 1
