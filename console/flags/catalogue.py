@@ -204,11 +204,6 @@ CATALOGUE: Final[tuple[Definition, ...]] = (
         description="Whether pages read from replicas.", variants=_names("off", "weighted"),
         ships="off", layer="database",
     ),
-    Definition(
-        key="db.pgbouncer_mode", title="Pooling by PgBouncer", fleet="all", wired=False,
-        description="How PgBouncer lends its connections.",
-        variants=_names("none", "session", "transaction"), ships="none", layer="database",
-    ),
 )  # fmt: skip
 
 BY_KEY: Final = {definition.key: definition for definition in CATALOGUE}
