@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # A worker child keeps one for its chunks; a task of Celery's opens Django's for as long as it runs.
+# Two at full load were seen to hold four.
 A_WORKER: Final = 2
 # Beside its pool a web process has one that follows flags, one for /readyz, and one that collects.
 A_WEB_BESIDE_ITS_POOL: Final = 3

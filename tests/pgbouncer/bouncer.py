@@ -33,6 +33,8 @@ class Bouncer:
     mode: Mode
     pool: int
     database: str = NAME
+    waits_s: int = 5
+    """A client, for a connection, until PgBouncer turns it away."""
     port: int = field(default_factory=free_port)
     folder: Path = field(init=False)
     _process: subprocess.Popen[bytes] | None = None
@@ -139,7 +141,8 @@ class Bouncer:
             server = pgbouncer.look(direct)
         sizes = replace(pgbouncer.fit(FLEET, server.room, self.mode), pool=self.pool)
         place = Place(listen="127.0.0.1", port=self.port, auth_file=str(self._users), user=NAME)
-        return pgbouncer.written(server, FLEET, sizes, place)
+        text = pgbouncer.written(server, FLEET, sizes, place)
+        return f"{text}query_wait_timeout = {self.waits_s}\n"
 
     def _answers(self) -> bool:
         assert self._process is not None

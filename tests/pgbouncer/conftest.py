@@ -18,9 +18,15 @@ def bounce(pgbouncer: str, services: Cluster, transactional_db: None) -> Iterato
     """Starts one; it ends with the test."""
     with ExitStack() as stack:
 
-        def start(mode: Mode = Mode.TRANSACTION, *, pool: int = 3) -> Bouncer:
-            name = connection.settings_dict["NAME"]
-            made = Bouncer(binary=pgbouncer, cluster=services, mode=mode, pool=pool, database=name)
+        def start(mode: Mode = Mode.TRANSACTION, *, pool: int = 3, waits_s: int = 5) -> Bouncer:
+            made = Bouncer(
+                binary=pgbouncer,
+                cluster=services,
+                mode=mode,
+                pool=pool,
+                database=connection.settings_dict["NAME"],
+                waits_s=waits_s,
+            )
             return stack.enter_context(made)
 
         yield start
