@@ -49,6 +49,23 @@ def the_broker_has_a_server_of_its_own(**_: Any) -> list[CheckMessage]:
     return [Warning(message, hint=hint, id="switchyard.W001")]
 
 
+@register
+def settings_reach_postgres(**_: Any) -> list[CheckMessage]:
+    """PgBouncer refuses a start that carries options, or is told to drop them in silence."""
+    if not settings.PGBOUNCER_ADMIN_URL:
+        return []
+    found: list[CheckMessage] = []
+    if "options" in settings.DATABASES["default"].get("OPTIONS", {}):
+        message = "DATABASE_URL carries options, and PgBouncer does not pass them on."
+        hint = "Take them out of the URL and set them on the role: ALTER ROLE … SET name = value."
+        found.append(Error(message, hint=hint, id="switchyard.E004"))
+    if urlsplit(settings.PGBOUNCER_ADMIN_URL).path != "/pgbouncer":
+        message = "PGBOUNCER_ADMIN_URL does not name PgBouncer's own database."
+        hint = "Let it end in /pgbouncer, as a user in its stats_users."
+        found.append(Warning(message, hint=hint, id="switchyard.W007"))
+    return found
+
+
 @register(deploy=True)
 def a_node_is_set(**_: Any) -> list[CheckMessage]:
     if settings.NODES:

@@ -9,8 +9,8 @@ from console.pgbouncer.fleet import Fleet
 
 # Connections to Postgres itself: migrations, backups, replicas, a person at psql.
 DIRECT: Final = 5
-# A worker at full load on the demo node, the quickest there is, was within a transaction for 14 % of
-# its time: seven would keep one connection busy and wait for each other by rule. Four leave room.
+# A worker at full load on the demo node, the quickest there is, was within a transaction for 14 %
+# of its time: seven keep one connection busy, and wait for each other by rule. Four leave room.
 CLIENTS_A_SERVER: Final = 4
 # While a release rolls out, the old processes and the new are there at once.
 _ROLLING: Final = 2

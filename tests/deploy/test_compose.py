@@ -1,7 +1,6 @@
 """The deployment's files agree with the code they deploy; they cannot be run on every machine."""
 
 import ast
-import configparser
 import re
 import shutil
 import subprocess
@@ -15,6 +14,7 @@ from django.core.management import get_commands, load_command_class
 
 from console.embedded.child import Program
 from console.embedded.stack import Stack
+from console.pgbouncer import Fleet, Mode, Place, Room, Server, fit, written
 from tests.services import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -46,12 +46,19 @@ def variables_read() -> set[str]:
 
 
 def _asks(call: ast.Call) -> bool:
-    readers = {"text", "integer", "optional_integer", "boolean", "listed", "networks", "parsed"}
+    readers = {
+        *("text", "integer", "optional_integer", "boolean"),
+        *("listed", "networks", "origins", "parsed"),
+    }
     function = call.func
     if isinstance(function, ast.Attribute):
         owner = ast.unparse(function.value)
         return (owner == "env" and function.attr in readers) or owner == "os.environ"
-    return isinstance(function, ast.Name) and function.id in {*readers, "server_url"}
+    return isinstance(function, ast.Name) and function.id in {
+        *readers,
+        "server_url",
+        "postgres_url",
+    }
 
 
 def _is_name(node: ast.expr) -> bool:
@@ -209,14 +216,15 @@ def test_secrets_are_declared_where_they_are_used() -> None:
 
 
 def test_pgbouncer_pools_transactions_within_what_postgres_allows() -> None:
-    config = configparser.ConfigParser()
-    config.read(ROOT / "deploy" / "pgbouncer.ini")
-    pool = config["pgbouncer"]
-    assert pool["pool_mode"] == "transaction"
     allowed = next(
         int(word.split("=")[1])
         for word in SERVICES["postgres"]["command"]
         if word.startswith("max_connections=")
     )
-    assert int(pool["default_pool_size"]) < allowed
-    assert "pgbouncer_users" in pool["auth_file"]
+    room = Room(max_connections=allowed, reserved=3)
+    server = Server(host="postgres", port=5432, database="switchyard", room=room)
+    users = "/run/secrets/pgbouncer_users"
+    place = Place(listen="*", port=6432, auth_file=users, user="switchyard")
+    fleet = Fleet(workers=32, web=2, pool=8)
+    text = written(server, fleet, fit(fleet, room, Mode.TRANSACTION), place)
+    assert (ROOT / "deploy" / "pgbouncer.ini").read_text(encoding="utf-8") == text

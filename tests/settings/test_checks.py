@@ -88,3 +88,22 @@ def test_a_node_that_is_never_asked_is_warned_of(
         assert f"{node.label}, whose host is {refused}" in message.msg
         assert "hunter2" not in str(message)
         assert "0123456789abcdef" not in str(message)
+
+
+@pytest.mark.parametrize(
+    ("options", "admin", "numbers"),
+    [
+        ({"options": "-c work_mem=1MB"}, "postgresql://u:p@h:6432/pgbouncer", ["E004"]),
+        ({"options": "-c work_mem=1MB"}, "", []),
+        ({"sslmode": "require"}, "postgresql://u:p@h:6432/pgbouncer", []),
+        ({}, "postgresql://u:p@h:6432/switchyard", ["W007"]),
+    ],
+)
+def test_what_pgbouncer_does_not_pass_on_is_refused(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, str], admin: str, numbers: list[str]
+) -> None:
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", options)
+    with override_settings(PGBOUNCER_ADMIN_URL=admin):
+        found = checks.settings_reach_postgres()
+    assert [message.id for message in found] == [f"switchyard.{number}" for number in numbers]
+    assert all(message.hint for message in found)

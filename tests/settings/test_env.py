@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from console import env
-from console.database import database_settings
+from console.database import database_settings, postgres_url
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
@@ -82,6 +82,29 @@ def test_a_database_url_keeps_what_only_libpq_knows() -> None:
 
 def test_only_the_web_process_pools() -> None:
     assert "pool" not in database_settings("postgresql://h/n", pooled=False, pool_max=8)["OPTIONS"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://u:secret@h/0", "postgresql://u:secret@h:70000/n", "postgresql://u:secret@h/n?a=1"],
+)
+def test_a_url_that_is_not_postgres_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("PGBOUNCER_ADMIN_URL", url)
+    with pytest.raises(SystemExit):
+        postgres_url("PGBOUNCER_ADMIN_URL")
+    line = refusal(capsys)
+    assert "PGBOUNCER_ADMIN_URL" in line
+    assert "secret" not in line
+
+
+def test_a_postgres_url_may_be_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PGBOUNCER_ADMIN_URL", raising=False)
+    assert postgres_url("PGBOUNCER_ADMIN_URL") == ""
+    url = "postgresql://u:p@h:6432/pgbouncer?sslmode=require"
+    monkeypatch.setenv("PGBOUNCER_ADMIN_URL", url)
+    assert postgres_url("PGBOUNCER_ADMIN_URL") == url
 
 
 @pytest.mark.parametrize("url", ["mysql://u:secret@h/n", "postgresql://u:secret@h:port:1/n"])
