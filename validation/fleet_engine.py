@@ -130,7 +130,9 @@ class FleetEngine:
         on. What is not in force then, by key, with the reason.
         """
         if self._switchboard.has_news(decisions):
-            self._portal.run(self._decide(decisions), timeout_s=_STOP_S)
+            # Not cancelled where the loop has no turn for it in time: then it is done a little later,
+            # and before whatever is decided next.
+            self._portal.submit(self._decide(decisions)).result(_STOP_S)
         self._switchboard.decisions = decisions
         return self._switchboard.refused
 

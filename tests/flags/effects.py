@@ -28,6 +28,8 @@ class Walk:
     fails: float = 0.0
     purged: bool = False
     """The cache is emptied, so that there is something to write."""
+    mode: str = "coalesced"
+    """How an item's calls are asked meanwhile: in parallel there are many requests to look at."""
     uncached: bool = True
     """Nothing is kept meanwhile, so that there is something to ask."""
 
@@ -179,6 +181,7 @@ WALKS: Final[Mapping[str, Walk]] = {
             "off": _ratio("dialled", "requests", 0.8, 1.3),
             "on": _ratio("dialled", "requests", 0.0, 0.3),
         },
+        mode="parallel",
     ),
     flags.POOL_SIZE.key: Walk(
         told=_same(*_POOLS), effects={name: _pools("max", int(name)) for name in _POOLS}
@@ -207,6 +210,7 @@ WALKS: Final[Mapping[str, Walk]] = {
     flags.HEDGING.key: Walk(
         told=_same("off", "p95"),
         effects={"off": _stays("hedged", while_grows="requests"), "p95": _grows("hedged")},
+        mode="parallel",
     ),
     flags.RATE_LIMIT.key: Walk(
         told=_same("process", "fleet"),
@@ -233,6 +237,7 @@ WALKS: Final[Mapping[str, Walk]] = {
             "sampled": _lines(0.001, 0.3),
             "failures": _lines(0.0, 0.1),
         },
+        mode="parallel",
     ),
     flags.MEMORY_GUARD.key: Walk(
         told=_same("off", "on"),

@@ -30,7 +30,7 @@ from validation.models import Chunk, Result, Run
 from validation.subjects import Kind, Subject
 
 WORKERS = 2
-_POLL_S = 0.02
+_POLL_S = 0.05
 _AT_ONCE = 6
 """Chunks that wait at least: there is always work."""
 _ITEMS = 600
@@ -65,6 +65,12 @@ class Seen:
     """Of requests, in the workers' log."""
     rates: int
     """Calls that the fleet counted in Valkey."""
+
+    def grown(self, last: "Seen") -> dict[str, int]:
+        """What happened until then, for who wonders why nothing shows."""
+        found = {name: last.sums[name] - self.sums[name] for name in last.sums}
+        found |= {"lines": last.lines - self.lines, "rates": last.rates - self.rates}
+        return {name: number for name, number in found.items() if number}
 
 
 @dataclass(kw_only=True)
