@@ -38,12 +38,16 @@ from console.flags.ofrep_cors import Cors  # noqa: E402 - as above
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.metrics import Metrics, MetricsConfig  # noqa: E402 - as above
+from console.postgres import lending  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
+from monitoring.probes import PROBES  # noqa: E402 - as above
 from monitoring.publisher import Publisher  # noqa: E402 - as above
 from validation import tasks  # noqa: E402 - as above
 
 type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Handler = Callable[[int, FrameType | None], Any]
+
+_POOLS = "database pools"
 
 
 class Web:
@@ -88,6 +92,7 @@ class Web:
     async def _live(self, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, tasks.dial)
+        PROBES.register(_POOLS, lending.samples)
         publisher = Publisher("web")
         publisher.start()
         collector = collecting.collector("web")
@@ -107,6 +112,7 @@ class Web:
                 await loop.run_in_executor(None, flags.stop)
                 await loop.run_in_executor(None, collector.stop)
                 await loop.run_in_executor(None, publisher.stop)
+                PROBES.unregister(_POOLS)
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

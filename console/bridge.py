@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from django.db import close_old_connections
 
+from console import patience
 from console.bodies import Bodies, BodyConfig
 from console.compression import NO_COMPRESSION, Compression
 from console.handler import ROUTE
@@ -37,7 +38,7 @@ class BridgeConfig:
 
     threads: int = 6
     waiting: int = 128
-    wait_s: float = 1.0
+    wait_s: float = patience.WAIT_S
     bodies: BodyConfig = field(default_factory=BodyConfig)
     # Asked at each answer: they follow flags.
     compression: Callable[[], Compression] = lambda: NO_COMPRESSION
@@ -95,7 +96,7 @@ class WsgiBridge:
     async def _answer(self, environ: dict[str, Any]) -> _Answer:
         self._check_room()
         self._pending += 1
-        work = self._pool.submit(self._work, environ)
+        work = self._pool.submit(self._work, environ, time.monotonic())
         # What no thread took up in time is refused; what one did is never cut off.
         timer = asyncio.get_running_loop().call_later(self._config.wait_s, work.cancel)
         try:
@@ -109,7 +110,8 @@ class WsgiBridge:
             timer.cancel()
             self._pending -= 1
 
-    def _work(self, environ: dict[str, Any]) -> _Answer:
+    def _work(self, environ: dict[str, Any], queued_at: float) -> _Answer:
+        patience.has_queued(time.monotonic() - queued_at)
         started: list[tuple[int, Headers]] = []
 
         def start_response(

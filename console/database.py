@@ -7,6 +7,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from console import env
+from console.postgres.formulas import Sizes, by_deployment
+from console.postgres.lending import lost
 
 # A network that drops packets silently would otherwise hold a worker for a quarter of an hour.
 _NEVER_FOR_EVER = {
@@ -16,6 +18,9 @@ _NEVER_FOR_EVER = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+# One connection that nobody needed for so long is closed, and each after this life.
+_UNUSED_S = 10.0
+_LIFE_S = 3_600.0
 CACHE_SCHEMES = frozenset({"redis", "rediss", "unix"})
 BROKER_SCHEMES = frozenset({"redis", "rediss", "redis+socket", "amqp", "amqps"})
 _LAST_PORT = 65535
@@ -28,8 +33,12 @@ _DJANGO_NAMES = {
 }
 
 
-def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any]:
-    """Django's entry for `url`; without one, a backend that fails only when it is used."""
+def database_settings(
+    url: str, *, pooled: bool, pool_max: int, pool: str = "db.primary"
+) -> dict[str, Any]:
+    """Django's entry for `url`; without one, a backend that fails only when it is used. `pool` is
+    the name by which metrics and pages know it.
+    """
     if not url:
         return {"ENGINE": "django.db.backends.dummy"}
     if urlsplit(url).scheme not in {"postgres", "postgresql"}:
@@ -45,18 +54,31 @@ def database_settings(url: str, *, pooled: bool, pool_max: int) -> dict[str, Any
         django: str(parts.pop(libpq)) for libpq, django in _DJANGO_NAMES.items() if libpq in parts
     }
     # What is left (sslmode, options, …) is libpq's; the pool settings join it, never replace it.
-    settings["OPTIONS"] = _NEVER_FOR_EVER | parts
+    # By name in pg_stat_activity, unless the URL or who connects says another.
+    named = {"fallback_application_name": "switchyard web" if pooled else "switchyard"}
+    settings["OPTIONS"] = _NEVER_FOR_EVER | named | parts
     settings["DISABLE_SERVER_SIDE_CURSORS"] = True
     if pooled:
-        settings["OPTIONS"]["pool"] = {
-            "min_size": min(2, pool_max),
-            "max_size": pool_max,
-            "timeout": 1,
-            "max_waiting": 2 * pool_max,
-            "reconnect_timeout": 5,
-        }
+        settings["ENGINE"] = "console.postgres"
+        settings["OPTIONS"]["pool"] = _pool_settings(pool, by_deployment(1, pool_max))
         settings["CONN_HEALTH_CHECKS"] = True
     return settings
+
+
+def _pool_settings(name: str, sizes: Sizes) -> dict[str, Any]:
+    return {
+        "name": name,
+        "min_size": sizes.least,
+        "max_size": sizes.most,
+        "max_waiting": sizes.waiting,
+        "max_idle": _UNUSED_S,
+        "max_lifetime": _LIFE_S,
+        # The pool gives up at once: `Outage` looks again, sooner than the pool's doubling pauses.
+        "reconnect_timeout": 0,
+        "reconnect_failed": lost,
+        # `Lender` looks whether a connection answers: the pool's own check sleeps in between.
+        "check": None,
+    }
 
 
 def postgres_url(name: str) -> str:

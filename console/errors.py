@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 
+from console import away
+from console.access.remembered import is_known
 from console.access.roles import role_of
 from console.api.problems import UNAVAILABLE, Problem, problem_of, respond
 
@@ -43,19 +45,38 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """500, or 503 while the database is away. Its templates ask the database nothing."""
     exception = sys.exc_info()[1]
     if isinstance(exception, UNAVAILABLE):
-        log.warning("database_unavailable", path=request.path, error=type(exception).__name__)
-        status, reference = 503, ""
-    else:
-        status, reference = 500, secrets.token_hex(6)
-        log.error("request_failed", reference=reference, path=request.path, exc_info=exception)
+        return _unavailable(request, exception)
+    reference = secrets.token_hex(6)
+    log.error("request_failed", reference=reference, path=request.path, exc_info=exception)
     if _is_api(request):
         fault = f"Something went wrong. The log has it under the reference {reference}."
-        return respond(Problem(status, fault if reference else "The database does not answer."))
-    page = render_to_string(f"{status}.html", {"reference": reference})
-    response = HttpResponse(page, status=status)
+        return respond(Problem(500, fault))
+    page = render_to_string("500.html", {"reference": reference})
+    response = HttpResponse(page, status=500)
     response["Cache-Control"] = "no-store"
-    if status == 503:  # noqa: PLR2004 - its own name
-        response["Retry-After"] = "2"
+    return response
+
+
+def _unavailable(request: HttpRequest, exception: BaseException) -> HttpResponse:
+    """To who was signed in a moment ago, with what Valkey knows: who is, only the database can say.
+
+    No cookie is touched: whoever was signed in is so when the database is back.
+    """
+    log.warning("database_unavailable", path=request.path, why=str(away.why(exception)))
+    if _is_api(request):
+        return respond(Problem(503, away.said(exception)))
+    is_safe = request.method in {"GET", "HEAD"}
+    context = {
+        "why": away.why(exception).value,
+        "away_s": away.away_s(),
+        "pool_max": away.pool_max(),
+        "sent": not is_safe,
+        "again": request.get_full_path() if is_safe else "",
+        "known": away.still_known() if is_known(request) else None,
+    }
+    response = HttpResponse(render_to_string("503.html", context), status=503)
+    response["Cache-Control"] = "no-store"
+    response["Retry-After"] = "2"
     return response
 
 

@@ -51,5 +51,7 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {name: {"level": "WARNING"} for name in _QUIET}
         # Anyone on the network can cause it, and each would write a traceback.
-        | {"django.security.DisallowedHost": {"level": "CRITICAL"}},
+        | {"django.security.DisallowedHost": {"level": "CRITICAL"}}
+        # A line for each loan and for each look at a server that is away, which we say once.
+        | {"psycopg.pool": {"level": "ERROR"}},
     }

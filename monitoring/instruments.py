@@ -78,8 +78,9 @@ GAUGES: Final = {
     for name, text in {
         "breaker_state": "1 for each state that the breaker is in, in any live worker.",
         "breaker_workers": "Live workers by the state that the breaker is in there.",
-        "pool_connections": "Connections to a node, used or idle, over all live workers.",
-        "pool_connections_max": "The most connections to a node that live workers may hold.",
+        "pool_connections": "Connections to a node, or to a database (db. …), used or idle.",
+        "pool_connections_max": "The most connections of that pool that live processes may hold.",
+        "pool_waiting": "Requests of web processes that wait for a connection to a database.",
         "cache_entries": "Entries of the cache by level, over all live workers.",
         "cache_bytes": "What these entries hold.",
         "rpc_in_flight": "JSON-RPC calls that nodes are at work on now.",

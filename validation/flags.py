@@ -42,12 +42,14 @@ BREAKER_USE: Final = FlagKey("breaker.use", "on")
 BREAKER_WINDOW: Final = FlagKey("breaker.window", "time")
 REQUEST_LOG: Final = FlagKey("logging.requests", "failures")
 MEMORY_GUARD: Final = FlagKey("memory.guard", "on")
+# Milliseconds after which Postgres ends a statement.
+STATEMENT_TIMEOUT: Final = FlagKey("db.statement_timeout", 30_000)
 
 # Of one item; all others are of a process.
 OF_ITEMS: Final = (CACHED_KINDS, FETCH_MODE)
 OF_PROCESSES: Final[tuple[FlagKey[str] | FlagKey[int], ...]] = (
     *(L1_EVICTION, L1_SIZE, L1_TTL, L1_EXPIRY, L1_SIZING, CODEC, COMPRESSION_THRESHOLD, WARMING),
     *(KEEP_ALIVE, POOL_SIZE, CONCURRENCY, RETRY, SHARING, HEDGING, RATE_LIMIT),
-    *(BREAKER_USE, BREAKER_WINDOW, REQUEST_LOG, MEMORY_GUARD),
+    *(BREAKER_USE, BREAKER_WINDOW, REQUEST_LOG, MEMORY_GUARD, STATEMENT_TIMEOUT),
 )
 ALL: Final = (*OF_ITEMS, *OF_PROCESSES)

@@ -34,6 +34,7 @@ from validation.rpc.classes import CLASSES, breaker_name
 from validation.rpc.fleet import ValkeyFleet
 from validation.steered_breakers import SteeredBreakers
 from validation.switchboard import Switchboard
+from validation.timeouts import SessionTimeouts
 from validation.toggles import Parts
 from validation.validators import Grounds, Outcome
 from validation.validators.outcome import BlockRef
@@ -92,6 +93,7 @@ class FleetEngine:
         self._until_fit = _FIT_EVERY
         self._turns = ProbeTurns(self._fleet)
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
+        self.timeouts = SessionTimeouts()
         self._switchboard = Switchboard(self._parts)
         self._guard = MemoryGuard(
             lambda: read_footprint(self._processes),
@@ -130,8 +132,8 @@ class FleetEngine:
         on. What is not in force then, by key, with the reason.
         """
         if self._switchboard.has_news(decisions):
-            # Not cancelled where the loop has no turn for it in time: then it is done a little later,
-            # and before whatever is decided next.
+            # Not cancelled where the loop has no turn for it in time: then it is done a little
+            # later, and before whatever is decided next.
             self._portal.submit(self._decide(decisions)).result(_STOP_S)
         self._switchboard.decisions = decisions
         return self._switchboard.refused
@@ -241,6 +243,7 @@ class FleetEngine:
             budgets=self._budgets,
             guard=self._guard,
             engines=tuple(self._engines()),
+            timeouts=self.timeouts,
         )
 
     async def _shrink(self, share: float) -> None:

@@ -15,6 +15,7 @@ import psycopg
 
 from validation import catches, evidence_rows, retractions, rows
 from validation.models import VERDICTS
+from validation.timeouts import SessionTimeouts
 from validation.validators import Check, Outcome, Verdict
 
 LEASE_S = 6.0
@@ -56,9 +57,15 @@ class Ledger:
     """
 
     def __init__(
-        self, connect: Connect, worker: str, *, restart_grace_s: float = RESTART_GRACE_S
+        self,
+        connect: Connect,
+        worker: str,
+        *,
+        timeouts: SessionTimeouts | None = None,
+        restart_grace_s: float = RESTART_GRACE_S,
     ) -> None:
         self._connect = connect
+        self._timeouts = timeouts
         self._restart_grace_s = restart_grace_s
         self._worker = worker
         self.configured: tuple[str, ...] = ()
@@ -80,6 +87,8 @@ class Ledger:
             # It may be another server now, after a failover or a restore.
             self._profiles.clear()
             self._fields.clear()
+        if self._timeouts is not None:
+            self._timeouts.obey(self._open)
         return self._open
 
     def claim(self) -> Claim | None:

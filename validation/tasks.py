@@ -91,8 +91,9 @@ def _this_worker() -> Worker:
     """The worker of this process; a pool that does not fork sends no signal, and makes it here."""
     global _worker, _publisher  # noqa: PLW0603 - a process is one worker
     if _worker is None:
-        ledger = Ledger(wiring.connect, snapshots.worker_id())
-        _worker = Worker(ledger, wiring.fleet_engine(), flags=wiring.flag_source())
+        engine = wiring.fleet_engine()
+        ledger = Ledger(wiring.connect, snapshots.worker_id(), timeouts=engine.timeouts)
+        _worker = Worker(ledger, engine, flags=wiring.flag_source())
         _worker.start()
         _publisher = Publisher("worker")
         _publisher.start()

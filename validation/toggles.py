@@ -4,7 +4,7 @@ A variant is looked up by name in the part that it belongs to; nothing here asks
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from validation import flags
@@ -14,6 +14,7 @@ from validation.engine import Engine
 from validation.memory import MemoryGuard
 from validation.resilience import Breakers
 from validation.rpc import RateBudgets, RpcClient
+from validation.timeouts import SessionTimeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Parts:
     budgets: RateBudgets
     guard: MemoryGuard
     engines: tuple[Engine, ...]
+    timeouts: SessionTimeouts = field(default_factory=SessionTimeouts)
 
 
 class Toggle(Protocol):
@@ -159,6 +161,9 @@ TOGGLES: Final[Mapping[str, Toggle]] = {
     ),
     flags.REQUEST_LOG.key: _of_clients(RpcClient.set_request_log, lambda of: of.request_log),
     flags.MEMORY_GUARD.key: Of(lambda parts: parts.guard, MemoryGuard.set_use, lambda of: of.use),
+    flags.STATEMENT_TIMEOUT.key: Of(
+        lambda parts: parts.timeouts, SessionTimeouts.set, lambda of: of.in_force
+    ),
 }
 
 

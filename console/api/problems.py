@@ -18,6 +18,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from console import away
 from console.controls import (
     Busy,
     Conflict,
@@ -128,8 +129,8 @@ def problem_of(exc: Exception, request: HttpRequest) -> Problem:
         case HttpError():
             problem = Problem(exc.status_code, str(exc))
         case _ if isinstance(exc, UNAVAILABLE):
-            log.warning("database_unavailable", path=request.path, error=type(exc).__name__)
-            problem = Problem(503, "The database does not answer. Nothing was changed; try again.")
+            log.warning("database_unavailable", path=request.path, why=str(away.why(exc)))
+            problem = Problem(503, f"{away.said(exc)} Try again.")
         case _:
             problem = _internal(exc, request)
     return problem

@@ -68,6 +68,7 @@ WEB_COMPRESSION: Final = FlagKey("web.compression", "brotli")
 WEB_COMPRESSION_THRESHOLD: Final = FlagKey("web.compression_threshold", 1024)
 EXPORTS_STREAMING: Final = FlagKey("exports.streaming", "streamed")
 API_QUOTAS: Final = FlagKey("api.quotas", "leased")
+DB_POOL_FORMULA: Final = FlagKey("db.pool_formula", "deployment")
 
 CATALOGUE: Final[tuple[Definition, ...]] = (
     _of(
@@ -188,16 +189,18 @@ CATALOGUE: Final[tuple[Definition, ...]] = (
         "Where a token's calls are counted: in each process, in Valkey at each call, or in Valkey "
         "by leases of many calls.", fleet="web", layer="web",
     ),
-    Definition(
-        key="db.pool_formula", title="Size of the database pool", fleet="web", wired=False,
-        description="How many connections a web process may hold.",
-        variants=_names("cpu8_300", "cpu2_4", "cpu2_10", "cpu4_100", "deployment"),
-        ships="deployment", layer="database",
+    _of(
+        DB_POOL_FORMULA, "Size of the database pool",
+        _names("cpu8_300", "cpu2_4", "cpu2_10", "cpu4_100", "deployment"), "deployment",
+        "How many connections a web process may hold, by its processors; deployment: DB_POOL_MAX. "
+        "A larger pool opens its least at once; a smaller one gives back what stays unused.",
+        fleet="web", layer="database",
     ),
-    Definition(
-        key="db.statement_timeout", title="Statement timeout", fleet="all", wired=False,
-        description="Milliseconds after which Postgres ends a statement.",
-        variants={"7500": 7500, "30000": 30_000}, ships="30000", layer="database",
+    _of(
+        keys.STATEMENT_TIMEOUT, "Statement timeout", {"7500": 7500, "30000": 30_000}, "30000",
+        "Milliseconds after which Postgres ends a statement; with 7500 a transaction may lie idle "
+        "for 60 s, with 30000 for 30. Behind a pooler the role's own settings hold.",
+        fleet="all", layer="database",
     ),
     Definition(
         key="db.replica_routing", title="Reads from replicas", fleet="web", wired=False,

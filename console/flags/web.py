@@ -10,18 +10,21 @@ from openfeature.evaluation_context import EvaluationContext
 from console.compression import COMPRESSIONS, Compression
 from console.flags.catalogue import (
     API_QUOTAS,
+    DB_POOL_FORMULA,
     EXPORTS_STREAMING,
     WEB_COMPRESSION,
     WEB_COMPRESSION_THRESHOLD,
 )
 from console.flags.process import CONSOLE
+from console.postgres.steering import steer
 from console.request_log import REQUEST_LOGS, RequestLog
 from monitoring.instruments import FLAG_EVALUATIONS
-from validation.flags import REQUEST_LOG, FlagKey
+from validation.flags import REQUEST_LOG, STATEMENT_TIMEOUT, FlagKey
 from validation.slots import Standing, rank
 
 ASKED: Final[tuple[FlagKey[str] | FlagKey[int], ...]] = (
     *(WEB_COMPRESSION, WEB_COMPRESSION_THRESHOLD, EXPORTS_STREAMING, REQUEST_LOG, API_QUOTAS),
+    *(DB_POOL_FORMULA, STATEMENT_TIMEOUT),
 )
 
 
@@ -53,6 +56,7 @@ def _variant[T](table: Mapping[str, T], flag: FlagKey[str], of: Mapping[str, str
     return table.get(str(of.get(flag.key)), table[flag.default])
 
 
+_OF_POSTGRES: Final = (DB_POOL_FORMULA, STATEMENT_TIMEOUT)
 _THRESHOLD: Final = WEB_COMPRESSION_THRESHOLD.default
 _current = WebDecisions.by({})
 
@@ -74,8 +78,12 @@ def decide(standing: Standing | None) -> WebDecisions:
     """Asks every flag of this process, and makes it hold."""
     global _current  # noqa: PLW0603 - one process, one set; exchanged whole
     of = {flag.key: _ask(flag, standing) for flag in ASKED}
-    if of != _current.of:
-        _current = WebDecisions.by(of)
+    if of == _current.of:
+        return _current
+    before = _current.of
+    _current = WebDecisions.by(of)
+    if any(before.get(flag.key) != of[flag.key] for flag in _OF_POSTGRES):
+        steer(_current.value(DB_POOL_FORMULA), _current.value(STATEMENT_TIMEOUT))
     return _current
 
 

@@ -9,12 +9,15 @@ answer to the others so that one page shows one moment. Depends on `monitoring.s
 
 from console.fleetview.breakers import FleetBreaker, WorkerBreaker, breaker, breakers
 from console.fleetview.caches import FleetCache, KindCounts, WorkerCache, caches
+from console.fleetview.database_pools import DatabasePool, DatabasePools, database_pools
 from console.fleetview.fleet import Fleet, look
 from console.fleetview.nodes import CaughtAt, FleetNode, FleetNodes, WorkerNode, nodes
 from console.fleetview.pools import FleetPool, WorkerPool, pools
 
 __all__ = [
     "CaughtAt",
+    "DatabasePool",
+    "DatabasePools",
     "Fleet",
     "FleetBreaker",
     "FleetCache",
@@ -29,6 +32,7 @@ __all__ = [
     "breaker",
     "breakers",
     "caches",
+    "database_pools",
     "look",
     "nodes",
     "pools",

@@ -1,4 +1,4 @@
-"""The pools of the fleet: sockets to each node and the calls that its limiter lets through."""
+"""The pools of the fleet: sockets and calls to each node, connections to each database."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from console.http import render_page
 from console.pages.fleet import cells, unreachable
 
 TEMPLATE = "console/pools.html"
-REGIONS = ("figures", "list")
+REGIONS = ("figures", "list", "databases")
 COLUMNS = (
     *("pool", "worker", "worker_state", "used", "idle", "max", "in_flight", "waiting", "limit"),
     *("limit_max", "limiter", "wait_p50_ms", "wait_p95_ms", "rtt_p50_ms", "rtt_p95_ms", "score"),
@@ -53,6 +53,7 @@ def load() -> dict[str, Any]:
         "fleet": fleet,
         "pools": found,
         "known": bool(known),
+        "databases": fleetview.database_pools(),
         **{name: sum(getattr(pool, name) for pool in known) for name in _SUMMED},
     }
 

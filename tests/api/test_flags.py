@@ -116,7 +116,6 @@ def test_an_admin_defines_switches_and_deletes(programs: dict[str, Client]) -> N
         (f"{PATH}/stage", {"stage": 5, "colour": 1}, 422, "colour"),
         (f"{PATH}/stage", {"stage": 5, "reason": "short"}, 422, "reason"),
         ("flags/nope/stage", {"stage": 5}, 404, "nope"),
-        ("flags/db.pool_formula/stage", {"stage": 5}, 409, "not wired yet"),
         (f"{PATH}/plan", {}, 422, "steps"),
         (f"{PATH}/plan", {"steps": [{"at": "soon", "stage": 5}]}, 422, "steps.at: 'soon'"),
         (f"{PATH}/plan", {"steps": [{"at": "2030-01-01T00:00:00"}]}, 422, "steps"),
@@ -140,6 +139,12 @@ def test_what_is_refused_says_why_and_changes_nothing(
     assert (answer.status_code, says in answer.json()["detail"]) == (status, True), answer.content
     assert answer["Content-Type"] == "application/problem+json"
     assert AuditEntry.objects.count() == before
+
+
+def test_what_nothing_reads_is_not_staged(programs: dict[str, Client]) -> None:
+    Flag.objects.filter(key="db.pool_formula").update(wired=False)
+    answer = post(programs["admin"], "flags/db.pool_formula/stage", stage=5, reason=WHY)
+    assert (answer.status_code, "not wired yet" in answer.json()["detail"]) == (409, True)
 
 
 def test_what_is_exported_is_taken_back_in_as_it_was(programs: dict[str, Client]) -> None:

@@ -239,6 +239,8 @@ WALKS: Final[Mapping[str, Walk]] = {
         },
         mode="parallel",
     ),
+    # What Postgres ends then is seen in tests/database.
+    flags.STATEMENT_TIMEOUT.key: Walk(told=_same("7500", "30000"), effects={}, uncached=False),
     flags.MEMORY_GUARD.key: Walk(
         told=_same("off", "on"),
         effects={name: _guard(name) for name in ("off", "on")},

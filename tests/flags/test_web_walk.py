@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from console.access.tokens import create_token
 from console.embedded.cluster import Cluster
 from console.flags import acts
 from console.flags.catalogue import CATALOGUE
+from console.postgres.steering import sizes_of
 from monitoring import valkey
 from tests.api.conftest import finished_run  # noqa: F401 - a fixture, found by name
 from tests.flags.made import WHY, actor
@@ -27,6 +29,7 @@ from validation.models import Run
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 _PAGE = "/sign-in/"
+_POOLED = "switchyard web"
 
 
 class Web:
@@ -71,6 +74,11 @@ class Web:
     def logged(self) -> int:
         return self._log.read_text().count("http.request")
 
+    def steered(self, field: str) -> str:
+        """How the pool was last told to be."""
+        lines = [line for line in self._log.read_text().splitlines() if "pool_steered" in line]
+        return re.findall(rf"{field}=(\S+)", lines[-1])[0] if lines else ""
+
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(15)
@@ -112,6 +120,8 @@ class Effects:
             "exports.streaming": self._export,
             "logging.requests": self._log,
             "api.quotas": self._quota,
+            "db.pool_formula": self._pool,
+            "db.statement_timeout": self._statements,
         }
 
     def _encoding(self) -> str:
@@ -136,6 +146,21 @@ class Effects:
             if self._web.logged() - before > wanted:
                 return False
         return self._web.logged() - before == wanted
+
+    def _pool(self, variant: str) -> bool:
+        """Its least is open at once; what is open already is given back later."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND datname = current_database() AND application_name = %s",
+                [_POOLED],
+            )
+            opened = cursor.fetchone()[0]
+        return self._web.steered("formula") == variant and opened >= sizes_of(variant).least
+
+    def _statements(self, variant: str) -> bool:
+        """tests/database sees Postgres end what takes longer."""
+        return self._web.steered("statement_ms") == variant
 
     def _quota(self, variant: str) -> bool:
         before = _counted()

@@ -148,6 +148,7 @@ def test_a_freeze_says_until_when(operator: Client, see: See) -> None:
 
 
 def test_one_that_nothing_reads_says_why_it_cannot_be_moved(operator: Client, see: See) -> None:
+    Flag.objects.filter(key="db.pool_formula").update(wired=False)
     page = see(operator, "/flags/db.pool_formula/")
     assert "not wired yet" in page.text
     assert not [href for href in page.hrefs() if "/stage/" in href or "/roll-back/" in href]

@@ -38,6 +38,7 @@ def test_each_flag_says_how_far_it_is(
 ) -> None:
     acts.set_stage(actor(), EVICTION, stage=25, target="tinylfu", rest="s3fifo", reason=WHY)
     acts.disable(actor("admin"), "cache.l1_ttl", reason=WHY)
+    Flag.objects.filter(key="db.pool_formula").update(wired=False)
     flag_world.fleet(8)
     flag_world.asked(monkeypatch, {EVICTION: {"tinylfu": 300, "s3fifo": 900}})
     page = see(operator, "/flags/")
