@@ -12,6 +12,7 @@ from console.api import (
     audit,
     breakers,
     caches,
+    database,
     drills,
     flag_definitions,
     flags,
@@ -43,6 +44,7 @@ api.add_router("", workers.router)
 api.add_router("", breakers.router)
 api.add_router("", pools.router)
 api.add_router("", caches.router)
+api.add_router("", database.router)
 api.add_router("", nodes.router)
 api.add_router("", drills.router)
 # Before those that would take `-`, which is all flags, for a key.

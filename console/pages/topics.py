@@ -13,6 +13,7 @@ from console.pages import (
     breaker,
     breakers,
     caches,
+    database,
     flag,
     flags,
     node,
@@ -114,6 +115,11 @@ def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
     return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
 
 
+def render_database(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**database.load(), "role": role}
+    return _regions(database.TEMPLATE, "database", database.REGIONS, context)
+
+
 def render_runs(_argument: str, role: Role) -> Mapping[str, str]:
     """Only a sign that something changed: what is shown depends on each tab's filter."""
     newest = Run.objects.order_by("-id").values_list("pk", flat=True).first()
@@ -132,6 +138,7 @@ sse.topic("audit", render_audit)
 sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 sse.topic("breakers", render_breakers)
 sse.topic("caches", render_caches)
+sse.topic("database", render_database)
 sse.topic("flag", render_flag, takes_argument=True, argument=sse.NAME)
 sse.topic("flags", render_flags)
 sse.topic("node", render_node, takes_argument=True, argument=sse.NAME)

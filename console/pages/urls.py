@@ -12,6 +12,7 @@ from console.pages import (
     breakers,
     cache_acts,
     caches,
+    database,
     drill,
     flag,
     flag_acts,
@@ -86,6 +87,7 @@ urlpatterns = [
         for what in node_acts.ACTS
     ),
     path("pools/", pools.show, name="pools"),
+    path("database/", database.show, name="database"),
     path("caches/", caches.show, name="caches"),
     path("caches/purge/", cache_acts.purge, name="cache-purge"),
     path("caches/resize/", cache_acts.resize, name="cache-resize"),

@@ -190,6 +190,27 @@ def curve_chart(chart: Chart) -> SafeString:
 
 
 @register.simple_tag
+def trend_line(points: Sequence[float | None]) -> SafeString:
+    """One ink line from zero to the highest, broken where nothing was measured. Its figures stand
+    beside it.
+    """
+    top = max((point for point in points if point is not None), default=0) or 1
+    step = 160 / max(len(points) - 1, 1)
+    path, before = [], False
+    for n, point in enumerate(points):
+        if point is not None:
+            at = f"{n * step:.1f} {21 - 20 * point / top:.1f}"
+            # A point alone is seen too, as a line of no length.
+            path.append(f"L{at}" if before else f"M{at}h.1")
+        before = point is not None
+    return format_html(
+        '<svg class="spark" viewBox="0 0 160 22" preserveAspectRatio="none" aria-hidden="true">'
+        '<path d="{}" vector-effect="non-scaling-stroke"/></svg>',
+        "".join(path),
+    )
+
+
+@register.simple_tag
 def stretch(bar: Bar) -> SafeString:
     """One row of a waterfall: where in all of the time this was. Its figure stands beside it."""
     return format_html(

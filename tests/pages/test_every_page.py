@@ -17,7 +17,7 @@ from console.access.roles import Role
 from console.controls import Actor
 from console.pages import flag_acts, node_acts, topics
 from console.pages.breaker_acts import ACTS
-from tests import made_up_fleet
+from tests import made_up_database, made_up_fleet
 from tests.pages.conftest import Page
 from validation.models import Run, RunState
 
@@ -38,6 +38,7 @@ def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None])
     draft = made_run(3, state=RunState.DRAFT, malformed=_BAD_LINES, malformed_count=1)
     worker_reports(run=running.pk, busy=True)
     made_up_fleet.publish(*made_up_fleet.a_troubled_fleet(3))
+    made_up_database.publish_all()
     changed = _changed_by_an_admin()
     return [
         "/",
@@ -69,6 +70,8 @@ def addresses(made_run: Callable[..., Run], worker_reports: Callable[..., None])
         *(f"{FLAG}{act}/" for act in _OF_FLAGS),
         *(f"/flags/-/{act}/" for act in ("add", "import", "freeze", "thaw")),
         "/pools/",
+        "/database/",
+        "/database/?range=24h",
         "/caches/",
         "/caches/purge/",
         "/caches/resize/",
@@ -256,6 +259,7 @@ def test_each_live_region_is_an_element_of_its_page(
         BREAKER: topics.render_breaker(made_up_fleet.LOOKUP, Role.ADMIN),
         "/pools/": topics.render_pools("", Role.ADMIN),
         "/caches/": topics.render_caches("", Role.ADMIN),
+        "/database/": topics.render_database("", Role.ADMIN),
     }
     for address, regions in pages.items():
         page = see(admin, address)
