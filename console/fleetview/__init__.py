@@ -12,6 +12,7 @@ from console.fleetview.caches import FleetCache, KindCounts, WorkerCache, caches
 from console.fleetview.database_pools import DatabasePool, DatabasePools, database_pools
 from console.fleetview.fleet import Fleet, look
 from console.fleetview.nodes import CaughtAt, FleetNode, FleetNodes, WorkerNode, nodes
+from console.fleetview.pgbouncer import pgbouncer
 from console.fleetview.pools import FleetPool, WorkerPool, pools
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "database_pools",
     "look",
     "nodes",
+    "pgbouncer",
     "pools",
 ]

@@ -13,7 +13,7 @@ from console.http import render_page
 from console.pages.fleet import cells, unreachable
 
 TEMPLATE = "console/pools.html"
-REGIONS = ("figures", "list", "databases")
+REGIONS = ("figures", "list", "databases", "pgbouncer")
 COLUMNS = (
     *("pool", "worker", "worker_state", "used", "idle", "max", "in_flight", "waiting", "limit"),
     *("limit_max", "limiter", "wait_p50_ms", "wait_p95_ms", "rtt_p50_ms", "rtt_p95_ms", "score"),
@@ -54,6 +54,7 @@ def load() -> dict[str, Any]:
         "pools": found,
         "known": bool(known),
         "databases": fleetview.database_pools(),
+        "pgbouncer": fleetview.pgbouncer(),
         **{name: sum(getattr(pool, name) for pool in known) for name in _SUMMED},
     }
 
