@@ -12,11 +12,15 @@ from console import controls, fleetview
 from console.access import trail
 from console.access.audit import Actor
 from console.access.models import AuditCheck, AuditEntry
+from console.access.roles import Role
+from console.access.scopes import Scope
 from console.access.tokens import Caller
 from console.access.trail import Sought
 from console.api.asked import COMMON, Asked, body
-from console.api.auth import operator, viewer
+from console.api.auth import needs_scope, reverter, viewer
 from console.api.wanted import Desired, audit_id_of, desired_of
+from console.controls import node_reverts
+from validation.models import ControlKind
 
 router = Router(tags=["Audit"])
 
@@ -151,7 +155,7 @@ def _chain() -> dict[str, Any]:
 
 @router.post(
     "/audit/{int:entry_id}/revert",
-    auth=operator,
+    auth=reverter,
     response=Reverted,
     openapi_extra=_BODY,
     summary="Take an act back",
@@ -160,11 +164,12 @@ def revert(request: HttpRequest, entry_id: int) -> dict[str, Any]:
     """What was wanted before the act is wanted again, but for what has ended since. 409 where the
     target was changed again, or where the act was done once and stands for nothing.
     """
-    asked = Asked(request, "reason", "confirm", "revision")
     entry = AuditEntry.objects.filter(pk=entry_id).first() if entry_id < 2**63 else None
     if entry is None:
         raise Http404(f"There is no audit entry {entry_id}: /api/v1/audit lists them.")
     caller: Caller = request.auth  # type: ignore[attr-defined]  # ninja puts there what auth gave
+    needs_scope(caller, scope_to_revert(entry))
+    asked = Asked(request, "reason", "confirm", "revision")
     order = controls.revert(
         Actor.by_api(caller),
         entry,
@@ -181,3 +186,12 @@ def revert(request: HttpRequest, entry_id: int) -> dict[str, Any]:
         "acknowledged": fleet.acknowledged(order.revision),
         "workers": fleet.heard,
     }
+
+
+def scope_to_revert(entry: AuditEntry) -> Scope:
+    """What the act itself would take, done the other way round."""
+    if entry.kind == ControlKind.FLAGS:
+        return Scope.FLAGS
+    if entry.kind == ControlKind.NODES and node_reverts.role_for(entry) is Role.ADMIN:
+        return Scope.ADMIN
+    return Scope.CONTROL

@@ -3,7 +3,7 @@ what each operation asks of the caller: a role, and of a token the scope of its 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -28,9 +28,10 @@ _AREAS = {
     "caches": Scope.CONTROL,
     "nodes": Scope.CONTROL,
     "workers": Scope.CONTROL,
-    "audit": Scope.CONTROL,
     "flags": Scope.FLAGS,
 }
+# Which of them it takes to take an act back, its entry says: whoever might have done it.
+REVERTS = frozenset({Scope.CONTROL, Scope.FLAGS, Scope.ADMIN})
 
 type ApiView = Callable[..., HttpResponseBase]
 
@@ -98,24 +99,49 @@ def scope_of(method: str, address: str, role: Role) -> Scope:
     return Scope.ADMIN if role is Role.ADMIN and area is not Scope.FLAGS else area
 
 
-class Needs:
-    """Ninja's `auth=` of an operation: the least role that it takes, and of a token its scope."""
+def needs_scope(caller: Caller, *scopes: Scope) -> None:
+    """Raises the 403 of a token that has none of `scopes`."""
+    if any(map(caller.may, scopes)):
+        return
+    has = ", ".join(in_order(caller.scopes)) or "none"
+    raise Problem(403, f"This needs the scope {_either(scopes)}; your {_whose(caller)} has {has}.")
 
-    def __init__(self, role: Role) -> None:
+
+def _whose(caller: Caller) -> str:
+    return f"token {caller.token.name!r}" if caller.token else "role"
+
+
+def _either(scopes: Iterable[Scope]) -> str:
+    return " or ".join(in_order(scopes))
+
+
+class Needs:
+    """Ninja's `auth=` of an operation: the least role that it takes, and of a token its scope.
+
+    `any_of`: instead of its area's, one of these; which, the operation itself goes on to ask.
+    """
+
+    def __init__(self, role: Role, any_of: frozenset[Scope] = frozenset()) -> None:
         self.role = role
+        self._any_of = any_of
 
     def __call__(self, request: HttpRequest) -> Caller:
         caller: Caller = request.caller  # type: ignore[attr-defined]
-        whose = f"token {caller.token.name!r}" if caller.token else "role"
         if not caller.role.covers(self.role):
+            whose = _whose(caller)
             raise Problem(403, f"This needs the role {self.role}; your {whose} has {caller.role}.")
-        scope = scope_of(request.method or "", request.path, self.role)
-        if not caller.may(scope):
-            has = ", ".join(in_order(caller.scopes)) or "none"
-            raise Problem(403, f"This needs the scope {scope}; your {whose} has {has}.")
+        needs_scope(caller, *self._scopes(request.method or "", request.path))
         return caller
+
+    def said(self, method: str, address: str) -> str:
+        """The scope as the document names it."""
+        return _either(self._scopes(method, address))
+
+    def _scopes(self, method: str, address: str) -> frozenset[Scope]:
+        return self._any_of or frozenset({scope_of(method, address, self.role)})
 
 
 viewer = Needs(Role.VIEWER)
 operator = Needs(Role.OPERATOR)
 admin = Needs(Role.ADMIN)
+reverter = Needs(Role.OPERATOR, any_of=REVERTS)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ninja import NinjaAPI
 
-from console.api.auth import Needs, scope_of
+from console.api.auth import Needs
 
 PREFIX = "/api/v1/"
 _PROBLEM = {
@@ -103,4 +103,4 @@ def _say_roles(api: NinjaAPI, document: dict[str, Any]) -> None:
                 for method in operation.methods:
                     said = document["paths"][full][method.lower()]
                     said["x-role"] = str(needs.role)
-                    said["x-scope"] = str(scope_of(method, full, needs.role))
+                    said["x-scope"] = needs.said(method, full)

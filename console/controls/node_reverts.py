@@ -35,12 +35,17 @@ def leaves_none(entry: AuditEntry) -> bool:
     return bool(entry.target) and goes and node_table.in_service() == [entry.target]
 
 
+def role_for(entry: AuditEntry) -> Role:
+    """The least role that may take it back: that of who might have done it."""
+    is_cordon = entry.before.get("state") and entry.after.get("state")
+    return Role.OPERATOR if is_cordon else Role.ADMIN
+
+
 def revert_node(act: Act, actor: Actor, entry: AuditEntry, confirm: str) -> Order:
     """Raises Conflict where it stands no more."""
-    if entry.before.get("state") and entry.after.get("state"):
-        bounds.needs(actor, Role.OPERATOR, "Taking back a cordon")
-    else:
-        bounds.needs(actor, Role.ADMIN, "Taking back what was added, removed or ordered")
+    role = role_for(entry)
+    what = "a cordon" if role is Role.OPERATOR else "what was added, removed or ordered"
+    bounds.needs(actor, role, f"Taking back {what}")
 
     def restored(now: datetime) -> tuple[Told, Told]:
         if not stands(entry):
