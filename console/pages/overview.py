@@ -7,7 +7,8 @@ from django.views.decorators.http import require_safe
 
 from console import fleetview
 from console.http import render_page
-from console.pages import breakers, fleet, history, listing, pools, throughput
+from console.pages import breakers, figures, fleet, history, listing, pools, throughput, trends
+from console.pages.trends import Kind
 from validation.models import Run, RunState
 
 RUNNING_SHOWN = 8
@@ -15,6 +16,20 @@ RECENT_SHOWN = 8
 BREAKERS_SHOWN = 6
 POOLS_SHOWN = 6
 CHANGES_SHOWN = 6
+# What stands under the key figures, over the last hour.
+LINES = {
+    "breakers": Kind(title="Open breakers", name="breakers.open", write=trends.whole),
+    "cache": Kind(
+        title="Cache hit rate", name="cache.hits", of="cache.lookups", write=figures.percent
+    ),
+    "not_valid": Kind(
+        title="Not valid", name="validations.not_valid", of="validations.all",
+        write=figures.percent,
+    ),
+    "queue": Kind(title="Queue", name="chunks.ready", write=trends.whole),
+    "workers": Kind(title="Workers up", name="workers.up", write=trends.whole),
+}  # fmt: skip
+LINES_S = 3_600.0
 TEMPLATE = "console/overview.html"
 REGIONS = ("figures", "breakers", "pools", "running", "verdicts", "changes", "recent", "workers")
 
@@ -38,6 +53,7 @@ def load() -> dict[str, Any]:
         "running_count": len(running) if few else open_runs.count(),
         "recent": recent,
         "changes": history.recent(CHANGES_SHOWN),
+        "lines": dict(zip(LINES, trends.load([*LINES.values()], range_s=LINES_S), strict=True)),
         **_engine(),
     }
 

@@ -10,6 +10,8 @@ from console.http import render_page
 from console.pages import fleet, throughput
 from console.pages.fleet import WorkerRow
 from monitoring import incarnations
+from monitoring.collectors import celery, told
+from monitoring.collectors.celery import CelerySample
 
 TEMPLATE = "console/workers.html"
 REGIONS = ("fleet", "queue")
@@ -31,7 +33,12 @@ def show(request: HttpRequest) -> HttpResponseBase:
 
 def load() -> dict[str, Any]:
     lost = sum(incarnations.lost().values())
-    return {"fleet": fleet.load(), "queue": throughput.queue(), "lost": lost}
+    return {
+        "fleet": fleet.load(),
+        "queue": throughput.queue(),
+        "lost": lost,
+        "rung": told.read(celery.SOURCE, CelerySample),
+    }
 
 
 def _flat(row: WorkerRow) -> dict[str, object]:

@@ -13,8 +13,12 @@ from monitoring.snapshots import WorkerSnapshot
 from monitoring.totals import Reading
 
 _OPEN = frozenset({"open", "forced_open"})
-_NOT_FAILED = frozenset({"ok"})
-_HITS = frozenset({"hit", "negative"})
+_HITS = frozenset({"hit", "negative", "stale"})
+# None counted yet is none, where all that is counted is known.
+_SUMS = (
+    *("validations.all", "validations.not_valid", "rpc.all", "rpc.failed", "rpc.retries"),
+    *("cache.lookups", "cache.hits", "http.all", "http.failed"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +97,7 @@ def of_totals(reading: Reading) -> Iterator[Figure]:
     """Nothing while counters are not known as a whole: a part of them would look like a fall."""
     if reading.counters is None:
         return
-    sums: dict[str, float] = defaultdict(float)
+    sums = dict.fromkeys(_SUMS, 0.0)
     for sample in reading.counters:
         for name in _totals_of(sample):
             sums[name] += sample.value
@@ -103,25 +107,24 @@ def of_totals(reading: Reading) -> Iterator[Figure]:
 
 def _totals_of(sample: Sample) -> Iterator[str]:
     """The sums that a counter of the fleet belongs to."""
+    labels = sample.labels
     match sample.name.removeprefix("switchyard_"):
         case "validations_total":
-            yield "validations.all"
-            if sample.labels.get("verdict") == "valid":
-                yield "validations.valid"
+            yield from _both("validations", "not_valid", labels.get("verdict") != "valid")
         case "rpc_requests_total":
-            yield "rpc.all"
-            if sample.labels.get("outcome") not in _NOT_FAILED:
-                yield "rpc.failed"
+            yield from _both("rpc", "failed", labels.get("outcome") != "ok")
         case "rpc_retries_total":
             yield "rpc.retries"
-        case "cache_requests_total" if sample.labels.get("level") == "l1":
-            yield "cache.l1_lookups"
-            if sample.labels.get("result") in _HITS:
-                yield "cache.l1_hits"
+        case "cache_requests_total":
+            # L2 is asked for what L1 lacks: a look-up is counted once.
+            yield from ["cache.lookups"] if labels.get("level") == "l1" else []
+            yield from ["cache.hits"] if labels.get("result") in _HITS else []
         case "http_request_duration_seconds_count":
-            yield "http.all"
-            if sample.labels.get("status", "").startswith("5"):
-                yield "http.failed"
+            yield from _both("http", "failed", labels.get("status", "").startswith("5"))
+
+
+def _both(name: str, part: str, is_part: bool) -> tuple[str, ...]:
+    return (f"{name}.all", f"{name}.{part}") if is_part else (f"{name}.all",)
 
 
 def _gauge(name: str, value: float) -> Figure:

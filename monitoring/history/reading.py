@@ -9,11 +9,11 @@ from typing import Any, Final
 from django.db import connection
 
 POINTS: Final = 60
-_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
-# (up to so long ago, the table with steps fine enough). Ages beyond the last are not kept.
+_HOUR, _DAY = 3_600, 86_400
+# (up to so long ago, the table with steps fine enough): some thousands of rows a line at most.
 _TABLES: Final = (
-    (6 * _HOUR, "monitoring_point_10s"),
-    (14 * _DAY, "monitoring_point_1m"),
+    (_HOUR, "monitoring_point_10s"),
+    (_DAY, "monitoring_point_1m"),
     (366 * _DAY, "monitoring_point_1h"),
 )
 # The first point ends where the range begins, so that a counter's first difference is known.

@@ -1,7 +1,7 @@
 """Writes the figures of a moment, and adds up what is over into coarser steps."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import psycopg
@@ -27,18 +27,19 @@ _SUM: Final = """
                 ELSE avg(p.value) END,
            min(coalesce(p.low, p.value)), max(coalesce(p.high, p.value))
     FROM {fine} p JOIN monitoring_series s ON s.id = p.series
-    WHERE p.at >= coalesce(
-              (SELECT max(at) + %(step)s::interval FROM {coarse}
-               WHERE at > clock_timestamp() - %(kept)s::interval),
-              clock_timestamp() - %(kept)s::interval)
-      AND p.at < date_bin(%(step)s::interval, %(now)s, 'epoch')
+    WHERE p.at >= %(begins)s AND p.at < date_bin(%(step)s::interval, %(now)s, 'epoch')
     GROUP BY 1, 2
     ON CONFLICT DO NOTHING
 """
+_LAST: Final = """
+    SELECT max(at) + %(step)s::interval AS begins FROM {coarse}
+    WHERE at > %(now)s - %(back)s::interval
+"""
+_MINUTE, _HOUR, _DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 # (finer, coarser, its step, how long the finer is kept)
 _STEPS: Final = (
-    ("monitoring_point_10s", "monitoring_point_1m", "1 minute", "1 day"),
-    ("monitoring_point_1m", "monitoring_point_1h", "1 hour", "14 days"),
+    ("monitoring_point_10s", "monitoring_point_1m", _MINUTE, _DAY),
+    ("monitoring_point_1m", "monitoring_point_1h", _HOUR, 14 * _DAY),
 )
 
 
@@ -71,8 +72,23 @@ def add_up(on: Questions, now: datetime) -> None:
     """
     for fine, coarse, step, kept in _STEPS:
         with on.transaction(writes=True) as cursor:
-            query = _SUM.format(fine=fine, coarse=coarse)
-            cursor.execute(query.encode(), {"step": step, "kept": kept, "now": now})
+            begins = _begins(cursor, coarse, now, step, kept)
+            values = {"step": step, "begins": begins, "now": now}
+            cursor.execute(_SUM.format(fine=fine, coarse=coarse).encode(), values)
+
+
+def _begins(
+    cursor: psycopg.Cursor[Row], coarse: str, now: datetime, step: timedelta, kept: timedelta
+) -> datetime:
+    """Where the last sum ended. Looked for near by first: the table has no index that tells."""
+    for back in (3 * step, kept):
+        query = _LAST.format(coarse=coarse).encode()
+        cursor.execute(query, {"step": step, "now": now, "back": back})
+        row = cursor.fetchone()
+        if row and (found := row["begins"]):
+            last: datetime = found
+            return last
+    return now - kept
 
 
 def tend(on: Questions, now: datetime) -> tuple[int, int]:

@@ -7,8 +7,10 @@ import pytest
 from django.db import connection
 
 from monitoring.collectors.questions import questions
-from monitoring.history import reading, writing
+from monitoring.history import figures, reading, writing
 from monitoring.history.figures import Figure
+from monitoring.samples import Sample
+from monitoring.totals import Reading
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,15 +32,15 @@ def now() -> datetime:
     return datetime.now(tz=UTC).replace(second=0, microsecond=0)
 
 
-def write(at: datetime, *figures: Figure) -> None:
-    write_all([(at, figures)])
+def write(at: datetime, *found: Figure) -> None:
+    write_all([(at, found)])
 
 
 def write_all(moments: Iterable[tuple[datetime, tuple[Figure, ...]]]) -> None:
     writer = writing.Writer()
     with questions() as on, on.transaction(writes=True) as cursor:
-        for at, figures in moments:
-            writer.write(cursor, at, figures)
+        for at, found in moments:
+            writer.write(cursor, at, found)
 
 
 def gauge(value: float, name: str = "a.gauge") -> Figure:
@@ -128,14 +130,14 @@ def test_a_share_is_of_steps_where_there_was_any() -> None:
 
 def test_long_ranges_come_from_coarser_steps() -> None:
     until = now()
-    write(until - timedelta(minutes=90), gauge(4.0))
+    write(until - timedelta(minutes=50), gauge(4.0))
     with questions() as on:
         writing.add_up(on, until)
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE monitoring_point_10s")
     day = reading.read(["a.gauge"], range_s=86_400, until=until)["a.gauge"]
     assert day.newest == 4.0
-    assert not reading.read(["a.gauge"], range_s=21_600, until=until)["a.gauge"].known
+    assert not reading.read(["a.gauge"], range_s=3_600, until=until)["a.gauge"].known
 
 
 def test_partitions_are_made_a_week_ahead_and_dropped_when_over() -> None:
@@ -169,3 +171,36 @@ def test_a_point_of_a_day_without_a_partition_is_not_lost() -> None:
     far = now() + timedelta(days=40)
     write(far, gauge(1.0))
     assert points("monitoring_point_10s_rest") == [(1.0, None, None)]
+
+
+def counted(*samples: Sample) -> dict[str, float]:
+    reading_ = Reading(counters=samples, live=(), lost={}, sources={})
+    found = list(figures.of_totals(reading_))
+    assert all(figure.counter for figure in found)
+    return {figure.name: figure.value for figure in found}
+
+
+def test_counters_of_the_fleet_are_summed_by_what_they_say() -> None:
+    def sample(name: str, value: float, **labels: str) -> Sample:
+        return Sample(f"switchyard_{name}", labels, value)
+
+    found = counted(
+        sample("validations_total", 7, kind="tx", verdict="valid"),
+        sample("validations_total", 2, kind="tx", verdict="error"),
+        sample("rpc_requests_total", 30, method="m", outcome="ok"),
+        sample("rpc_requests_total", 4, method="m", outcome="node_timeout"),
+        sample("cache_requests_total", 6, level="l1", result="hit"),
+        sample("cache_requests_total", 4, level="l1", result="miss"),
+        sample("cache_requests_total", 3, level="l2", result="stale"),
+        sample("http_request_duration_seconds_count", 9, route="/", status="200"),
+        sample("http_request_duration_seconds_count", 1, route="/", status="503"),
+    )
+    assert (found["validations.all"], found["validations.not_valid"]) == (9, 2)
+    assert (found["rpc.all"], found["rpc.failed"], found["rpc.retries"]) == (34, 4, 0)
+    assert (found["cache.lookups"], found["cache.hits"]) == (10, 9)
+    assert (found["http.all"], found["http.failed"]) == (10, 1)
+
+
+def test_counters_that_are_not_known_are_no_zero() -> None:
+    unknown = Reading(counters=None, live=None, lost=None, sources={})
+    assert list(figures.of_totals(unknown)) == []

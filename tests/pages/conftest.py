@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -49,6 +50,21 @@ class Page(HTMLParser):
 
     def ids(self) -> list[str]:
         return [found for _, attrs in self.tags if (found := attrs.get("id"))]
+
+
+def keep_point(name: str, at: datetime, value: float, *, counter: bool = False) -> None:
+    """One point of the history, as the collector keeps it each ten seconds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO monitoring_series (name, counter) VALUES (%s, %s)"
+            " ON CONFLICT (name) DO NOTHING",
+            [name, counter],
+        )
+        cursor.execute(
+            "INSERT INTO monitoring_point_10s (at, series, value)"
+            " SELECT %s, id, %s FROM monitoring_series WHERE name = %s",
+            [at, value, name],
+        )
 
 
 @pytest.fixture(scope="session", autouse=True)

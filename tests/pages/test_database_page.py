@@ -14,7 +14,7 @@ from console.access.roles import Role
 from console.pages import database, topics
 from monitoring import valkey
 from tests import made_up_database as made_up
-from tests.pages.conftest import Page
+from tests.pages.conftest import Page, keep_point
 
 See = Callable[..., Page]
 
@@ -126,7 +126,7 @@ def test_the_page_asks_the_database_only_for_who_reads_and_lately(viewer: Client
 def test_lately_is_drawn_from_the_history(viewer: Client, see: See) -> None:
     now = datetime.now(tz=UTC)
     for n in range(20):
-        _keep("postgres.connections", now - timedelta(minutes=2 * n + 1), 10.0 + n)
+        keep_point("postgres.connections", now - timedelta(minutes=2 * n + 1), 10.0 + n)
     page = see(viewer, "/database/?range=1h")
     assert "Connections 10 29 at most" in page.text
     drawn = [attrs["d"] for attrs in page.all("path") if attrs.get("vector-effect")]
@@ -141,20 +141,6 @@ def test_lately_is_no_data_while_the_database_does_not_tell(viewer: Client, see:
         text = see(viewer, "/database/").text
     assert "Commits no data" in text
     assert "20 of 97" in text
-
-
-def _keep(name: str, at: datetime, value: float) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO monitoring_series (name, counter) VALUES (%s, FALSE)"
-            " ON CONFLICT (name) DO NOTHING",
-            [name],
-        )
-        cursor.execute(
-            "INSERT INTO monitoring_point_10s (at, series, value)"
-            " SELECT %s, id, %s FROM monitoring_series WHERE name = %s",
-            [at, value, name],
-        )
 
 
 @pytest.mark.parametrize("name", [*database.TABLES, ""])

@@ -13,7 +13,7 @@ from console.controls import Actor
 from console.pages import throughput
 from monitoring import snapshots
 from tests import made_up_fleet
-from tests.pages.conftest import Page
+from tests.pages.conftest import Page, keep_point
 from validation.models import Chunk, Run, RunState
 
 See = Callable[..., Page]
@@ -111,3 +111,18 @@ def test_recent_changes_name_who_and_what(
     assert "“the server is being moved”" in page.text
     assert "Revert…" in page.text
     assert "Revert…" not in see(viewer, "/").text
+
+
+def test_lines_of_the_last_hour_stand_under_what_they_are_of(operator: Client, see: See) -> None:
+    now = timezone.now()
+    before = see(operator, "/").html.count("<path")
+    for n in range(1, 40):
+        for name, counter, value in (
+            ("chunks.ready", False, float(n)),
+            ("cache.hits", True, 1_000.0 - n),
+            ("cache.lookups", True, 2_000.0 - 2 * n),
+        ):
+            keep_point(name, now - timedelta(minutes=n), value, counter=counter)
+    page = see(operator, "/")
+    # The queue and the hit rate: what has no figures yet has no line.
+    assert page.html.count("<path") == before + 2

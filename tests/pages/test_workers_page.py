@@ -9,6 +9,7 @@ from django.utils import timezone
 from monitoring import snapshots, valkey
 from monitoring.incarnations import SUM
 from monitoring.models import Incarnation
+from tests import made_up_database
 from tests.pages.conftest import Page
 
 See = Callable[..., Page]
@@ -78,3 +79,16 @@ def test_what_the_killed_did_not_tell_is_said(operator: Client, see: See) -> Non
     )
     said = "3 processes ended without a last word at most a second of counting each is lost"
     assert said in see(operator, "/workers/").text
+
+
+def test_wake_ups_in_the_queue_and_their_age(operator: Client, see: See) -> None:
+    made_up_database.publish(celery=made_up_database.a_queue())
+    text = see(operator, "/workers/").text
+    assert "Wake-ups queued 14 2 with workers, oldest 8.0" in text
+    made_up_database.publish(celery="It cannot be reached.")
+    text = see(operator, "/workers/").text
+    assert "Wake-ups queued no data It cannot be reached." in text
+
+
+def test_wake_ups_before_anybody_looked(operator: Client, see: See) -> None:
+    assert "Wake-ups queued no data nobody has looked yet" in see(operator, "/workers/").text
