@@ -59,6 +59,4 @@ def _tell_of_beat(**_: Any) -> None:
     publisher = Publisher("beat")
     publisher.start()
     atexit.register(publisher.stop)
-    collector = collecting.collector("beat")
-    collector.start()
-    atexit.register(collector.stop)
+    atexit.register(collecting.begin("beat"))

@@ -3,7 +3,9 @@
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
 
 from console.celery import app
 from console.pages import throughput
@@ -11,11 +13,21 @@ from monitoring.collecting import Collector
 from monitoring.history.figures import Figure
 
 
-def collector(kind: str) -> Collector:
-    """Of this process, web or beat; not started."""
+def begin(kind: str) -> Callable[[], None]:
+    """Offers to collect, in this process, web or beat; what ends it. Without COLLECT it is left to
+    others.
+    """
+    if not settings.COLLECT:
+        return _nothing
     # A number of a process comes again, and one that forks is two.
     name = f"{kind}:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    return Collector(name, queue=app.conf.task_default_queue, more=[_chunks])
+    collector = Collector(name, queue=app.conf.task_default_queue, more=[_chunks])
+    collector.start()
+    return collector.stop
+
+
+def _nothing() -> None:
+    pass
 
 
 def _chunks() -> Iterator[Figure]:

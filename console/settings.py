@@ -35,6 +35,8 @@ CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # Who may read /metrics without a token.
 METRICS_NETWORKS = tuple(env.networks("METRICS_NETWORKS"))
+# Whether this process, web or beat, offers to look at the servers every ten seconds: one does.
+COLLECT = env.boolean("COLLECT", default=True)
 # Whose pages may ask /ofrep/ from a browser, and how many calls a token may make a minute, there
 # and in /api/v1/.
 OFREP_ORIGINS = tuple(env.origins("OFREP_ORIGINS"))

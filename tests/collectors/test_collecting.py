@@ -1,12 +1,14 @@
 """Who collects, what is published, and what is kept: once a slot, whoever else tries."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection
 from django.test import override_settings
 
+from console import collecting
 from monitoring.collecting import Collected, Collector
 from monitoring.collectors import told
 from monitoring.collectors.celery import CelerySample
@@ -16,6 +18,7 @@ from monitoring.collectors.valkey import ValkeySample
 from monitoring.history.figures import Figure
 from monitoring.history.lease import Lease
 from tests import made_up_fleet
+from tests.collectors.conftest import WITHIN_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,3 +171,24 @@ def test_figures_of_those_above_that_are_ill_are_a_gap() -> None:
     turn = a_collector(more=[ill, lambda: [Figure(name="chunks.ready", value=1.0)]]).turn()
     assert turn.written
     assert kept()["chunks.ready"] == 1.0
+
+
+def test_a_process_that_begins_collects_by_itself_and_leaves_its_place_when_it_ends() -> None:
+    end = collecting.begin("web")
+    try:
+        ends = time.monotonic() + WITHIN_S
+        while not slots():
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+    finally:
+        end()
+    assert told.read("postgres", PostgresSample).sample is not None
+    assert a_collector("another").turn().elected
+
+
+@override_settings(COLLECT=False)
+def test_a_process_that_does_not_offer_looks_at_nothing() -> None:
+    before = threading.active_count()
+    end = collecting.begin("web")
+    assert threading.active_count() == before
+    end()
