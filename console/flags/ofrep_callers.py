@@ -1,7 +1,7 @@
 """Which tokens may evaluate flags: asked of the database once in a while, never once a call.
 
-A revoked token is refused within two seconds. While the database cannot say, what it said within
-the last ten minutes still holds: an outage is when flags are wanted most.
+A revoked token is refused within two seconds. While the database cannot say, or lets wait, what it
+said within the last ten minutes still holds: an outage is when flags are wanted most.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ CANNOT_SAY: Final = (Error, PoolTimeout, TooManyRequests)
 FRESH_S: Final = 1.0
 STALE_S: Final = 2.0
 REMEMBERED_S: Final = 600.0
+# How long a token that was good waits for the database to say so again.
+PATIENCE_S: Final = 0.25
 _GOOD: Final = 10_000
 _BAD: Final = 1_000
 _PENDING: Final = 64
@@ -60,7 +62,10 @@ def standing_of(secret: str) -> Standing | None:
 
 
 def still_good(tokens: Iterable[int]) -> set[int]:
-    """Those of `tokens` that may evaluate flags now; in a thread. Raises what is in CANNOT_SAY."""
+    """Those of `tokens` that may evaluate flags now; in a thread. Raises what is in CANNOT_SAY.
+
+    The role of an owner is not asked: to evaluate takes the lowest, which all active ones have.
+    """
     try:
         found = ApiToken.objects.usable().filter(pk__in=tokens)
         return {token.pk for token in found if Scope.OFREP in token.granted}
@@ -82,7 +87,10 @@ class Callers:
         self._said: dict[bytes, _Said] = {}
         self._unknown: dict[bytes, _Said] = {}
         self._asking: dict[bytes, asyncio.Task[_Said]] = {}
+        # Those whom nobody knows queue apart: who guesses keeps none waiting that was good.
+        self._strangers: set[bytes] = set()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="ofrep-auth")
+        self._door = ThreadPoolExecutor(1, thread_name_prefix="ofrep-door")
 
     async def of(self, secret: str) -> Standing:
         """Raises OfrepRefused: 401, 403, or 503 where nobody can say."""
@@ -92,9 +100,9 @@ class Callers:
         said = self._said.get(digest) or self._unknown.get(digest)
         age = self._clock() - said.asked_at if said else STALE_S
         if said is None or age >= STALE_S:
-            said = await asyncio.shield(self._look_up(digest, secret))
-        elif age >= FRESH_S and digest not in self._asking and len(self._asking) < _PENDING:
-            self._look_up(digest, secret).add_done_callback(_hear)
+            said = await self._hear(digest, secret)
+        elif age >= FRESH_S and digest not in self._asking and self._has_room(digest):
+            self._look_up(digest, secret).add_done_callback(_end)
         if said.standing is None:
             raise OfrepRefused(401, _NOBODY, closes=True)
         if not said.standing.may:
@@ -102,24 +110,49 @@ class Callers:
         return said.standing
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._door):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _hear(self, digest: bytes, secret: str) -> _Said:
+        """What the database says; what it said, of a token that was good, where it lets wait."""
+        task = self._look_up(digest, secret)
+        before = self._said.get(digest)
+        if before is None or self._clock() - before.at > REMEMBERED_S:
+            return await asyncio.shield(task)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return await asyncio.shield(task)
+        except TimeoutError:
+            task.add_done_callback(_end)
+            # Asked of just now, as far as the next calls go: they are not to wait as well.
+            self._said[digest] = replace(before, asked_at=self._clock())
+            return before
+
+    def _has_room(self, digest: bytes) -> bool:
+        """Whoever was good may always be asked of: there are no more of them than are known."""
+        return digest in self._said or len(self._strangers) < _PENDING
 
     def _look_up(self, digest: bytes, secret: str) -> "asyncio.Task[_Said]":
         """One question at a time for each token, however many calls wait for it."""
         task = self._asking.get(digest)
         if task is None:
-            if len(self._asking) >= _PENDING:
+            if not self._has_room(digest):
                 text = "Too many tokens are being looked up. Try again in a second."
                 raise OfrepRefused(503, text, retry_after_s=1, closes=True)
             loop = asyncio.get_running_loop()
-            task = self._asking[digest] = loop.create_task(self._answered(digest, secret))
+            threads = self._threads
+            if digest not in self._said:
+                self._strangers.add(digest)
+                threads = self._door
+            task = loop.create_task(self._answered(digest, secret, threads))
+            self._asking[digest] = task
         return task
 
-    async def _answered(self, digest: bytes, secret: str) -> _Said:
+    async def _answered(self, digest: bytes, secret: str, threads: ThreadPoolExecutor) -> _Said:
         loop = asyncio.get_running_loop()
         asked_at = self._clock()
         try:
-            standing = await loop.run_in_executor(self._threads, self._ask, secret)
+            standing = await loop.run_in_executor(threads, self._ask, secret)
         except CANNOT_SAY as exc:
             before = self._said.get(digest)
             if before is None or asked_at - before.at > REMEMBERED_S:
@@ -130,6 +163,7 @@ class Callers:
             said = _Said(standing, asked_at, asked_at)
         finally:
             del self._asking[digest]
+            self._strangers.discard(digest)
         self._keep(digest, said)
         return said
 
@@ -143,7 +177,7 @@ class Callers:
             del kept[next(iter(kept))]
 
 
-def _hear(task: "asyncio.Task[_Said]") -> None:
+def _end(task: "asyncio.Task[_Said]") -> None:
     """Nobody waits for it: the next call asks again."""
     if not task.cancelled():
         task.exception()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import structlog
 from django.core.signing import BadSignature, Signer
 
 from console.flags.ofrep_callers import CANNOT_SAY
@@ -27,8 +28,12 @@ BEAT_S: Final = 5.0
 WRITE_S: Final = 10.0
 LOOK_S: Final = 0.1
 CHECK_S: Final = 1.0
+# How long a newcomer waits for a slow database. A token that turns out to be revoked ends then.
+PATIENCE_S: Final = 0.25
 _DIGITS: Final = 18
 _SALT: Final = "switchyard.ofrep.stream"
+
+log = structlog.get_logger(__name__)
 
 
 def address_for(token: int, now: float) -> str:
@@ -88,7 +93,10 @@ class Streams:
         self._streams: set[_Stream] = set()
         self._of_token: Counter[int] = Counter()
         self._ticker: asyncio.Task[None] | None = None
+        self._check: asyncio.Task[None] | None = None
+        # One for the check, one for those who come: neither queues behind the other.
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="ofrep-streams")
+        self._door = ThreadPoolExecutor(1, thread_name_prefix="ofrep-door")
 
     async def serve(
         self, permit: str, last: str, headers: Headers, receive: Receive, send: Send
@@ -102,7 +110,7 @@ class Streams:
         self._streams.add(stream)
         self._of_token[token] += 1
         try:
-            if not await self._are_good({token}):
+            if not await self._may_enter(token):
                 raise OfrepRefused(401, "The token of this event stream is good no more.")
             head = {"type": "http.response.start", "status": 200, "headers": headers + _HEADERS}
             await send(head)
@@ -118,9 +126,11 @@ class Streams:
 
     def close(self) -> None:
         self.end()
-        if self._ticker is not None:
-            self._ticker.cancel()
+        for task in (self._ticker, self._check):
+            if task is not None:
+                task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._door.shutdown(wait=False, cancel_futures=True)
 
     def _check_room(self, token: int) -> None:
         if len(self._streams) >= MAX_STREAMS:
@@ -164,34 +174,54 @@ class Streams:
             await send({"type": "http.response.body", "body": b""})
 
     async def _tick(self) -> None:
-        """Looks at this process's copy, whose follower hears of changes: nothing is asked here."""
+        """Looks at this process's copy, whose follower hears of changes: nothing is awaited here
+        but the next look, so that no database keeps a change or a heartbeat back.
+        """
         check_at = self._clock()
         while self._streams:
             await asyncio.sleep(LOOK_S)
-            now, revision = self._clock(), self._revision()
-            for stream in self._streams:
-                if now >= stream.ends:
-                    stream.end()
-                elif revision != stream.seen or now >= stream.beat_at:
-                    stream.woken.set()
-            if now >= check_at:
-                check_at = now + CHECK_S
-                await self._end_revoked()
+            try:
+                self._look()
+                if self._clock() >= check_at and (self._check is None or self._check.done()):
+                    check_at = self._clock() + CHECK_S
+                    self._check = asyncio.get_running_loop().create_task(self._end_revoked())
+            except Exception:
+                # The streams of all hang on this loop: the next look may see what this did not.
+                log.exception("ofrep.stream_look_failed")
+
+    def _look(self) -> None:
+        now, revision = self._clock(), self._revision()
+        for stream in self._streams:
+            if now >= stream.ends:
+                stream.end()
+            elif revision != stream.seen or now >= stream.beat_at:
+                stream.woken.set()
 
     async def _end_revoked(self) -> None:
         asked = {stream.token for stream in self._streams}
-        revoked = asked - await self._are_good(asked)
+        revoked = asked - await self._good(asked, self._threads)
         for stream in self._streams:
             if stream.token in revoked:
                 stream.end()
 
-    async def _are_good(self, tokens: set[int]) -> set[int]:
+    async def _may_enter(self, token: int) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                return token in await self._good({token}, self._door)
+        except TimeoutError:
+            return True
+
+    async def _good(self, tokens: set[int], threads: ThreadPoolExecutor) -> set[int]:
         """While the database cannot say, they are: an address is short-lived anyhow."""
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._threads, self._still_good, tokens)
+            return await loop.run_in_executor(threads, self._still_good, tokens)
         except CANNOT_SAY:
             return tokens
+        except Exception:
+            # None of what a database says: whoever is there stays, nobody new comes.
+            log.exception("ofrep.stream_check_failed")
+            return tokens if threads is self._threads else set()
 
 
 def _event(revision: int, now: float) -> bytes:

@@ -4,10 +4,14 @@ import asyncio
 import threading
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError
 
+from console.access.tokens import create_token
+from console.flags import ofrep_callers
 from console.flags.ofrep_callers import REMEMBERED_S, STALE_S, Callers, Standing
 from console.flags.ofrep_wire import OfrepRefused
+from tests.access.conftest import people, quick_passwords  # noqa: F401 - fixtures, found by name
 
 
 class Database:
@@ -19,11 +23,13 @@ class Database:
         self.is_down = False
         self.answers = threading.Event()
         self.answers.set()
+        # Secrets that begin so, while `answers` is not set.
+        self.hangs_for = ""
         self.now = 0.0
 
     def __call__(self, secret: str) -> Standing | None:
         self.asked.append(secret)
-        assert self.answers.wait(10)
+        assert not secret.startswith(self.hangs_for) or self.answers.wait(10)
         if self.is_down:
             raise OperationalError("refused")
         return self.known.get(secret)
@@ -98,6 +104,77 @@ async def test_what_was_good_stays_so_for_ten_minutes_of_an_outage(
     assert await refused(callers) == 503
     database.is_down = False
     assert (await callers.of("swy_a")).token == 1
+
+
+async def test_a_database_that_hangs_lets_nobody_wait_who_was_good(
+    callers: Callers, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ofrep_callers, "PATIENCE_S", 0.05)
+    await callers.of("swy_a")
+    database.answers.clear()
+    async with asyncio.timeout(5):
+        for _ in range(3):
+            database.now += STALE_S
+            assert (await callers.of("swy_a")).token == 1
+    assert len(database.asked) == 2  # one question, which still hangs
+    del database.known["swy_a"]
+    database.answers.set()
+    await settled(callers)
+    database.now += STALE_S
+    assert await refused(callers) == 401
+
+
+async def test_what_was_said_too_long_ago_is_not_said_again_while_the_database_hangs(
+    callers: Callers, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ofrep_callers, "PATIENCE_S", 0.01)
+    await callers.of("swy_a")
+    database.answers.clear()
+    database.now += REMEMBERED_S + 1
+    call = asyncio.ensure_future(callers.of("swy_a"))
+    await asyncio.sleep(0.05)
+    assert not call.done()
+    del database.known["swy_a"]
+    database.answers.set()
+    with pytest.raises(OfrepRefused):
+        await call
+
+
+async def test_guesses_in_look_up_keep_no_good_token_out(
+    callers: Callers, database: Database
+) -> None:
+    await callers.of("swy_a")
+    database.now += STALE_S
+    database.hangs_for = "swy_guess"
+    database.answers.clear()
+    calls = [asyncio.ensure_future(callers.of(f"swy_guess{n}")) for n in range(100)]
+    await asyncio.sleep(0)
+    asked = len(database.asked)
+    assert (await callers.of("swy_a")).token == 1
+    assert database.asked[-1] == "swy_a"  # asked of, not only remembered
+    assert len(database.asked) > asked
+    database.answers.set()
+    await asyncio.gather(*calls, return_exceptions=True)
+    callers.close()
+
+
+@pytest.mark.django_db
+def test_an_owner_of_the_lowest_role_evaluates_still_and_one_that_is_off_does_not(
+    people: dict[str, User],  # noqa: F811 - the fixture
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # In a thread of its own; here the connection is the test's.
+    monkeypatch.setattr(ofrep_callers, "close_old_connections", lambda: None)
+    owner = people["operator"]
+    token, secret = create_token(owner, "service", "operator", scopes=["ofrep"])
+    narrow, _ = create_token(owner, "narrow", "operator", scopes=["read"])
+    owner.groups.clear()
+    said = ofrep_callers.standing_of(secret)
+    assert said == Standing(token=token.pk, may=True)
+    assert ofrep_callers.still_good([token.pk, narrow.pk]) == {token.pk}
+    User.objects.filter(pk=owner.pk).update(is_active=False)
+    assert ofrep_callers.standing_of(secret) is None
+    assert ofrep_callers.still_good([token.pk]) == set()
 
 
 async def test_guesses_cost_one_question_each_and_push_out_nobody(

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import re
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import structlog
 from django.core.signing import Signer
 from django.db import OperationalError
 from django.test import override_settings
@@ -32,8 +34,16 @@ class World:
         self.now = NOW
         self.good = {7}
         self.is_down = False
+        self.is_wrong = False
+        self.asked = 0
+        self.answers = threading.Event()
+        self.answers.set()
 
     def still_good(self, tokens: Iterable[int]) -> set[int]:
+        self.asked += 1
+        assert self.answers.wait(10)
+        if self.is_wrong:
+            raise TypeError("nothing that a database says")
         if self.is_down:
             raise OperationalError("refused")
         return self.good & set(tokens)
@@ -176,6 +186,89 @@ async def test_a_revoked_token_ends_its_streams_and_an_outage_ends_none(
         world.now += 1
         await task
     assert call.is_complete
+
+
+async def asked(world: World, times: int) -> None:
+    async with asyncio.timeout(10):
+        while world.asked < times:  # noqa: ASYNC110 - a thread counts, which sets no event here
+            await asyncio.sleep(0.01)
+
+
+async def test_a_database_that_hangs_keeps_no_change_no_heartbeat_and_no_newcomer_back(
+    app: Ofrep, flags: FlagProvider, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ofrep_streams, "PATIENCE_S", 0.05)
+    async with listening(app, listener()) as call:
+        await heard(call, 41)
+        world.answers.clear()
+        before = world.asked
+        world.now += 1
+        await asked(world, before + 1)
+        for revision in (42, 43):
+            load(flags, revision)
+            await heard(call, revision)
+            world.now += 5
+        await call.until(": heartbeat")
+        assert world.asked == before + 1  # one question at a time
+        async with listening(app, listener()) as late:
+            await heard(late, 43)
+        world.answers.set()
+        world.good = set()
+        world.now += 1
+        await until_complete(call)
+
+
+async def test_a_check_that_fails_ends_no_stream_and_is_made_again(
+    app: Ofrep, flags: FlagProvider, world: World
+) -> None:
+    async with listening(app, listener()) as call:
+        await heard(call, 41)
+        with structlog.testing.capture_logs() as lines:
+            world.is_wrong = True
+            for _ in range(2):
+                before = world.asked
+                world.now += 1
+                await asked(world, before + 1)
+            load(flags, 42)
+            await heard(call, 42)
+            refused = await listener().to(app)
+        assert refused.status == 401
+        assert {line["event"] for line in lines} == {"ofrep.stream_check_failed"}
+        world.is_wrong = False
+        world.good = set()
+        world.now += 1
+        await until_complete(call)
+
+
+async def until_complete(call: Call) -> None:
+    async with asyncio.timeout(10):
+        while not call.is_complete:
+            call.said.clear()
+            await call.said.wait()
+
+
+async def test_a_look_that_fails_is_told_and_the_next_one_sees_the_change(
+    make: Callable[..., Ofrep], flags: FlagProvider, world: World
+) -> None:
+    fails = False
+
+    def revision() -> int:
+        if fails:
+            raise RuntimeError("no copy yet")
+        return flags.revision
+
+    app = make(streams=Streams(revision, world.still_good, clock=lambda: world.now))
+    async with listening(app, listener()) as call:
+        await heard(call, 41)
+        with structlog.testing.capture_logs() as lines:
+            fails = True
+            async with asyncio.timeout(10):
+                while not lines:  # noqa: ASYNC110 - the log sets no event
+                    await asyncio.sleep(0.01)
+        fails = False
+        load(flags, 42)
+        await heard(call, 42)
+    assert lines[0]["event"] == "ofrep.stream_look_failed"
 
 
 async def test_a_stream_ends_with_its_time_and_with_the_process(app: Ofrep, world: World) -> None:
