@@ -11,10 +11,15 @@ from typing import Any, Final
 
 import mmh3
 import psycopg
+import structlog
+
+log = structlog.get_logger(__name__)
 
 # Silent for so long, and a process counts no more; its number is given to who comes.
 LEASE_S: Final = 10.0
 BEAT_S: Final = 2.0
+# Who waits longer for the others' turn goes without a number until the next beat, and works.
+_PATIENCE_MS: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +52,20 @@ class Slots:
 
     def beat(self, connection: psycopg.Connection[Any]) -> bool:
         """Renews the lease, or takes the lowest number that is free, when it is time to; True where
-        somebody came or went. Raises psycopg's errors.
+        somebody came or went. Raises psycopg's errors. Where another keeps the numbers to itself,
+        it is as it was until the next beat.
         """
         now = self._clock()
         if now < self._next_beat:
             return False
-        number = self._renew(connection)
-        if number is None:
-            number = self._take(connection)
-        before, self.standing = self.standing, self._look(connection, number)
+        before = self.standing
+        try:
+            number = self._renew(connection)
+            if number is None:
+                number = self._take(connection)
+            self.standing = self._look(connection, number)
+        except psycopg.errors.LockNotAvailable:
+            log.warning("slot.not_taken", fleet=self._fleet, again_in_s=BEAT_S)
         self._next_beat = now + BEAT_S
         return self.standing != before
 
@@ -65,12 +75,15 @@ class Slots:
         self.standing = None
 
     def _renew(self, connection: psycopg.Connection[Any]) -> int | None:
-        row = connection.execute(_RENEW, (self._fleet, self._holder)).fetchone()
+        with connection.transaction():
+            connection.execute(_BOUND)
+            row = connection.execute(_RENEW, (self._fleet, self._holder)).fetchone()
         return None if row is None else int(row[0])
 
     def _take(self, connection: psycopg.Connection[Any]) -> int:
         named = {"fleet": self._fleet, "holder": self._holder, "lease": LEASE_S}
         with connection.transaction():
+            connection.execute(_BOUND)
             # One at a time: two that look at once would find the same number free.
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             connection.execute(_FORGET, named)
@@ -90,6 +103,7 @@ def _order(flag_key: str, slot: int) -> tuple[int, int]:
 
 # By the database's clock: hosts need not agree.
 _LOCK = 0x51075
+_BOUND = f"SET LOCAL lock_timeout = {_PATIENCE_MS}"
 _RENEW = """
 UPDATE validation_slot SET seen_at = clock_timestamp() WHERE fleet = %s AND holder = %s
 RETURNING number

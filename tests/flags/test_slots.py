@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from validation import wiring
 from validation.models import Slot
-from validation.slots import BEAT_S, LEASE_S, Slots, Standing, rank
+from validation.slots import _LOCK, BEAT_S, LEASE_S, Slots, Standing, rank
 
 
 @pytest.fixture
@@ -102,6 +102,30 @@ def test_processes_that_start_together_get_a_number_each(
         thread.join()
     numbers = [slots.standing.number for slots in all_slots if slots.standing is not None]
     assert sorted(numbers) == list(range(8))
+
+
+def test_who_keeps_the_numbers_to_itself_keeps_nobody_from_work(
+    connect: Callable[[], psycopg.Connection[Any]],
+) -> None:
+    """A process that was frozen while it took one, its connection open."""
+    frozen, connection, clock = connect(), connect(), Clock()
+    kept, new = Slots("worker", "kept", clock=clock), Slots("worker", "new", clock=clock)
+    kept.beat(connection)
+    clock.now += BEAT_S
+    with frozen.transaction():
+        frozen.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        frozen.execute("SELECT FROM validation_slot FOR UPDATE")
+        for slots in (new, kept):  # each ends; without a bound they would wait for ever
+            assert not slots.beat(connection)
+        assert (new.standing, kept.standing) == (None, Standing(number=0, living=(0,)))
+    assert not new.beat(connection), "not before its next beat"
+    clock.now += BEAT_S
+    for slots in (new, kept):
+        slots.beat(connection)
+    assert (new.standing, kept.standing) == (
+        Standing(number=1, living=(0, 1)),
+        Standing(number=0, living=(0, 1)),
+    )
 
 
 def test_ranks_are_a_permutation_and_differ_from_flag_to_flag() -> None:
