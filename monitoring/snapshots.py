@@ -156,8 +156,9 @@ class MemoryReport(msgspec.Struct, kw_only=True, frozen=True):
     refuses: bool = False
     used_bytes: int | None = None
     limit_bytes: int | None = None
-    # How often something was let go, since the start.
+    # How often something was let go, since the start, and what the system got back by it.
     drops: int = 0
+    freed_bytes: int = 0
 
 
 class FlagReport(msgspec.Struct, kw_only=True, frozen=True):
@@ -260,16 +261,31 @@ def workers() -> list[WorkerSnapshot] | None:
 
 def live_count() -> int | None:
     """How many processes share the nodes now; None where it cannot be known."""
+    living = live()
+    return None if living is None else len(living)
+
+
+def live() -> list[str] | None:
+    """The ids of the processes that share the nodes now; None where it cannot be known."""
     try:
         client = valkey.client()
+        workers = list(client.smembers(_INDEX))
         pipe = client.pipeline(transaction=False)
-        for worker in client.smembers(_INDEX):
+        for worker in workers:
             pipe.pttl(_key(worker))
         lives: list[int] = pipe.execute()
     except redis.RedisError:
         return None
     # Below zero: its key ended before its name was taken off the index.
-    return sum(ttl_ms >= 0 and _age_s(ttl_ms) <= _UP_S for ttl_ms in lives)
+    return [
+        worker
+        for worker, ttl_ms in zip(workers, lives, strict=True)
+        if ttl_ms >= 0 and _age_s(ttl_ms) <= _UP_S
+    ]
+
+
+def host_of(worker: str) -> str:
+    return worker.rpartition(":")[0]
 
 
 def _age_s(ttl_ms: int) -> float:

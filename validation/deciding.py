@@ -33,6 +33,10 @@ class FlagSource(Protocol):
     def revision(self) -> int:
         """Of what is evaluated now; 0: nothing is known."""
 
+    @property
+    def is_timed(self) -> bool:
+        """Whether some flag depends on the time: then it is asked at each turn."""
+
     def start(self) -> None:
         """After the fork: reads the last known good, and registers its provider."""
 
@@ -46,6 +50,7 @@ class NoFlags:
     """Of a process that is given no source: the code's defaults hold."""
 
     revision = 0
+    is_timed = False
 
     def start(self) -> None:
         return
@@ -111,6 +116,11 @@ class Decider:
             found[item_flag.key] = _decision(item_flag, details, share)
         items = ItemPlan(of=shares, count=self._count)
         return Decisions(of=found, items=items, revision=revision)
+
+    def count_again(self, decisions: Decisions) -> None:
+        """The units of a turn in which nothing was asked again: they are as decided before."""
+        for flag in OF_PROCESSES:
+            self._count(flag.key, {decisions.of[flag.key].variant: 1})
 
     def _context(
         self, key: str, standing: Standing | None, *, targeting_key: str | None = None

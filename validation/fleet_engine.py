@@ -22,7 +22,7 @@ from validation.checkpoint import Checkpoint
 from validation.choosing import Choices
 from validation.deciding import Decisions
 from validation.engine import Engine, grounds_of, no_node
-from validation.footprint import read_footprint
+from validation.footprint import read_footprint, siblings
 from validation.heads import ChainView
 from validation.keeping import Keeping
 from validation.lineage import lineage_to
@@ -74,6 +74,8 @@ class FleetEngine:
         self._portal = portal
         self._config = config
         self._processes = config.processes
+        # Of them, those that share this one's memory: a container of many.
+        self._here = self._pool()
         self._changed: Callable[[str], None] = lambda _topic: None
         self._registry = Breakers(
             config.breakers, listen=self._breaker_changed, named=_named(config.rpc)
@@ -96,7 +98,7 @@ class FleetEngine:
         self.timeouts = SessionTimeouts()
         self._switchboard = Switchboard(self._parts)
         self._guard = MemoryGuard(
-            lambda: read_footprint(self._processes),
+            lambda: read_footprint(self._here),
             drop_half=lambda: self._portal.run(self._shrink(0.5), timeout_s=_STOP_S),
             drop_all=lambda: self._portal.run(self._shrink(0.0), timeout_s=_STOP_S),
         )
@@ -138,9 +140,9 @@ class FleetEngine:
         self._switchboard.decisions = decisions
         return self._switchboard.refused
 
-    def guard_memory(self) -> MemoryGuard:
+    def guard_memory(self, *, is_idle: bool = False) -> MemoryGuard:
         """Looks after the memory of this process. To be called now and then, by one thread."""
-        self._guard.tend()
+        self._guard.tend(is_idle=is_idle)
         return self._guard
 
     def validate(
@@ -173,8 +175,11 @@ class FleetEngine:
 
         return self._portal.submit(work())
 
-    def share_with(self, processes: int) -> None:
-        """Gives each of `processes` its part of what the nodes may be asked at once."""
+    def share_with(self, processes: int, here: int = 1) -> None:
+        """Gives each of `processes` its part of what the nodes may be asked at once, and the part
+        of those that are `here` of the memory.
+        """
+        self._here = max(here, self._pool())
         processes = max(processes, self._config.processes)
         if processes != self._processes:
             self._processes = processes
@@ -225,7 +230,7 @@ class FleetEngine:
         self._until_fit -= 1
         if self._until_fit < 0:
             self._until_fit = _FIT_EVERY
-            self.cache.fit(processes=self._processes)
+            self.cache.fit(processes=self._here)
 
     def is_settled(self, number: int, block_hash: str) -> bool:
         """Whether a block is final and in the chain, as far as is known."""
@@ -356,6 +361,10 @@ class FleetEngine:
             if engine is None
             else tuple(NodeReport(**asdict(node)) for node in engine.client.nodes())
         )
+
+    def _pool(self) -> int:
+        """Who shares this memory, where nobody else can count them."""
+        return min(siblings(), self._config.processes)
 
     def _share(self) -> int:
         return max(1, self._config.max_in_flight // self._processes)

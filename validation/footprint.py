@@ -1,5 +1,6 @@
 """What this process holds of memory, and what it may hold before somebody ends it."""
 
+import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +8,20 @@ from typing import Final
 
 from validation.cache.sizing import read_memory
 
-_LIMITS: Final = (resource.RLIMIT_AS, resource.RLIMIT_DATA)
+_RESIDENT: Final = 1
+_DATA: Final = 5
+"""Places in /proc/self/statm, whose numbers are pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
-    """Bytes. `used` is resident, shared pages counted in full."""
+    """Bytes. `used` is resident, shared pages counted in full. `fair` is what there is in all,
+    divided by those who share it; 0: nothing tells.
+    """
 
     used: int
     limit: int
+    fair: int = 0
 
     @property
     def share(self) -> float:
@@ -28,25 +34,47 @@ def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | Non
 
     What it may hold is what it holds, and its part of what the tightest of its groups and the
     machine have left: the group's memory is what runs out, whoever took it, and a small process is
-    not blamed for a large neighbour before there is next to nothing left for either. Limits set on
-    the process itself hold as they are.
+    not blamed for a large neighbour before there is next to nothing left for either. What a limit
+    of the process's own leaves of its data is its own. One of its addresses is not asked: stacks
+    and arenas take ten times as many as they hold.
     """
     used = resident_bytes(root)
     if used is None:
         return None
-    limits = [
-        soft for soft, _ in map(resource.getrlimit, _LIMITS) if soft != resource.RLIM_INFINITY
-    ]
+    rooms, wholes = [], []
     memory = read_memory(root)
     if memory is not None:
-        limits.append(used + memory.available // max(1, processes))
-    return Footprint(used=used, limit=min(limits)) if limits else None
+        rooms.append(memory.available // max(1, processes))
+        wholes.append(memory.total // max(1, processes))
+    most_data, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    data = _statm(root, _DATA)
+    if most_data != resource.RLIM_INFINITY and data is not None:
+        rooms.append(max(0, most_data - data))
+        wholes.append(most_data)
+    return Footprint(used=used, limit=used + min(rooms), fair=min(wholes)) if rooms else None
 
 
 def resident_bytes(root: Path = Path("/")) -> int | None:
     """None where there is no /proc."""
+    return _statm(root, _RESIDENT)
+
+
+def siblings(*, root: Path = Path("/")) -> int:
+    """Processes that the same parent made, this one among them: a pool's, in one control group.
+    1 where nothing tells.
+    """
+    found = 0
+    for told in (root / f"proc/{os.getppid()}/task").glob("*/children"):
+        try:
+            found += len(told.read_text(encoding="ascii").split())
+        except OSError:
+            continue  # that thread ended
+    return max(1, found)
+
+
+def _statm(root: Path, place: int) -> int | None:
     try:
-        pages = (root / "proc/self/statm").read_text(encoding="ascii").split()[1]
+        pages = (root / "proc/self/statm").read_text(encoding="ascii").split()[place]
         return int(pages) * resource.getpagesize()
     except (OSError, ValueError, IndexError):
         return None

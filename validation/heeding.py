@@ -11,7 +11,8 @@ from monitoring.snapshots import FlagReport
 from validation import controls
 from validation.controls import Obedience
 from validation.deciding import Decider, Decisions, FlagSource
-from validation.slots import Slots
+from validation.said import Said
+from validation.slots import Slots, Standing
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,10 @@ class Steered(controls.Nodes, Protocol):
     def in_force(self) -> Mapping[str, str]: ...
 
 
+# Of a server that answers: it would not wait for us, or would not have us wait.
+_HELD_UP = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+
+
 class Heeding:
     """Of one process. Not for two threads at once, but `told` is for any."""
 
@@ -55,6 +60,10 @@ class Heeding:
         self._decisions = Decisions()
         self._refused: Mapping[str, str] = {}
         self._unread: Exception | None = None
+        # What was decided last rests on this; stale: the flags are others.
+        self._rests_on: tuple[int, Standing | None] | None = None
+        self._is_stale = True
+        self._said = Said()
         self._has_begun = False
         self._obedience = Obedience(
             engine.breakers, engine.cache, nodes=engine, flags=self, clock=clock
@@ -68,14 +77,17 @@ class Heeding:
             log.exception("flags.not_started", do="the code's defaults hold until they are read")
         self._decide()
 
-    def stop(self, connect: Connect) -> None:
-        """Gives the number back, where Postgres can be told; else its lease runs out."""
+    def stop(self, connection: psycopg.Connection[Any] | None) -> None:
+        """Gives the number back, where a connection is open; else its lease runs out: to make one
+        only for this may take longer than that.
+        """
         try:
-            if self._slots.standing is not None:
-                self._slots.release(connect())
-        except DATABASE_AWAY:
-            log.info("slot.not_released")
-        self._source.stop()
+            if connection is not None and self._slots.standing is not None:
+                self._slots.release(connection)
+        except psycopg.Error as error:
+            log.info("slot.not_released", error=type(error).__name__)
+        finally:
+            self._source.stop()
 
     def tend(self) -> None:
         """Ends what has ended. Needs nobody, and never raises."""
@@ -88,7 +100,7 @@ class Heeding:
         try:
             connection = connect()
             # First: what is decided by rank would be decided twice by a process that starts.
-            moved = self._slots.beat(connection)
+            moved = self._beat(connection)
             changed = self._obedience.heed(connection)
             if not self._has_begun:
                 self._engine.begin()
@@ -102,13 +114,16 @@ class Heeding:
     def refresh(self, connection: psycopg.Connection[Any]) -> None:
         self._unread = None
         try:
-            self._source.refresh(connection)
-        except psycopg.Error:
-            raise
+            self._is_stale |= self._source.refresh(connection)
         except Exception as error:
+            if _is_away(error):
+                raise
             # Its defect keeps nobody from the other controls; `obey` does not acknowledge it.
-            log.exception("flags.not_read")
+            if self._said.is_news("flags", error):
+                log.exception("flags.not_read")
             self._unread = error
+        else:
+            self._said.is_over("flags")
 
     def obey(self) -> None:
         if self._unread is not None:
@@ -130,6 +145,19 @@ class Heeding:
             "slot": None if standing is None else standing.number,
         }
 
+    def _beat(self, connection: psycopg.Connection[Any]) -> bool:
+        """Where numbers cannot be had, the last one holds, and the other controls are obeyed."""
+        try:
+            moved = self._slots.beat(connection)
+        except Exception as error:
+            if _is_away(error):
+                raise
+            if self._said.is_news("slots", error):
+                log.exception("slots.not_read", do="see why; stages of processes stay as they are")
+            return False
+        self._said.is_over("slots")
+        return moved
+
     def _reports(self) -> tuple[FlagReport, ...]:
         in_force, evaluations = self._engine.in_force(), self._decider.evaluations
         return tuple(
@@ -146,18 +174,42 @@ class Heeding:
 
     def _decide(self) -> None:
         try:
-            decisions = self._decider.decide(self._slots.standing, self._source.revision)
+            decisions = self._decided()
             refused = self._engine.decide(decisions)
         except TimeoutError:
             # The next turn tries again: what differs is asked of the engine, not remembered here.
             log.warning("flags.late", reason="the engine's loop had no turn for them in time")
             refused = {"": "the engine was too busy"}
-        except Exception:
+            self._is_stale = True
+        except Exception as error:
             # What was decided last holds; no item suffers for a flag.
-            log.exception("flags.not_decided")
+            if self._said.is_news("decide", error):
+                log.exception("flags.not_decided")
             refused = {"": "not decided"}
+            self._is_stale = True
         else:
             self._decisions = decisions
-        for key in refused.keys() - self._refused.keys() - {""}:
-            log.error("flag.refused", flag=key, reason=refused[key])
+            self._said.is_over("decide")
+        for key, reason in refused.items() - self._refused.items():
+            if key:
+                log.error("flag.refused", flag=key, reason=reason)
         self._refused = refused
+
+    def _decided(self) -> Decisions:
+        """As before, where nothing that it depends on is another."""
+        standing, source = self._slots.standing, self._source
+        rests_on = (source.revision, standing)
+        if (
+            source.revision
+            and rests_on == self._rests_on
+            and not (self._is_stale or source.is_timed)
+        ):
+            self._decider.count_again(self._decisions)
+            return self._decisions
+        decisions = self._decider.decide(standing, source.revision)
+        self._is_stale, self._rests_on = False, rests_on
+        return decisions
+
+
+def _is_away(error: Exception) -> bool:
+    return isinstance(error, DATABASE_AWAY) and not isinstance(error, _HELD_UP)

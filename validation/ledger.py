@@ -80,6 +80,12 @@ class Ledger:
             self._open = None
 
     @property
+    def opened(self) -> psycopg.Connection[Any] | None:
+        """The connection, where there is one: nothing is waited for."""
+        found = self._open
+        return None if found is None or found.closed else found
+
+    @property
     def connection(self) -> psycopg.Connection[Any]:
         """The worker's one connection; whoever has the ledger's turn may use it too."""
         if self._open is None or self._open.closed or self._open.broken:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Protocol
 import structlog
 
 from validation.footprint import Footprint
+from validation.said import Said
 
 _log = structlog.get_logger(__name__)
 
@@ -26,8 +27,11 @@ ALL_UNTIL: Final = 0.90
 LOOK_EVERY_S: Final = 1.0
 # What was let go is given back slowly, if at all: it is not all the memory's fault.
 DROP_AGAIN_S: Final = 5.0
-# Everything was let go so long ago, and it did not help: nothing but a new process will.
+# It refused for so long, with no chunk at hand: if this process grew, a new one will help.
 HOPELESS_S: Final = 60.0
+# Grown: so many times what it began with, and so much of its part of all there is.
+GROWN_TIMES: Final = 2.0
+GROWN_SHARE: Final = 0.5
 
 
 class Watch(Protocol):
@@ -70,7 +74,7 @@ class MemoryGuard:
         *,
         drop_half: Callable[[], object],
         drop_all: Callable[[], object],
-        give_back: Callable[[], object] | None = None,
+        give_back: Callable[[Level], object] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read = read
@@ -78,11 +82,17 @@ class MemoryGuard:
         self._give_back = give_back or give_memory_back
         self._clock = clock
         self._watch: Watch = WATCHES["on"]
-        self._next_look = self._next_drop = self._refuses_since = float("-inf")
+        self._next_look = self._next_drop = float("-inf")
+        # Since when it has refused with no chunk at hand.
+        self._idle_since: float | None = None
+        self._began_with: int | None = None
         self._seen: Footprint | None = None
+        self._said = Said()
         self.level: Level = "ok"
         self.drops = 0
         """How often something was let go."""
+        self.freed_bytes = 0
+        """What went then, as far as the system got it back."""
 
     @property
     def use(self) -> str:
@@ -105,18 +115,30 @@ class MemoryGuard:
 
     @property
     def is_hopeless(self) -> bool:
-        """It refused for so long, with nothing left to let go: only a new process helps."""
-        return self.refuses and self._clock() - self._refuses_since >= HOPELESS_S
+        """It refused for so long, with nothing left to let go, and is what grew: only a new
+        process helps. Where others took the memory, a new one would find no more of it.
+        """
+        since = self._idle_since
+        is_long = since is not None and self._clock() - since >= HOPELESS_S
+        return self.refuses and is_long and self._has_grown()
 
-    def tend(self) -> Level:
-        """Looks, where a look is due, and does what is to be done. Never raises."""
+    def tend(self, *, is_idle: bool = False) -> Level:
+        """Looks, where a look is due, and does what is to be done. Never raises: where it cannot
+        look, or let go, the level stays. `is_idle`: no chunk is at hand.
+        """
         now = self._clock()
-        if now >= self._next_look:
-            self._next_look = now + LOOK_EVERY_S
-            self._seen = seen = self._read()
-            # No data is no reason: what cannot be seen cannot be guarded.
-            level = "ok" if seen is None else self._watch.level(self.level, seen.share)
-            self._go_to(level, now)
+        try:
+            if now >= self._next_look:
+                self._next_look = now + LOOK_EVERY_S
+                self._look(now)
+                self._said.is_over("look")
+        except Exception as error:  # noqa: BLE001 - said the first time, not each second
+            if self._said.is_news("look", error):
+                _log.exception("memory.not_looked_after", level=self.level)
+        if not (is_idle and self.refuses):
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
         return self.level
 
     def report(self) -> dict[str, Any]:
@@ -129,14 +151,26 @@ class MemoryGuard:
             "used_bytes": None if seen is None else seen.used,
             "limit_bytes": None if seen is None else seen.limit,
             "drops": self.drops,
+            "freed_bytes": self.freed_bytes,
         }
+
+    def _has_grown(self) -> bool:
+        seen, began_with = self._seen, self._began_with
+        if seen is None or began_with is None:
+            return False
+        return seen.used >= max(GROWN_TIMES * began_with, GROWN_SHARE * seen.fair)
+
+    def _look(self, now: float) -> None:
+        self._seen = seen = self._read()
+        if self._began_with is None and seen is not None:
+            self._began_with = seen.used
+        # No data is no reason: what cannot be seen cannot be guarded.
+        self._go_to("ok" if seen is None else self._watch.level(self.level, seen.share), now)
 
     def _go_to(self, level: Level, now: float) -> None:
         before, self.level = self.level, level
         if level != before:
             self._tell(before)
-            if level == "all":
-                self._refuses_since = now
         is_worse = (before, level) in _WORSE
         if level != "ok" and (is_worse or now >= self._next_drop):
             self._next_drop = now + DROP_AGAIN_S
@@ -147,8 +181,11 @@ class MemoryGuard:
             self._drops[level]()
         except TimeoutError:  # the loop had no turn for it; it is due again soon
             _log.warning("memory.not_dropped", level=level)
-        self._give_back()
+        self._give_back(level)
         self.drops += 1
+        before, self._seen = self._seen, self._read()
+        if before is not None and self._seen is not None:
+            self.freed_bytes += max(0, before.used - self._seen.used)
 
     def _tell(self, before: Level) -> None:
         seen = self._seen
@@ -163,9 +200,12 @@ class MemoryGuard:
         )
 
 
-def give_memory_back() -> None:
-    """To the system, as far as Python and its C library can."""
-    gc.collect()
+def give_memory_back(level: Level = "all") -> None:
+    """To the system, as far as Python and its C library can. Garbage is collected only where no
+    work is taken anyway: it stops every thread of the process for a third of a second.
+    """
+    if level == "all":
+        gc.collect()
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (AttributeError, OSError):

@@ -19,12 +19,14 @@ _NEWS_EVERY_S = 0.1
 
 
 class Reporter:
-    """Publishes a snapshot each second, and topics that changed soon after `changed` names them."""
+    """Publishes a snapshot each second, and topics that changed soon after `changed` names them.
+    `share_with` is told how many processes live, in the fleet and on this host.
+    """
 
     def __init__(
         self,
         snapshot: Callable[[], snapshots.WorkerSnapshot],
-        share_with: Callable[[int], None],
+        share_with: Callable[[int, int], None],
     ) -> None:
         self._snapshot = snapshot
         self._share_with = share_with
@@ -79,9 +81,11 @@ class Reporter:
 
     def _report(self) -> None:
         try:
-            snapshots.publish(self._snapshot())
-            live = snapshots.live_count()
+            told = self._snapshot()
+            snapshots.publish(told)
+            living = snapshots.live()
         except redis.RedisError:
             return  # pages say by themselves that nobody reports
-        if live:
-            self._share_with(live)
+        if living:
+            here = sum(snapshots.host_of(worker) == told.host for worker in living)
+            self._share_with(len(living), here)

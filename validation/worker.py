@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
-from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
@@ -15,10 +14,12 @@ import structlog
 from monitoring import snapshots
 from validation import heeding, retractions, tally
 from validation.deciding import FlagSource, NoFlags
+from validation.footprint import resident_bytes
 from validation.heeding import DATABASE_AWAY, Heeding
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
 from validation.listening import Listener
 from validation.reporter import Reporter
+from validation.said import Said
 from validation.validators import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
@@ -49,7 +50,7 @@ class Memory(Protocol):
 
     @property
     def is_hopeless(self) -> bool:
-        """Nor will there be, but in a new process."""
+        """Nor will there be, but in a new process: this one is what grew."""
 
 
 class ChunkEngine(heeding.Steered, Protocol):
@@ -57,7 +58,7 @@ class ChunkEngine(heeding.Steered, Protocol):
 
     @property
     def chain(self) -> retractions.Chain | None: ...
-    def guard_memory(self) -> "Memory": ...
+    def guard_memory(self, *, is_idle: bool) -> "Memory": ...
     def validate(
         self,
         subjects: tuple[str, ...],
@@ -68,7 +69,7 @@ class ChunkEngine(heeding.Steered, Protocol):
         explain: bool = False,
     ) -> "Future[list[Outcome]]": ...
     def is_settled(self, number: int, block_hash: str) -> bool: ...
-    def share_with(self, processes: int) -> None: ...
+    def share_with(self, processes: int, here: int) -> None: ...
     def tell(self, changed: Callable[[str], None]) -> None: ...
     def told(self) -> dict[str, Any]: ...
     def stop(self) -> None: ...
@@ -108,6 +109,7 @@ class Worker:
         self._chunk_bell = threading.Event()
         self._reporter = Reporter(self._snapshot, engine.share_with)
         engine.tell(self._reporter.changed)
+        self._said = Said()
         self._next_sweep = 0.0
         self._next_heed = 0.0
         self._retracting: retractions.Sweeper | None = None
@@ -132,7 +134,7 @@ class Worker:
         self._looker.join(timeout=3)
         try:
             with self._lock:
-                self._heeding.stop(lambda: self._ledger.connection)
+                self._heeding.stop(self._ledger.opened)
                 self._ledger.close()
             self._reporter.stop()
         finally:
@@ -182,11 +184,22 @@ class Worker:
 
     def _has_room(self) -> bool:
         """False where a chunk might be one too many for this process's memory: others take it."""
-        memory = self._engine.guard_memory()
+        memory = self._guarded(is_idle=True)
+        if memory is None:
+            return True  # what cannot be looked at is no reason to let work lie
         if memory.is_hopeless:
             log.error("worker.out_of_memory", do="nothing: a new process takes its place")
             self._die()
         return not memory.refuses
+
+    def _guarded(self, *, is_idle: bool) -> Memory | None:
+        """Looks after the memory; None where that failed, which is no item's fault."""
+        try:
+            return self._engine.guard_memory(is_idle=is_idle)
+        except Exception as error:
+            if self._said.is_news("memory", error):
+                log.exception("memory.not_guarded")
+            return None
 
     def _sweep(self) -> None:
         """Takes back what dead workers held, and verdicts whose block is in the chain no more."""
@@ -274,7 +287,7 @@ class Worker:
             if self._stopping.is_set():
                 self._ledger.release(claim)
                 return None
-            self._engine.guard_memory()
+            self._guarded(is_idle=False)
             if self._clock() >= stuck_at:
                 log.error("worker.stuck", run=claim.run, first=claim.first, after_s=STUCK_S)
                 self._die()
@@ -377,8 +390,5 @@ class _Rate:
 
 
 def _rss_bytes() -> int:
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:  # no /proc: the peak is the next best
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return pages * resource.getpagesize()
+    """Where nothing tells, the peak is the next best."""
+    return resident_bytes() or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

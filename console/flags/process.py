@@ -47,6 +47,10 @@ class ProcessFlags:
     def revision(self) -> int:
         return self.provider.revision
 
+    @property
+    def is_timed(self) -> bool:
+        return self.provider.is_timed
+
     def start(self) -> None:
         """Begins with what held last; asks nobody."""
         self._load()

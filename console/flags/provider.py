@@ -39,6 +39,8 @@ class FlagProvider(AbstractProvider):
         self._types: Mapping[str, str] = {}
         self._document: Mapping[str, Any] = {"flags": {}}
         self._revision = 0
+        self.is_timed = False
+        """Whether some flag depends on the time, not only on who asks."""
         self._confirmed_at: float | None = None
         self._server: psycopg.Connection[Any] | None = None
         self._version = table.NOTHING
@@ -85,6 +87,8 @@ class FlagProvider(AbstractProvider):
                 return False
             self._core, self._types = core, types
             self._document, self._revision = document, revision
+            # As flagd names what it tells by itself: the time, or the flag's own key.
+            self.is_timed = "$flagd" in repr(document)
         for listener in tuple(self._listeners):
             listener()
         self.emit_provider_configuration_changed(ProviderEventDetails())

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from openfeature import api
+from structlog.testing import capture_logs
 
 from monitoring import events
 from tests.flags.conftest import FlagdFile, Serve
@@ -19,6 +20,7 @@ from validation.deciding import Decisions, NoFlags
 from validation.heeding import Heeding
 from validation.ledger import Ledger
 from validation.models import Control, ControlRevision, Run, Slot
+from validation.slots import BEAT_S, Slots
 from validation.worker import Worker
 
 __all__ = ["new_ledger", "start"]
@@ -87,8 +89,139 @@ def test_flags_are_read_with_the_first_turn_and_then_when_they_change(
     assert (told["acknowledged"], told["flags_revision"], told["slot"]) == (7, 2, 0)
     report = next(each for each in told["flags"] if each.key == flags.CODEC.key)
     assert (report.variant, report.value, report.reason) == ("zstd", "zstd", "STATIC")
-    heeding.stop(lambda: connection)
+    heeding.stop(connection)
     assert not Slot.objects.exists()
+
+
+class Stopped(Source):
+    is_stopped = False
+
+    def stop(self) -> None:
+        self.is_stopped = True
+
+
+@pytest.mark.parametrize("has_connection", [False, True])
+def test_stopping_waits_for_no_server_and_stops_the_source_whatever_it_says(
+    connection: psycopg.Connection[Any], has_connection: bool
+) -> None:
+    source = Stopped(codec("none"))
+    heeding = Heeding(InstantEngine(), source, holder="me")
+    heeding.heed(lambda: connection)
+    connection.execute("ALTER TABLE validation_slot RENAME TO validation_slot_gone")
+    try:
+        heeding.stop(connection if has_connection else None)
+    finally:
+        connection.execute("ALTER TABLE validation_slot_gone RENAME TO validation_slot")
+    assert source.is_stopped
+
+
+class Beginning(InstantEngine):
+    has_begun = False
+
+    def begin(self) -> None:
+        self.has_begun = True
+
+
+@pytest.mark.parametrize("defect", ["slots", "flags"])
+def test_a_defect_of_slots_or_flags_keeps_nobody_from_other_controls(
+    connection: psycopg.Connection[Any], defect: str
+) -> None:
+    engine, source = Beginning(), Source(codec("zstd"))
+    heeding = Heeding(engine, source, holder="me")
+    Control.objects.create(kind="purge", name="all", revision=1, reason="r", actor="a")
+    change(2)
+    if defect == "slots":
+        connection.execute("ALTER TABLE validation_slot RENAME TO validation_slot_gone")
+    else:
+        source.fails = psycopg.errors.UndefinedColumn("column flags_flag.new does not exist")
+    try:
+        with capture_logs() as logs:
+            for _ in range(3):
+                heeding.heed(lambda: connection)
+    finally:
+        if defect == "slots":
+            connection.execute("ALTER TABLE validation_slot_gone RENAME TO validation_slot")
+    assert engine.has_begun
+    assert heeding.told()["acknowledged"] == (2 if defect == "slots" else 1)
+    said = [log["event"] for log in logs if log["event"] in {"slots.not_read", "flags.not_read"}]
+    assert said == [f"{defect}.not_read"], "once, not at each turn"
+
+
+def test_numbers_that_cannot_be_read_for_once_leave_the_last(
+    connection: psycopg.Connection[Any],
+) -> None:
+    now = [0.0]
+    heeding = Heeding(InstantEngine(), Source(), holder="me", clock=lambda: now[0])
+    heeding.heed(lambda: connection)
+    now[0] += BEAT_S
+    connection.execute("ALTER TABLE validation_slot RENAME TO validation_slot_gone")
+    try:
+        heeding.heed(lambda: connection)
+    finally:
+        connection.execute("ALTER TABLE validation_slot_gone RENAME TO validation_slot")
+    assert heeding.told()["slot"] == 0
+
+
+class Asked(Source):
+    """Counts how often a flag was asked for."""
+
+    def __init__(self, served: dict[str, Any]) -> None:
+        super().__init__(served)
+        self.questions = 0
+
+    def _serve(self, served: dict[str, Any]) -> None:
+        asked = self
+
+        class Counting(FlagdFile):
+            def resolve_string_details(
+                self, flag_key: str, default_value: str, evaluation_context: Any = None
+            ) -> Any:
+                asked.questions += 1
+                return super().resolve_string_details(flag_key, default_value, evaluation_context)
+
+        api.set_provider(Counting(served), "validation")
+
+
+def test_flags_are_asked_again_only_where_the_answer_may_be_another(
+    connection: psycopg.Connection[Any],
+) -> None:
+    engine, source = InstantEngine(), Asked(codec("none"))
+    heeding = Heeding(engine, source, holder="me")
+
+    def questions() -> int:
+        before = source.questions
+        heeding.heed(lambda: connection)
+        return source.questions - before
+
+    once = questions()
+    assert once > 0
+    assert [questions(), questions()] == [0, 0]
+    assert len(engine.decided) >= 3, "the engine is told at each turn all the same"
+    evaluations = {each.key: each.evaluations for each in heeding.told()["flags"]}
+    assert evaluations[flags.CODEC.key]["none"] >= 3, "each turn counts"
+    source.next = codec("zstd")
+    change(1)
+    assert questions() > 0
+    assert engine.decided[-1].value(flags.CODEC) == "zstd"
+    source.is_timed = True
+    assert [questions(), questions()] == [once, once]
+    source.is_timed = False
+    Slots("worker", "other").beat(connection)
+    heeding._slots._next_beat = 0.0  # its beat is due
+    assert questions() == once, "it has another standing"
+
+
+def test_what_cannot_be_decided_is_said_once(connection: psycopg.Connection[Any]) -> None:
+    class Broken(InstantEngine):
+        def decide(self, decisions: Decisions) -> Mapping[str, str]:
+            del decisions
+            raise KeyError("codec")
+
+    heeding = Heeding(Broken(), Source(codec("none")), holder="me")
+    with capture_logs() as logs:
+        for _ in range(3):
+            heeding.heed(lambda: connection)
+    assert [log["event"] for log in logs].count("flags.not_decided") == 1
 
 
 class Refusing(InstantEngine):

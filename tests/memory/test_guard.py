@@ -1,5 +1,6 @@
 """A process near its limit lets go of what it remembers, takes no work, and recovers by itself."""
 
+import gc
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -10,7 +11,14 @@ from hypothesis import strategies as st
 
 from monitoring.snapshots import MemoryReport, WorkerSnapshot
 from validation.footprint import Footprint
-from validation.memory import DROP_AGAIN_S, HOPELESS_S, LOOK_EVERY_S, MemoryGuard, give_memory_back
+from validation.memory import (
+    DROP_AGAIN_S,
+    HOPELESS_S,
+    LOOK_EVERY_S,
+    Level,
+    MemoryGuard,
+    give_memory_back,
+)
 
 MB = 1 << 20
 
@@ -28,7 +36,7 @@ class World:
             self._read,
             drop_half=lambda: self._do("half"),
             drop_all=lambda: self._do("all"),
-            give_back=lambda: self._do("given back"),
+            give_back=lambda _level: self._do("given back"),
             clock=lambda: self.now,
         )
 
@@ -40,10 +48,10 @@ class World:
         self.done.append(what)
         self.on_drop(what)
 
-    def at(self, percent: float, *, after_s: float = LOOK_EVERY_S) -> str:
-        self.seen = Footprint(used=round(percent * MB), limit=100 * MB)
+    def at(self, percent: float, *, after_s: float = LOOK_EVERY_S, is_idle: bool = True) -> str:
+        self.seen = Footprint(used=round(percent * MB), limit=100 * MB, fair=100 * MB)
         self.now += after_s
-        return self.guard.tend()
+        return self.guard.tend(is_idle=is_idle)
 
 
 @pytest.fixture
@@ -119,10 +127,61 @@ def test_a_loop_without_a_turn_is_no_failure_and_it_is_tried_again(world: World)
 
 def test_where_nothing_helps_for_long_it_says_so(world: World) -> None:
     said = []
-    for percent, after_s in ((99, 1), (92, HOPELESS_S - 1), (92, 1), (50, 1)):
+    for percent, after_s in ((40, 1), (99, 1), (92, HOPELESS_S - 1), (92, 1), (50, 1)):
         world.at(percent, after_s=after_s)
         said.append(world.guard.is_hopeless)
-    assert said == [False, False, True, False]
+    assert said == [False, False, False, True, False]
+
+
+def test_the_time_of_a_chunk_at_hand_does_not_count(world: World) -> None:
+    world.at(40)
+    world.at(99, is_idle=False)
+    world.at(99, after_s=HOPELESS_S, is_idle=False)
+    world.at(99)
+    assert not world.guard.is_hopeless, "it has just begun to wait"
+    world.at(99, after_s=HOPELESS_S)
+    assert world.guard.is_hopeless
+
+
+@pytest.mark.parametrize(
+    ("began", "used", "fair", "helps"),
+    [(40, 96, 100, True), (60, 96, 100, False), (40, 96, 200, False), (10, 96, 200, False)],
+    ids=["it grew", "it did not double", "it has less than its half", "nor here"],
+)
+def test_a_new_process_is_no_help_where_others_took_the_memory(
+    world: World, began: int, used: int, fair: int, helps: bool
+) -> None:
+    """It refuses, says so, and stays: a new one would find no more."""
+    world.at(began)
+    for _ in range(3):
+        world.now += HOPELESS_S
+        world.seen = Footprint(used=used * MB, limit=used * MB, fair=fair * MB)
+        world.guard.tend(is_idle=True)
+    assert world.guard.refuses
+    assert world.guard.is_hopeless == helps
+
+
+def test_a_look_that_fails_is_said_once_and_leaves_the_level(world: World) -> None:
+    def no_room(_what: str) -> None:
+        raise MemoryError("no room for the look itself")
+
+    world.on_drop = no_room
+    with structlog.testing.capture_logs() as lines:
+        levels = [world.at(96, after_s=DROP_AGAIN_S) for _ in range(3)]
+    assert levels == ["all"] * 3
+    assert [line["event"] for line in lines] == ["memory.level", "memory.not_looked_after"]
+    world.on_drop = lambda _what: None
+    assert world.at(10) == "ok"
+
+
+def test_what_went_is_seen_again_and_counted(world: World) -> None:
+    def frees(_what: str) -> None:
+        world.seen = Footprint(used=30 * MB, limit=100 * MB)
+
+    world.on_drop = frees
+    world.at(86)
+    report = world.guard.report()
+    assert (report["used_bytes"], report["freed_bytes"]) == (30 * MB, 56 * MB)
 
 
 def test_each_change_is_one_line_in_the_log(world: World) -> None:
@@ -166,5 +225,12 @@ def test_whatever_is_seen_it_refuses_where_it_is_full_and_never_where_there_is_r
         assert (level == "all") == world.guard.refuses
 
 
-def test_memory_can_be_given_back_here() -> None:
-    give_memory_back()
+@pytest.mark.parametrize(("level", "collects"), [("half", False), ("all", True)])
+def test_garbage_is_collected_only_where_no_work_is_taken(
+    monkeypatch: pytest.MonkeyPatch, level: Level, collects: bool
+) -> None:
+    """It stops the loop, and with it every item at hand, for a third of a second."""
+    collected: list[bool] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(True))
+    give_memory_back(level)
+    assert bool(collected) == collects

@@ -81,10 +81,10 @@ class InstantEngine:
     def in_force(self) -> Mapping[str, str]:
         return {}
 
-    def guard_memory(self) -> Room:
+    def guard_memory(self, *, is_idle: bool) -> Room:
         return self.memory
 
-    def share_with(self, processes: int) -> None:
+    def share_with(self, processes: int, here: int) -> None:
         self.shares.append(processes)
 
     def begin(self) -> None:
@@ -245,6 +245,26 @@ def test_a_process_that_never_gets_room_ends_for_a_new_one(start: Start, ledger:
     engine.memory.refuses = engine.memory.is_hopeless = True
     with pytest.raises(Died):
         Worker(ledger, engine, die=die).drain()
+
+
+class BlindEngine(LateEngine):
+    """Cannot look after its memory once it is at work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+
+    def guard_memory(self, *, is_idle: bool) -> Room:
+        self.looks += 1
+        raise MemoryError("no room for the look itself")
+
+
+def test_a_look_at_memory_that_fails_is_no_items_fault(start: Start, ledger: Ledger) -> None:
+    run = start(10)
+    engine = BlindEngine()
+    Worker(ledger, engine, heartbeat_s=0.01).drain()
+    assert engine.looks > 2
+    assert services.progress([run.pk])[run.pk].valid == 10
 
 
 def test_an_engine_that_is_stuck_ends_the_process_and_frees_its_chunk(

@@ -18,17 +18,23 @@ class _Version(NamedTuple):
     top: str
     limit: str
     used: str
-    reclaimable: str
+    reclaimable: tuple[str, ...]
 
 
 _VERSIONS: Final = (
-    _Version("", "sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+    _Version(
+        "",
+        "sys/fs/cgroup",
+        "memory.max",
+        "memory.current",
+        ("active_file", "inactive_file", "slab_reclaimable"),
+    ),
     _Version(
         "memory",
         "sys/fs/cgroup/memory",
         "memory.limit_in_bytes",
         "memory.usage_in_bytes",
-        "total_inactive_file",
+        ("total_active_file", "total_inactive_file"),
     ),
 )
 
@@ -111,9 +117,11 @@ def _group(folder: Path, files: "_Version") -> Memory | None:
     limit, used = _number(folder / files.limit), _number(folder / files.used)
     if limit is None or used is None:
         return None
-    # Pages of files that nobody wrote to are taken back before anything is refused.
-    reclaimable = _numbers(folder / "memory.stat").get(files.reclaimable, 0)
-    return Memory(total=limit, available=limit - used + reclaimable)
+    # Pages of files, and what the kernel keeps of their names, are taken back before anybody is
+    # ended, whether or not somebody read them of late. What lies in memory only is none of them.
+    told = _numbers(folder / "memory.stat")
+    reclaimable = sum(told.get(name, 0) for name in files.reclaimable)
+    return Memory(total=limit, available=min(limit, limit - used + reclaimable))
 
 
 def _number(path: Path) -> int | None:
