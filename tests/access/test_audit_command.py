@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from console.access import chain
+from console.access import chain, watch
 from console.access.models import AuditEntry
 from console.embedded.binaries import postgres_binary
 from console.embedded.cluster import Cluster
@@ -53,6 +53,22 @@ def test_an_anchor_of_what_was_cut_off_is_told(ten: list[AuditEntry]) -> None:  
     assert (status, "truncated" in said, "row 12 is missing" in said) == (1, True, True)
 
 
+def test_the_head_that_the_console_saw_last_is_looked_for_too(ten: list[AuditEntry]) -> None:  # noqa: F811 - the fixture
+    """Cut off together with its head, the trail is whole in itself."""
+    watch.check()
+    tamper(
+        "DELETE FROM access_auditentry WHERE position > 8",
+        "UPDATE access_audithead SET position = 8, hash ="
+        " (SELECT hash FROM access_auditentry WHERE position = 8)",
+    )
+    assert chain.verify().broken is None
+    status, said = verify()
+    assert (status, "truncated" in said, "row 10 is missing" in said) == (1, True, True)
+    write(3)  # others that took the places: the hash is not the one seen
+    status, said = verify()
+    assert (status, "rewritten" in said) == (1, True)
+
+
 @pytest.mark.parametrize("options", [[], ["--verify", "--anchor", "7"]])
 def test_what_cannot_be_asked_ends_with_two(db: None, options: list[str]) -> None:
     with pytest.raises(CommandError) as refused:
@@ -60,7 +76,7 @@ def test_what_cannot_be_asked_ends_with_two(db: None, options: list[str]) -> Non
     assert refused.value.returncode == 2
 
 
-def test_a_database_that_is_away_ends_with_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_is_away_ends_with_two(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(_anchors: Any) -> None:
         raise OperationalError("connection refused\nand more")
 
