@@ -1,5 +1,7 @@
 """How every process logs: structlog, readable lines on a development stack, JSON elsewhere."""
 
+import logging
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -47,11 +49,18 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
                 ],
             }
         },
+        "filters": {"told already": {"()": lambda: _is_news}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {name: {"level": "WARNING"} for name in _QUIET}
         # Anyone on the network can cause it, and each would write a traceback.
         | {"django.security.DisallowedHost": {"level": "CRITICAL"}}
         # A line for each loan and for each look at a server that is away, which we say once.
-        | {"psycopg.pool": {"level": "ERROR"}},
+        | {"psycopg.pool": {"level": "ERROR"}}
+        | {"django.request": {"filters": ["told already"]}},
     }
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Django writes a traceback for each 503, which `console.errors` has told in a line."""
+    return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE

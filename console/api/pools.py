@@ -1,6 +1,7 @@
-"""Pools: what the workers together use of each node, and may use."""
+"""Pools: what workers use of each node, and web processes of each database, and may use."""
 # ruff: noqa: ARG001 - ninja finds the request by its name
 
+from dataclasses import asdict
 from typing import Any, Literal
 
 import msgspec
@@ -9,6 +10,7 @@ from ninja import Router, Schema
 
 from console import fleetview
 from console.api.auth import viewer
+from console.api.problems import Problem
 from console.api.wanted import heard_fleet
 from console.fleetview import FleetPool
 
@@ -76,10 +78,41 @@ class PoolList(Schema):
     pools: list[Pool]
 
 
+class DatabasePool(Schema):
+    """Connections of one web process (of all together: `process` is empty), and requests that wait
+    for one. `lent` and the mean wait are since the process started.
+    """
+
+    pool: str
+    process: str
+    used: int
+    idle: int
+    max: int
+    waiting: int
+    lent: int
+    wait_mean_ms: float | None
+    age_s: float
+
+
+class DatabasePoolList(Schema):
+    """The sum of each pool, then its processes, the fullest first."""
+
+    pools: list[DatabasePool]
+
+
 @router.get("/pools", auth=viewer, response=PoolList, summary="List pools")
 def list_pools(request: HttpRequest) -> dict[str, Any]:
     """Every pool that a worker reports; 503 when nobody reports."""
     return {"pools": [_row(pool) for pool in fleetview.pools(heard_fleet())]}
+
+
+@router.get("/pools/databases", auth=viewer, response=DatabasePoolList, summary="List databases")
+def list_database_pools(request: HttpRequest) -> dict[str, Any]:
+    """Every pool that a web process reports; 503 where nobody can be asked."""
+    found = fleetview.database_pools()
+    if found is None:
+        raise Problem(503, "No process reports: the cache server does not answer.")
+    return {"pools": [asdict(row) for of in found for row in (of.total, *of.rows)]}
 
 
 def _row(pool: FleetPool) -> dict[str, Any]:

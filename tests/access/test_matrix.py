@@ -102,6 +102,7 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     f"api/v1/{NODE}/test": (None, "operator"),
     f"api/v1/{NODE}/drill": ("viewer", "operator"),
     "api/v1/pools": ("viewer", None),
+    "api/v1/pools/databases": ("viewer", None),
     "api/v1/caches": ("viewer", None),
     "api/v1/caches/purge": (None, "operator"),
     "api/v1/caches/resize": (None, "operator"),

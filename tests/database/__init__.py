@@ -1,0 +1,1 @@
+"""The web process and its database: pools, timeouts, exhaustion, and a Postgres that goes away."""
