@@ -20,8 +20,9 @@ from functools import partial
 from typing import Final, Protocol
 
 import redis
+import structlog
 
-from console.access.counting import Counter, ValkeyCounter
+from console.access.counting import Counter, Grant, ValkeyCounter
 
 WINDOW_S: Final = 60.0
 CHOSEN_EVERY_S: Final = 0.5
@@ -31,6 +32,8 @@ _SHARE: Final = 50
 # Keys are tokens, fifty a person at most; what is beyond was not asked for a long time.
 _KEYS: Final = 10_000
 _AGAIN_S: Final = 1.0
+
+log = structlog.get_logger(__name__)
 
 type Clock = Callable[[], float]
 
@@ -155,19 +158,27 @@ class Leased:
     def _draw(self, key: str, lease: _Lease) -> None:
         wanted = max(0, lease.used - lease.granted) + self._chunk
         try:
-            grant = self._counter.draw(key, wanted)
+            self._grant(lease, self._counter.draw(key, wanted))
         except redis.RedisError:
-            with self._lock:
-                left = max(0, self._rate - lease.granted)
-                lease.granted += min(wanted, left)
-                lease.spent = not left
-                lease.asked = False
-            return
+            self._grant_alone(lease, wanted)
+        except Exception:
+            # Of the log; the token calls on as in an outage.
+            self._grant_alone(lease, wanted)
+            raise
+        finally:
+            lease.asked = False
+
+    def _grant(self, lease: _Lease, grant: Grant) -> None:
         with self._lock:
             lease.granted += grant.calls
             lease.ends = self._clock() + grant.ends_in_s
             lease.spent = not grant.calls
-            lease.asked = False
+
+    def _grant_alone(self, lease: _Lease, wanted: int) -> None:
+        with self._lock:
+            left = max(0, self._rate - lease.granted)
+            lease.granted += min(wanted, left)
+            lease.spent = not left
 
 
 class _Background:
@@ -187,7 +198,11 @@ class _Background:
 
     def _run(self) -> None:
         while True:
-            self._work.get()()
+            try:
+                self._work.get()()
+            except Exception:
+                # One piece of work; the thread is for all tokens of the process.
+                log.exception("quotas.not_drawn")
 
 
 type Maker = Callable[[int], Quota]

@@ -1,6 +1,6 @@
 """The flags of one process: its provider, registered where it is asked, and its last known good."""
 
-import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from openfeature import api
 from openfeature.exception import OpenFeatureError
 
 from console.flags import last_known_good
+from console.flags.keeping import Held, Keeper
 from console.flags.last_known_good import Unusable
 from console.flags.provider import FlagProvider
 from validation.flags import DOMAIN
@@ -41,7 +42,7 @@ class ProcessFlags:
         self.provider = provider or FlagProvider()
         self._path = path
         self._domains = domains
-        self._keeper: threading.Thread | None = None
+        self._keeper = Keeper(path)
 
     @property
     def revision(self) -> int:
@@ -59,16 +60,23 @@ class ProcessFlags:
 
     def refresh(self, connection: psycopg.Connection[Any]) -> bool:
         """True where something changed. Raises psycopg's errors; what was known holds then."""
+        before, asked_at = self.revision, time.time()
         is_new = self.provider.refresh(connection)
         if is_new:
             log.info("flags.changed", revision=self.revision)
-            self._keep()
+            self._keeper.keep(
+                Held(
+                    document=self.provider.document,
+                    revision=self.revision,
+                    read_at=asked_at,
+                    is_restored=self.revision < before,
+                )
+            )
         return is_new
 
     def stop(self) -> None:
         """The provider stays registered: what still works is answered as before."""
-        if self._keeper is not None:
-            self._keeper.join(timeout=2)
+        self._keeper.stop()
 
     def _load(self) -> None:
         try:
@@ -82,15 +90,3 @@ class ProcessFlags:
                 reason=str(exc) or f"no flags of flagd's format: {type(exc).__name__}",
                 do="nothing: the release's own defaults hold until Postgres is read",
             )
-
-    def _keep(self) -> None:
-        """In a thread: a disk that is slow or full keeps nobody waiting."""
-        self.stop()
-        self._keeper = threading.Thread(target=self._save, name="flags-keeper", daemon=True)
-        self._keeper.start()
-
-    def _save(self) -> None:
-        try:
-            last_known_good.save(self._path, self.provider.document, self.provider.revision)
-        except (Unusable, OSError) as exc:
-            log.warning("flags.not_kept", file=str(self._path), reason=str(exc))

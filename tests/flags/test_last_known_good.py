@@ -2,8 +2,12 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from django.db import connection
 from openfeature import api
 
 from console.flags import last_known_good
+from console.flags.keeping import Held, Keeper
 from console.flags.last_known_good import Unusable
 from console.flags.models import Flag
 from console.flags.process import ProcessFlags
@@ -207,3 +212,67 @@ def test_what_could_not_be_read_again_is_not_written(file: Path) -> None:
     with pytest.raises(Unusable):
         last_known_good.save(file, {"flags": "x" * last_known_good.LARGEST}, 1)
     assert not file.exists()
+
+
+def document(n: int) -> dict[str, Any]:
+    return {"flags": {}, "metadata": {"n": n}}
+
+
+def kept(file: Path) -> tuple[int, object]:
+    found = last_known_good.load(file)
+    assert found is not None
+    return found.revision, found.document["metadata"]["n"]
+
+
+def test_a_process_that_is_late_does_not_undo_what_another_kept(file: Path) -> None:
+    now = time.time()
+    assert last_known_good.save(file, document(12), 12, read_at=now) is True
+    assert last_known_good.save(file, document(11), 11, read_at=now + 0.1) is False
+    assert kept(file) == (12, 12)
+    # Restored from a backup: who saw it go down says so, and who comes later need not.
+    assert last_known_good.save(file, document(7), 7, read_at=now, is_restored=True) is True
+    assert last_known_good.save(file, document(6), 6, read_at=now + 60) is True
+    assert kept(file) == (6, 6)
+    file.write_text("damaged")
+    assert last_known_good.save(file, document(1), 1, read_at=now) is True
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_many_processes_at_once_leave_the_newest(file: Path) -> None:
+    """Threads with a lock of the file each are to the lock what processes are."""
+    now = time.time()
+
+    def save(n: int) -> None:
+        last_known_good.save(file, document(n), n, read_at=now)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(save, random.sample(range(1, 41), 40)))
+    assert kept(file) == (40, 40)
+
+
+def test_a_slow_disk_keeps_nobody_waiting_and_gets_the_newest(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, goes_on, written = threading.Event(), threading.Event(), []
+    save = last_known_good.save
+
+    def slow(path: Path, held: Any, revision: int, **told: Any) -> bool:
+        begins.set()
+        assert goes_on.wait(10)
+        written.append((revision, held["metadata"]["n"]))
+        return save(path, held, revision, **told)
+
+    monkeypatch.setattr(last_known_good, "save", slow)
+    keeper = Keeper(file)
+    for n in range(1, 20):
+        keeper.keep(Held(document=document(n), revision=n, read_at=time.time(), is_restored=False))
+        if n == 1:
+            assert begins.wait(10)
+    assert written == []  # nineteen times, and the first is not on the disk yet
+    goes_on.set()
+    keeper.stop()
+    assert written == [(1, 1), (19, 19)]
+    assert kept(file) == (19, 19)
+    keeper.keep(Held(document=document(20), revision=20, read_at=time.time(), is_restored=False))
+    keeper.stop()
+    assert kept(file) == (20, 20)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import redis
+import structlog
 
 from console.access.counting import Grant, ValkeyCounter
 from console.access.quotas import CHOSEN_EVERY_S, WINDOW_S, InProcess, Leased, Quotas, Shared
@@ -207,3 +208,25 @@ def test_leased_on_valkey_never_waits_for_it(empty_cache: None) -> None:
             break
         drawn.wait(0.01)
     assert drawn.is_set()
+
+
+def test_what_nobody_foresaw_ends_the_drawing_of_no_token() -> None:
+    """Not even of the token whose drawing it was."""
+    fleet = Fleet(6_000)
+
+    class Odd:
+        def draw(self, key: str, calls: int) -> Grant:
+            if not fleet.asked:
+                fleet.asked += 1
+                raise ValueError("an answer that is none")
+            return fleet.draw(key, calls)
+
+    quota, ends = Leased(6_000, Odd()), time.monotonic() + 10
+    with structlog.testing.capture_logs() as lines:
+        for key in ("odd", "another"):
+            # Far more than is run ahead of a lease: it came.
+            count = 0
+            while count < 1_000 and time.monotonic() < ends:
+                count += granted(quota, 10, key)
+            assert count >= 1_000, key
+    assert [line["event"] for line in lines] == ["quotas.not_drawn"]
