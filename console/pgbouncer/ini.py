@@ -62,7 +62,8 @@ def _values(sizes: Sizes, place: Place) -> dict[str, str | int]:
         "max_client_conn": sizes.clients,
         # What a start cannot carry through is refused, not dropped in silence.
         "ignore_startup_parameters": "",
-        "query_wait_timeout": 5,
+        # A worker that is turned away has time to renew its lease (6 s) in another try.
+        "query_wait_timeout": 2,
         "server_connect_timeout": 5,
         # Its own 15 s would go on after Postgres is back.
         "server_login_retry": 1,

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -40,19 +41,32 @@ class Console:
     def read(self, path: str) -> str:
         return self._ask("GET", f"/{path}", "", self._cookie)
 
+    def refused(self, path: str) -> float:
+        """Seconds until the page said to come again; nothing else would do."""
+        began = time.monotonic()
+        status, headers, _ = self._sent("GET", f"/{path}", "", self._cookie)
+        assert (status, headers["retry-after"]) == (503, "2")
+        return time.monotonic() - began
+
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         text = "" if body is None else json.dumps(body)
         said: dict[str, Any] = json.loads(self._ask(method, f"/api/v1/{path}", text, self._token))
         return said
 
     def _ask(self, method: str, path: str, body: str, headers: dict[str, str]) -> str:
+        status, _, text = self._sent(method, path, body, headers)
+        assert status < 300, (method, path, status, text[:500])
+        return text
+
+    def _sent(
+        self, method: str, path: str, body: str, headers: dict[str, str]
+    ) -> tuple[int, dict[str, str], str]:
         link = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         with closing(link):
             link.request(method, path, body or None, headers)
             answer = link.getresponse()
-            text = answer.read().decode()
-        assert answer.status < 300, (method, path, answer.status, text[:500])
-        return text
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            return answer.status, told, answer.read().decode()
 
 
 def _validate(console: Console, subjects: list[str]) -> Run:
@@ -129,15 +143,22 @@ def test_a_fleet_works_by_transactions_and_by_sessions_and_leaves_nothing_in_the
         clients = [row for row in bouncer.show("CLIENTS") if row["database"]]
         assert len(clients) > len(bouncer.show("SERVERS"))
         assert left_behind(bouncer) == []
+        log = fleet.log.read_text()
+        assert "unreachable" not in log
+        assert "database_away" not in log
+
+        bouncer.waits_s = 2
+        bouncer.become(Mode.TRANSACTION, pool=3)
+        with bouncer.sessions():
+            assert console.refused("validations/") < 10
+            assert console.read("livez")
+        assert console.read("validations/")
 
         # A reload is all it takes; nobody is restarted.
         bouncer.become(Mode.SESSION, pool=24)
         _works(console, [f"block:{number}" for number in range(200)], sharing="off")
     assert left_behind(bouncer) == []
     assert Chunk.objects.exclude(state="done").count() == 0
-    log = fleet.log.read_text()
-    assert "unreachable" not in log
-    assert "database_away" not in log
 
 
 def test_what_a_session_keeps_is_found(bounce: Callable[..., Bouncer]) -> None:
