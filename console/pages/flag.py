@@ -19,7 +19,7 @@ from console.fleetview import Fleet
 from console.http import render_page
 from console.pages import history
 from console.pages.flag_rows import row_of, stages_of
-from console.pages.flag_split import asked_of, measured_of, share_of
+from console.pages.flag_split import asked_of, held_by, is_own, measured_of, share_of, wanted_of
 from console.pages.fleet import cells, process_name, unreachable
 from console.pages.states import State
 from console.roadmap import decisions
@@ -99,7 +99,7 @@ def standing(found: FlagView, fleet: Fleet) -> dict[str, Any]:
         "baked_of_s": min(found.baked_s, found.to_bake_s),
         "freeze": freezing.standing(found.key, now),
         "parts": parts,
-        "target_share": share_of(found.target, parts),
+        "target_share": share_of(wanted_of(found), parts),
         "asked": asked_of(found),
         "by_variant": _by_variant(found),
         "split_on": sum(holder.row.is_current and holder.row.variant == "" for holder in holders),
@@ -172,13 +172,18 @@ def definition_of(flag: Flag, flags: Mapping[str, Flag]) -> str:
 
 
 def _by_variant(found: FlagView) -> list[tuple[str, int]]:
-    """What the stage gives first, then what the others get."""
-    counts = found.by_variant
+    """What the stage gives first, then what the others get; not those on their own defaults,
+    which the row tells.
+    """
+    counts = {name: n for name, n in found.by_variant.items() if not is_own(name, found)}
     names = dict.fromkeys((found.target, found.rest, *counts))
     return [(name, counts[name]) for name in names if name in counts]
 
 
 def _has(row: OnWorker, found: FlagView) -> bool:
+    """What it gives: the target, or of one that is off, nothing."""
+    if not found.enabled:
+        return row.is_current and is_own(row.variant, found)
     return row.is_current and row.variant in {found.target, ""} and found.effective_stage > 0
 
 
@@ -192,10 +197,17 @@ def _rank(row: OnWorker, found: FlagView, living: Sequence[int]) -> int | None:
 def _holding(row: OnWorker, found: FlagView) -> State:
     if row.variant is None:
         return State(glyph="idle", word="No data")
+    held, own = held_by(row, found) or "split", is_own(row.variant, found)
+    if row.state == "gone":
+        return State(glyph="idle", word="Gone", effect=f"had {held}")
     if row.reason == "ERROR":
         return State(glyph="open", word="Failing", effect=row.variant or "no decision")
-    if row.agrees is False:
-        return State(glyph="half", word=row.variant or "split", effect="not yet as wanted")
+    if row.agrees is False or not (found.enabled or own):
+        return State(glyph="half", word=held, effect="not yet as wanted")
+    return State(glyph="idle", word=held, effect="its own default") if own else _within(row, found)
+
+
+def _within(row: OnWorker, found: FlagView) -> State:
     if not row.variant:
         return State(glyph="half", word="Split", effect=f"{found.effective_stage} % of its items")
     is_target = row.variant == found.target and found.effective_stage > 0

@@ -10,7 +10,8 @@ from console.flags.bounds import STAGES
 from console.flags.catalogue import BY_KEY
 from console.flags.models import Unit
 from console.flags.reading import FlagView, Step
-from console.flags.standing import ALL
+from console.flags.standing import ALL, Standing
+from console.pages.flag_split import own_defaults
 from console.pages.states import State
 
 
@@ -46,7 +47,7 @@ _UNITS: Final = {
     Unit.TIME_SLOT.value: ("time slot", "time slots"),
 }
 _STATES: Final = {
-    "off": State(glyph="idle", word="Off", effect="defaults hold"),
+    "off": State(glyph="idle", word="Off", effect="own defaults hold"),
     "custom": State(glyph="idle", word="Targeting", effect="its own"),
     "baseline": State(glyph="idle", word="Baseline", effect="on all"),
     "everyone": State(glyph="closed", word="In force", effect="on all"),
@@ -65,7 +66,8 @@ class Mark:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A flag with its state. `first` is what most look for: the variant that the stage gives;
-    `other` what those beyond it get, "" where all have the same.
+    `other` what those beyond it get, "" where all have the same. One that is off gives nothing:
+    `own` is what the workers go by then, by their word, and on how many.
     """
 
     flag: FlagView
@@ -74,6 +76,7 @@ class Row:
     first: str
     other: str
     marks: tuple[Mark, ...]
+    own: tuple[tuple[str, int], ...]
 
     @property
     def href(self) -> str:
@@ -95,6 +98,19 @@ class Row:
     def waiting(self) -> tuple[Step, ...]:
         """Of its plan, the next step first."""
         return tuple(step for step in self.flag.plan if step.state == "waiting")
+
+    @property
+    def is_staged(self) -> bool:
+        """Whether its stage decides what is given: not of one that is off, or that targets."""
+        return self.flag.enabled and self.flag.targeting is None
+
+    @property
+    def kept(self) -> str:
+        """How it stands again once it is switched on."""
+        flag = self.flag
+        return Standing(
+            target=flag.target, rest=flag.rest, stage=flag.stage, unit=flag.unit, enabled=True
+        ).words
 
     @property
     def unit_word(self) -> str:
@@ -133,14 +149,15 @@ class Row:
 
 def row_of(flag: FlagView) -> Row:
     is_split = flag.state == "partial"
-    at_rest = flag.effective_stage == 0
+    given = flag.rest if flag.effective_stage == 0 else flag.target
     return Row(
         flag=flag,
         state=_state(flag),
         area=area_of(flag),
-        first=flag.target if is_split or not at_rest else flag.rest,
+        first=given if flag.enabled else "",
         other=flag.rest if is_split else "",
         marks=_marks(flag),
+        own=tuple(own_defaults(flag).items()),
     )
 
 

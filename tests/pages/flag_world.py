@@ -13,6 +13,8 @@ from monitoring.snapshots import FlagReport, WorkerSnapshot
 from validation.models import Slot
 from validation.slots import rank
 
+# What the code goes by where a flag is off.
+OWN = {"cache.codec": "zstd-fast", "cache.l1_ttl": 0}
 EVICTION, FETCH = "cache.l1_eviction", "rpc.fetch_mode"
 WHY = "the new policy keeps more hot keys"
 
@@ -41,6 +43,8 @@ def asked(monkeypatch: Any, rates: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def _report(flag: Flag, number: int, size: int, reason: str) -> FlagReport:
+    if not flag.enabled:
+        return _off(flag, number)
     standing = Standing.of(flag)
     variant = standing.everyone
     if variant is None and flag.unit == "item":
@@ -55,6 +59,19 @@ def _report(flag: Flag, number: int, size: int, reason: str) -> FlagReport:
         reason=reason or ("STATIC" if standing.everyone else "TARGETING_MATCH"),
         evaluations={variant or flag.target: 40 + number},
         in_force=variant,
+    )
+
+
+def _off(flag: Flag, number: int) -> FlagReport:
+    """Goes by the default in the code, whatever the flag's stage."""
+    own = str(OWN.get(flag.key, flag.baseline))
+    return FlagReport(
+        key=flag.key,
+        variant="default",
+        value=own,
+        reason="DISABLED",
+        evaluations={"default": 40 + number},
+        in_force=own,
     )
 
 

@@ -14,6 +14,7 @@ from console.access.roles import Role
 from console.flags import acts, defining, freezing, plans
 from console.flags.models import Flag
 from console.pages import topics
+from monitoring import valkey
 from tests.flags.made import WHY, actor
 from tests.pages import flag_world
 from tests.pages.conftest import Page
@@ -88,6 +89,54 @@ def test_what_share_got_it_is_measured_against_what_was_asked(
     assert "26.0 % got tinylfu , 25 % asked" in page.text.replace("\u202f", " ")
     assert "s3fifo 74.0 % 740 a minute" in page.text.replace("\u202f", " ")
     assert "tinylfu 26.0 percent, s3fifo 74.0 percent, asked for 25 percent" in page.html
+
+
+def test_of_one_that_is_off_the_default_in_force_is_named(
+    operator: Client, see: See, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = "cache.codec"
+    acts.set_stage(actor(), key, stage=5, target="gzip", rest="base64", reason=WHY)
+    acts.disable(actor("admin"), key, reason=WHY)
+    flag_world.fleet(8)
+    flag_world.asked(monkeypatch, {key: {"default": 900, "gzip": 100}})
+    page = see(operator, f"/flags/{key}/")
+    text = page.text.replace("\u202f", " ")
+    for said in (
+        "Off: each process goes by its own default.",
+        "switched on, it stands again at gzip on 5 %, base64 else.",
+        "once on: within it gzip , the others base64",
+        "nobody is within the stage now",
+        "zstd-fast own default",
+        "zstd-fast , its own default, on 8 of 8 workers",
+        "90.0 % got their own default, 100 % asked",
+        "own default 90.0 % 900 a minute",
+        "8 of 8 up go by their own default",
+    ):
+        assert said in text, said
+    assert _part(page, "flag-workers").text.count("zstd-fast · its own default") == 8
+    for untrue in ("Baked", "a plan waits", "got gzip", "default on 8", "not yet as wanted"):
+        assert untrue not in text, untrue
+
+
+def test_a_worker_that_has_not_heard_that_it_is_off_is_seen(operator: Client, see: See) -> None:
+    """What it said while the flag was on is what it goes by."""
+    acts.disable(actor("admin"), EVICTION, reason=WHY)
+    page = see(operator, ADDRESS)
+    assert "s3fifo on 8 of 8 workers" in page.text
+    assert "0 of 8 up go by their own default" in page.text
+    assert _part(page, "flag-workers").text.count("s3fifo · not yet as wanted") == 8
+
+
+def test_one_that_is_gone_is_grey_and_not_counted(operator: Client, see: See) -> None:
+    _quarter()
+    acts.set_stage(actor(), EVICTION, stage=100, target="tinylfu", rest="s3fifo", reason=WHY)
+    for key in valkey.client().keys("switchyard:worker:*"):
+        valkey.client().expire(key, 300)  # as five minutes after its last word
+    workers = _part(see(operator, ADDRESS), "flag-workers")
+    assert workers.text.count("Gone · had ") == 8
+    assert "not yet as wanted" not in workers.text
+    assert "0 of 0 up have tinylfu by the stage" in workers.text
+    assert "state-half" not in workers.html
 
 
 def test_without_two_readings_nothing_is_drawn(operator: Client, see: See) -> None:

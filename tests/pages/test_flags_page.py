@@ -48,7 +48,7 @@ def test_each_flag_says_how_far_it_is(
         FETCH: "In force · on all How an item's calls are asked rpc.fetch_mode coalesced 100 % "
         "items workers 8 of 8",
         "rpc.hedging": "Baseline · on all Hedged calls rpc.hedging off 0 %",
-        "cache.l1_ttl": "Off · defaults hold",
+        "cache.l1_ttl": "Off · own defaults hold Time in L1 cache.l1_ttl 0 own default – ",
         "db.pool_formula": "Not wired · nothing reads it",
         "web.compression": "brotli 100 % processes web –",
     }
