@@ -18,7 +18,7 @@ from openfeature.provider.no_op_provider import PASSED_IN_DEFAULT
 
 from monitoring.instruments import FLAG_EVALUATIONS
 from validation.flags import DOMAIN, OF_ITEMS, OF_PROCESSES, FlagKey
-from validation.item_plans import PERCENT, ItemPlan, Share, Split, Whole
+from validation.item_variants import PERCENT, ItemPlan, Share, Split, Whole
 from validation.slots import Standing, rank
 
 # What is told as the variant where no flag could be read and the code's default holds.

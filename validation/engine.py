@@ -11,8 +11,7 @@ from msgspec import UNSET
 
 from validation.agreement import WITHIN_S, agree
 from validation.checkpoint import Checkpoint
-from validation.choosing import Always, Choices, Chooser
-from validation.item_plans import ItemPlan
+from validation.item_variants import Always, Choices, Chooser, ItemPlan
 from validation.keeping import SLOW_MS, Keeping, spans_of
 from validation.lineage import lineage_to
 from validation.rpc import RpcClient, RpcConfig
@@ -36,6 +35,7 @@ _AT_ONCE = 256
 # stuck: with `worker.STUCK_S`, and no fetch, but many of them one after the other, in mind.
 ITEM_S = 45.0
 CHUNK_S = 75.0
+_SHUT = frozenset({"breaker_open", "rate_limited", "no_node"})
 # Nodes that say otherwise are held to what they say; so many of them for one item.
 _MOST_HELD = 4
 # What a node's own answers must amount to, whatever was asked of the item.
@@ -85,6 +85,16 @@ class Engine:
         self.grounds.blocks.forget()
         self._opinions.forget()
 
+    def shrink(self, share: float) -> None:
+        """Lets go of all but so much of what is remembered of blocks."""
+        self.grounds.blocks.shrink(share)
+        self._opinions.shrink(share)
+
+    def share(self, *, flights: bool) -> None:
+        """Whether items that ask the same of blocks at the same time wait for one answer."""
+        self.grounds.blocks.share(flights=flights)
+        self._opinions.share(flights=flights)
+
     async def validate_one(
         self,
         subject: str,
@@ -113,13 +123,11 @@ class Engine:
         found: dict[int, Outcome] = {}
         until = asyncio.get_running_loop().time() + CHUNK_S
         chooser = self._chooser(plan)
-        try:
-            await self._validate_each(
-                subjects, asked, found.__setitem__, keeping, chooser, until=until
-            )
-        finally:
-            chooser.tell(len(subjects))
-        return [found[place] for place in range(len(subjects))]
+        await self._validate_each(subjects, asked, found.__setitem__, keeping, chooser, until=until)
+        outcomes = [found[place] for place in range(len(subjects))]
+        if not is_to_repeat(outcomes):
+            chooser.tell(len(outcomes))
+        return outcomes
 
     async def validate_each(
         self,
@@ -276,6 +284,11 @@ def grounds_of(
         lineage=lineage_to(checkpoint),
         others=client if len(config.nodes) > 1 else None,
     )
+
+
+def is_to_repeat(outcomes: Iterable[Outcome]) -> bool:
+    """Whether nobody could be asked about some of them: the chunk is worth another try."""
+    return any(outcome.reason in _SHUT for outcome in outcomes)
 
 
 def _is_plain(outcome: Outcome) -> bool:

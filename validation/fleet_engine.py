@@ -10,29 +10,26 @@ from typing import Any
 import structlog
 
 from monitoring.snapshots import (
-    BreakerReport,
     CacheReport,
     MemoryReport,
     NodeReport,
     PoolReport,
-    Transition,
 )
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.checkpoint import Checkpoint
-from validation.choosing import Choices
 from validation.deciding import Decisions
 from validation.engine import Engine, grounds_of, no_node
 from validation.footprint import read_footprint, siblings
 from validation.heads import ChainView
+from validation.item_variants import Choices
 from validation.keeping import Keeping
 from validation.lineage import lineage_to
 from validation.memory import MemoryGuard
 from validation.resilience import BreakerConfig, Breakers, Change
-from validation.resilience.reports import Report
 from validation.rpc import NodeUrl, Portal, ProbeTurns, RateBudgets, RpcClient, RpcConfig
 from validation.rpc.classes import CLASSES, breaker_name
 from validation.rpc.fleet import ValkeyFleet
-from validation.steered_breakers import SteeredBreakers
+from validation.steered_breakers import SteeredBreakers, breaker_report
 from validation.switchboard import Switchboard
 from validation.timeouts import SessionTimeouts
 from validation.toggles import Parts
@@ -137,8 +134,7 @@ class FleetEngine:
             # Not cancelled where the loop has no turn for it in time: then it is done a little
             # later, and before whatever is decided next.
             self._portal.submit(self._decide(decisions)).result(_STOP_S)
-        self._switchboard.decisions = decisions
-        return self._switchboard.refused
+        return self._switchboard.take(decisions)
 
     def guard_memory(self, *, is_idle: bool = False) -> MemoryGuard:
         """Looks after the memory of this process. To be called now and then, by one thread."""
@@ -155,9 +151,9 @@ class FleetEngine:
         explain: bool = False,
     ) -> "Future[list[Outcome]]":
         """Validates a chunk on the loop's thread; one outcome a subject, in order."""
-        own = self._own_engine(node_urls) if node_urls else None
 
         async def work() -> list[Outcome]:
+            own = self._own_engine(node_urls) if node_urls else None
             for other in self._own.copy().values():
                 if other is not own:
                     other.forget()  # chunks come one at a time: one memory does for all of them
@@ -170,7 +166,7 @@ class FleetEngine:
                 agreement=agreement,
                 explain=explain,
                 keeping=Keeping(),
-                plan=self._switchboard.decisions.items,
+                plan=self._switchboard.items,
             )
 
         return self._portal.submit(work())
@@ -210,7 +206,7 @@ class FleetEngine:
         engines = self._engines()
         return {
             "node": {} if self._default is None else self._default.client.snapshot(),
-            "breakers": tuple(map(_breaker_report, self._registry.reports())),
+            "breakers": tuple(map(breaker_report, self._registry.reports())),
             "pools": tuple(
                 PoolReport(**asdict(pool)) for engine in engines for pool in engine.client.pools()
             ),
@@ -255,7 +251,7 @@ class FleetEngine:
         """Lets go of all but so much of what is only remembered."""
         self._cache.l1.shrink(share)
         for engine in self._engines():
-            engine.grounds.blocks.shrink(share)
+            engine.shrink(share)
 
     async def _decide(self, decisions: Decisions) -> None:
         self._switchboard.apply(decisions)
@@ -400,9 +396,3 @@ def _named(config: RpcConfig | None) -> frozenset[str]:
 
 def _breakers_of(nodes: Iterable[NodeUrl]) -> set[str]:
     return {breaker_name(node, kind) for node in nodes for kind in CLASSES}
-
-
-def _breaker_report(report: Report) -> BreakerReport:
-    told = asdict(report)
-    told["transitions"] = tuple(Transition(**change) for change in told["transitions"])
-    return BreakerReport(**told)

@@ -70,6 +70,8 @@ class Ledger:
         self._worker = worker
         self.configured: tuple[str, ...] = ()
         """The labels of NODE_URLS: nodes that the table names without a URL."""
+        self.cordons = 0
+        """Nodes taken out of service here: so often there is news for all that heed."""
         self._open: psycopg.Connection[Any] | None = None
         self._profiles: dict[str, int] = {}
         self._fields: dict[tuple[Check, ...], str] = {}
@@ -209,8 +211,10 @@ class Ledger:
         """
         if not claim.node_urls:
             catches.write(cursor, caught, run=claim.run)
-            catches.cordon(
-                cursor, caught, run=claim.run, worker=self._worker, configured=self.configured
+            self.cordons += len(
+                catches.cordon(
+                    cursor, caught, run=claim.run, worker=self._worker, configured=self.configured
+                )
             )
 
     def _checks(self, checks: tuple[Check, ...]) -> str:

@@ -70,6 +70,18 @@ class SecondOpinions:
         self._turns = asyncio.Semaphore(_AT_ONCE)
         self._silent_until: dict[str, float] = {}
         self._apart: dict[str, _Apart] = {}
+        self._joins = True
+
+    def shrink(self, share: float) -> None:
+        """Lets go of all but so much of what is remembered, for the sake of memory."""
+        for apart in self._apart.values():
+            apart.grounds.blocks.shrink(share)
+
+    def share(self, *, flights: bool) -> None:
+        """Whether items that ask one node the same at the same time wait for one answer."""
+        self._joins = flights
+        for apart in self._apart.values():
+            apart.grounds.blocks.share(flights=flights)
 
     def forget(self) -> None:
         """Nothing that was remembered of blocks before this is given out."""
@@ -139,6 +151,7 @@ class SecondOpinions:
             left = [(node, kept) for node, kept in self._apart.items() if node in in_service]
             self._apart = dict(left[1 - _APART_KEPT :])
             blocks = SharedBlocks(most_bytes=_APART_BYTES)
+            blocks.share(flights=self._joins)
             apart = _Apart(_OneNode(others, label), replace(self._grounds, blocks=blocks))
         self._apart[label] = apart  # the last to be forgotten
         return apart

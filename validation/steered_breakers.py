@@ -1,8 +1,11 @@
 """The breakers of a process as operators steer them, from any thread."""
 
+from dataclasses import asdict
 from typing import Final
 
+from monitoring.snapshots import BreakerReport, Transition
 from validation.resilience import Breakers, Override
+from validation.resilience.reports import Report
 from validation.rpc import Portal
 
 _WAIT_S: Final = 2.0
@@ -28,3 +31,9 @@ class SteeredBreakers:
             self._registry.reset(name)
 
         self._portal.run(act(), timeout_s=_WAIT_S)
+
+
+def breaker_report(report: Report) -> BreakerReport:
+    told = asdict(report)
+    told["transitions"] = tuple(Transition(**change) for change in told["transitions"])
+    return BreakerReport(**told)

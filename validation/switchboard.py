@@ -1,13 +1,15 @@
 """The toggles of one process: applies what was decided where it differs, and tells what holds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
 from validation.deciding import Decision, Decisions
 from validation.engine import Engine
 from validation.flags import OF_ITEMS
-from validation.toggles import TOGGLES, Parts, Toggle
+from validation.item_variants import ItemPlan
+from validation.said import Said
+from validation.toggles import ITEM_VARIANTS, TOGGLES, Parts, Toggle
 
 log = structlog.get_logger(__name__)
 
@@ -15,23 +17,31 @@ log = structlog.get_logger(__name__)
 class Switchboard:
     """On the loop's thread, except for what says otherwise."""
 
-    def __init__(self, parts: Callable[[], Parts], toggles: Mapping[str, Toggle] = TOGGLES) -> None:
+    def __init__(
+        self,
+        parts: Callable[[], Parts],
+        toggles: Mapping[str, Toggle] = TOGGLES,
+        item_variants: Mapping[str, Collection[str]] = ITEM_VARIANTS,
+    ) -> None:
         self._parts = parts
         self._toggles = toggles
+        self._item_variants = item_variants
         # By key: the value that was applied last.
         self._applied: dict[str, str | int] = {}
-        self.decisions = Decisions()
-        self.refused: Mapping[str, str] = {}
+        self._refused: Mapping[str, str] = {}
+        self._said = Said()
+        self.items = ItemPlan()
+        """Of the next chunk, with no variant in it that this release does not know."""
 
     def has_news(self, decisions: Decisions) -> bool:
         """Whether `apply` would change anything, or try again. Any thread."""
-        return bool(self.refused) or any(
+        return bool(self._refused) or any(
             self._differs(decision) for decision in decisions.of.values()
         )
 
     def apply(self, decisions: Decisions) -> None:
-        """One flag that cannot be applied keeps nobody from the others: `refused` names it, and why
-        it is as it was. It is tried again the next time.
+        """One flag that cannot be applied keeps nobody from the others: it is refused, stays as it
+        was, and is tried again the next time.
         """
         parts, refused = self._parts(), dict[str, str]()
         for key, decision in decisions.of.items():
@@ -42,23 +52,49 @@ class Switchboard:
             except ValueError as error:
                 refused[key] = str(error)
             except Exception as error:
-                log.exception("flag.failed", flag=key, value=decision.value)
                 refused[key] = f"{type(error).__name__}: {error}"
+                if self._said.is_news(key, (decision.value, refused[key])):
+                    log.exception("flag.failed", flag=key, value=decision.value)
             else:
                 self._applied[key] = decision.value
-        self.decisions, self.refused = decisions, refused
+                self._said.is_over(key)
+        self._refused = refused
+
+    def take(self, decisions: Decisions) -> Mapping[str, str]:
+        """Has the items of the next chunk be split as decided. What of all that was decided is not
+        in force, by key, with the reason. One thread at a time, any.
+        """
+        shares, refused = {}, dict[str, str]()
+        for flag in OF_ITEMS:
+            wanted, known = decisions.items.share(flag), self._item_variants[flag.key]
+            shares[flag.key] = share = wanted.within(known, flag.default)
+            if share is not wanted:
+                # Of another release: its items are validated as this one does by itself.
+                names = ", ".join(repr(name) for name in wanted.variants if name not in known)
+                refused[flag.key] = f"there is none named {names}; one of {', '.join(known)}"
+        self.items = ItemPlan(of=shares, count=decisions.items.count)
+        return {**self._refused, **refused}
 
     def equip(self, engine: Engine) -> Engine:
-        """One that was just made is as the others are. Any thread."""
+        """One that was just made is as the others are."""
         for key, value in self._applied.items():
             self._toggles[key].equip(engine, value)
         return engine
 
     def in_force(self) -> dict[str, str]:
-        """By key, as the parts say themselves. Any thread."""
+        """By key, as the parts say themselves; "" of one that cannot say. Any thread."""
         parts = self._parts()
-        told = {key: toggle.in_force(parts) for key, toggle in self._toggles.items()}
-        return told | {flag.key: str(self.decisions.items.share(flag)) for flag in OF_ITEMS}
+        told = {key: self._told(key, toggle, parts) for key, toggle in self._toggles.items()}
+        return told | {flag.key: str(self.items.share(flag)) for flag in OF_ITEMS}
+
+    def _told(self, key: str, toggle: Toggle, parts: Parts) -> str:
+        try:
+            return toggle.in_force(parts)
+        except Exception as error:
+            # One that cannot say must not take all else with it that this process tells.
+            if self._said.is_news(f"in force: {key}", error):
+                log.exception("flag.not_told", flag=key)
+            return ""
 
     def _differs(self, decision: Decision) -> bool:
         key = decision.key

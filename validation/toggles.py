@@ -3,17 +3,18 @@
 A variant is looked up by name in the part that it belongs to; nothing here asks which one it is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from validation import flags
 from validation.cache import TieredCache
 from validation.cache.variants import Variants
+from validation.cache.views import KEPT
 from validation.engine import Engine
 from validation.memory import MemoryGuard
 from validation.resilience import Breakers
-from validation.rpc import RateBudgets, RpcClient
+from validation.rpc import FORMS, RateBudgets, RpcClient
 from validation.timeouts import SessionTimeouts
 
 
@@ -33,7 +34,9 @@ class Toggle(Protocol):
     """`apply` on the loop's thread; `in_force` on any."""
 
     def apply(self, parts: Parts, value: Any) -> None:
-        """Raises ValueError for what this release does not know; nothing has changed then."""
+        """Raises ValueError for what this release does not know; nothing has changed then. Anything
+        else is a defect: what came before it has changed, and all of it is tried again.
+        """
 
     def equip(self, engine: Engine, value: Any) -> None:
         """As `apply`, of one engine that was just made and nothing else. Any thread."""
@@ -80,7 +83,10 @@ class OfEngines:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """One flag of two kinds of parts; the first tells."""
+    """One flag of two kinds of parts; the first refuses what it does not know before the second is
+    asked, and tells. Should the second fail, the first has changed: the flag counts as refused, and
+    both are tried again.
+    """
 
     first: Toggle
     second: Toggle
@@ -113,7 +119,7 @@ def _share(engine: Engine, name: str) -> None:
     """Engines share among the callers of this process; in the fleet, the cache does it for them."""
     joins = _known(_JOINS, name)
     engine.client.set_sharing(joins)
-    engine.grounds.blocks.share(flights=joins)
+    engine.share(flights=joins)
 
 
 _JOINS: Final = {"off": False, "process": True, "fleet": True}
@@ -164,6 +170,13 @@ TOGGLES: Final[Mapping[str, Toggle]] = {
     flags.STATEMENT_TIMEOUT.key: Of(
         lambda parts: parts.timeouts, SessionTimeouts.set, lambda of: of.in_force
     ),
+}
+
+
+# What items are split between, by the key of the flag.
+ITEM_VARIANTS: Final[Mapping[str, Collection[str]]] = {
+    flags.FETCH_MODE.key: FORMS,
+    flags.CACHED_KINDS.key: KEPT,
 }
 
 

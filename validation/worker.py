@@ -14,6 +14,7 @@ import structlog
 from monitoring import snapshots
 from validation import heeding, retractions, tally
 from validation.deciding import FlagSource, NoFlags
+from validation.engine import is_to_repeat
 from validation.footprint import resident_bytes
 from validation.heeding import DATABASE_AWAY, Heeding
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
@@ -34,7 +35,6 @@ RECONNECT_S = 0.25
 # A chunk is held back so long where its nodes are shut, before its items are given up as errors.
 HOLD_S = 3_600.0
 _HELD_KEPT = 10_000
-_SHUT = frozenset({"breaker_open", "rate_limited", "no_node"})
 # The engine ends a chunk far below this, whatever nodes do: what takes longer is stuck for ever.
 STUCK_S = 120.0
 # Of the items of a run so small it is told where the time went, and what each check compared.
@@ -219,11 +219,14 @@ class Worker:
                 return
             if self._holds(claim, outcomes):
                 return
+            cordons = self._ledger.cordons
             if self._settled(claim, outcomes):
                 tally.count(outcomes)
                 if any(outcome.caught for outcome in outcomes):
-                    for topic in ("controls", "nodes", "overview"):
+                    for topic in ("nodes", "overview"):
                         self._reporter.changed(topic)
+                if self._ledger.cordons != cordons:
+                    self._reporter.changed("controls")  # every worker heeds at once
                 self._items += len(outcomes)
                 self._chunks += 1
                 self._rate.add(len(outcomes))
@@ -235,7 +238,7 @@ class Worker:
         """Gives a chunk back where its nodes let nobody ask, so that an outage or an operator's
         hand costs time and no items: what was found is cached, and asked for again at no cost.
         """
-        if not any(outcome.reason in _SHUT for outcome in outcomes):
+        if not is_to_repeat(outcomes):
             self._held.pop(claim.chunk, None)
             return False
         now = self._clock()

@@ -3,12 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import pytest
-from structlog.testing import capture_logs
-
-from validation.choosing import Choices
 from validation.flags import CACHED_KINDS, FETCH_MODE
-from validation.item_plans import ItemPlan, Share, Split, Whole
+from validation.item_variants import Choices, ItemPlan, Share, Split, Whole
 from validation.rpc import Call, Reply
 
 SUBJECTS = [f"tx:0x{n:064x}" for n in range(1_000)]
@@ -16,8 +12,6 @@ SUBJECTS = [f"tx:0x{n:064x}" for n in range(1_000)]
 
 class Named:
     def __init__(self, mode: str, kinds: str) -> None:
-        if mode == "of another release":
-            raise ValueError(f"mode: there is none named {mode!r}")
         self.variants = (mode, kinds)
 
     async def fetch(
@@ -83,14 +77,3 @@ def test_fetchers_are_made_once_a_variant() -> None:
     for plan in (ItemPlan(), ItemPlan(of={FETCH_MODE.key: split}), ItemPlan()):
         ask(plan, choices)
     assert sorted(made) == [("batch", "all"), ("coalesced", "all")]
-
-
-@pytest.mark.parametrize("stage", [50, 100])
-def test_a_variant_of_another_release_is_refused_and_harms_no_item(stage: int) -> None:
-    share: Share = Whole("of another release")
-    if stage < 100:
-        share = Split(FETCH_MODE.key, stage=stage, target="of another release", rest="batch")
-    with capture_logs() as logs:
-        found = ask(ItemPlan(of={FETCH_MODE.key: share}))
-    assert found["coalesced", "all"] > 0
-    assert [log["event"] for log in logs] == ["flag.refused"]
