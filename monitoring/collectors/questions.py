@@ -24,12 +24,17 @@ _CONNECT_S: Final = 2
 _GRACE_S: Final = 0.5
 _NAME: Final = "switchyard collector"
 _DJANGOS = frozenset({"pool", "cursor_factory", "context", "prepare_threshold", "autocommit"})
-_LIMITS = """
+LIMITS: Final = """
     SELECT set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true),
            set_config('transaction_read_only', %s, true)
 """
 
 type Row = dict[str, Any]
+
+
+def limits(left_s: float, *, writes: bool = False) -> list[str]:
+    """The values of `LIMITS`, which hold until the end of a transaction."""
+    return [str(int(left_s * 1000) + 1), str(_LOCK_MS), "off" if writes else "on"]
 
 
 class Questions:
@@ -54,8 +59,7 @@ class Questions:
         if left_s <= 0:
             raise OutOfTime
         with self._connection.transaction(), self._connection.cursor() as cursor:
-            limits = [str(int(left_s * 1000) + 1), str(_LOCK_MS), "off" if writes else "on"]
-            cursor.execute(_LIMITS, limits)
+            cursor.execute(LIMITS, limits(left_s, writes=writes))
             yield cursor
 
     @property

@@ -1,8 +1,9 @@
 """Who of all processes collects: one at a time, the same one for as long as it can.
 
-A row in Postgres holds its name until a moment. Whoever asks while another asks goes away at once,
-so nobody waits. What was collected is written under the slot that it is of, each slot once: a
-process that was frozen and goes on writes nothing in the place of who took over.
+A row in Postgres holds its name until a moment. They ask one after another, for the milliseconds
+that a claim takes: one that went away because another was asking would be the holder at times, and
+its slot lost. What was collected is written under the slot that it is of, each slot once: a process
+that was frozen and goes on writes nothing in the place of who took over.
 """
 
 from dataclasses import dataclass
@@ -49,10 +50,7 @@ class Lease:
     def claim(self, on: Questions) -> Turn | None:
         """None: another process collects. Raises psycopg.Error."""
         with on.transaction(writes=True) as cursor:
-            cursor.execute("SELECT pg_try_advisory_xact_lock(%s) AS mine", [_LOCK])
-            row = cursor.fetchone()
-            if not (row and row["mine"]):
-                return None
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             values = {"holder": self._holder, "held_s": HELD_S, "step_s": STEP_S}
             cursor.execute(_CLAIM, values)
             row = cursor.fetchone()

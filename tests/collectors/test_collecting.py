@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import override_settings
@@ -19,6 +20,7 @@ from monitoring.history.figures import Figure
 from monitoring.history.lease import Lease
 from tests import made_up_fleet
 from tests.collectors.conftest import WITHIN_S
+from tests.services import CLUSTER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -192,3 +194,42 @@ def test_a_process_that_does_not_offer_looks_at_nothing() -> None:
     end = collecting.begin("web")
     assert threading.active_count() == before
     end()
+
+
+def test_the_one_who_collects_misses_no_turn_because_others_ask_too() -> None:
+    holder = Lease("holder")
+    stop = threading.Event()
+    taken: list[str] = []
+
+    def ask(name: str) -> None:
+        with questions(look_s=WITHIN_S) as on:
+            while not stop.is_set():
+                if Lease(name).claim(on):
+                    taken.append(name)
+
+    with questions(look_s=WITHIN_S) as on:
+        assert holder.claim(on)
+        threads = [threading.Thread(target=ask, args=[f"n{n}"]) for n in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            assert all(holder.claim(on) for _ in range(200))
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(timeout=WITHIN_S)
+    assert taken == []
+
+
+def test_a_table_that_somebody_locks_is_a_gap_in_its_own_figures() -> None:
+    url = CLUSTER.postgres.url_of(str(connection.settings_dict["NAME"]))
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE validation_chunk, monitoring_incarnation")
+        started = time.monotonic()
+        turn = a_collector(more=[collecting._chunks]).turn()
+        assert time.monotonic() - started < 5
+    assert turn.written
+    found = kept()
+    assert found["postgres.up"] == 1.0
+    assert "chunks.ready" not in found
+    assert "validations.all" not in found
