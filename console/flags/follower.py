@@ -24,9 +24,11 @@ from console.flags import process
 from console.flags.process import ProcessFlags
 from console.flags.provider import FlagProvider
 from monitoring import events
+from validation.said import Said
 from validation.slots import Slots, Standing
 
 EVERY_S: Final = 0.5
+_LISTEN_AGAIN_S: Final = 1.0
 _TOPICS: Final = frozenset({"flags", "controls"})
 _AWAY: Final = (OperationalError, InterfaceError, ProgrammingError)
 
@@ -53,6 +55,7 @@ class Follower:
         self._slots = Slots("web", _holder())
         self._link: psycopg.Connection[Any] | None = None
         self._is_away = False
+        self._said = Said()
         self._nudged = threading.Event()
         self._stopping = threading.Event()
         self._threads = [
@@ -135,8 +138,12 @@ class Follower:
                     if topics & _TOPICS:
                         self._nudged.set()
             except redis.RedisError:
-                # Without events, looking alone tells: within half a second.
-                self._stopping.wait(1.0)
+                pass  # without events, looking alone tells: within half a second
+            except Exception as error:
+                # Nor must a defect end this thread unheard; it is said the first time.
+                if self._said.is_news("events", error):
+                    log.exception("flags.not_listened")
+            self._stopping.wait(_LISTEN_AGAIN_S)
 
 
 _followers: list[Follower] = []

@@ -77,6 +77,28 @@ def test_an_honest_fleet_asks_one_node_of_each_item(chain: Chain, subjects: list
     assert all(each.caught is UNSET and each.bundle is UNSET for each in outcomes)
 
 
+def test_what_is_one_nodes_alone_is_shared_and_let_go_as_all_else_is(
+    chain: Chain, subjects: list[str]
+) -> None:
+    """Made after the flag said so, or before."""
+    world = World(chain, ("liar", "honest"), lies={"liar": FORGED})
+
+    async def run() -> None:
+        engine = world.engine()
+        opinions = engine._opinions
+        engine.share(flights=False)
+        await engine.validate_many(subjects, level=3)
+        [blocks] = [apart.grounds.blocks for apart in opinions._apart.values()]
+        assert not blocks._blocks.joins
+        assert blocks.kept_bytes > 0
+        engine.share(flights=True)
+        assert blocks._blocks.joins
+        engine.shrink(0.0)
+        assert blocks.kept_bytes == 0
+
+    asyncio.run(run())
+
+
 def test_with_one_node_there_is_nobody_to_ask(chain: Chain, subjects: list[str]) -> None:
     world = World(chain, ("a",), lies={"a": FORGED})
     [outcome] = validate(world, subjects[:1])

@@ -98,11 +98,11 @@ def test_a_process_tells_its_rank_among_those_that_live(serve: Serve) -> None:
     assert sorted(found) == ["backoff", "backoff", "none", "none"]
 
 
-def test_a_split_is_flagds_own_for_100_000_keys() -> None:
+def test_a_split_is_flagds_own() -> None:
     core = FlagdCore()
     key = flags.FETCH_MODE.key
     lengths = ("tx:0x", "x" * 23, "x" * 24, "é", "address:" + "0" * 250, "s" * 300)
-    subjects = [f"{lengths[n % 6]}{n}" for n in range(100_000)]
+    subjects = [f"{lengths[n % 6]}{n}" for n in range(5_000)]
     core.set_flags({"flags": split(key, 25)})
     ours = Split(key, stage=25, target="batch", rest="coalesced").variant_of
     theirs = core.resolve_string_value

@@ -192,3 +192,23 @@ def test_a_web_process_that_starts_without_postgres_decides_by_what_held_last(
     after.look()
     assert web.decisions().value(EXPORTS_STREAMING) == "buffered"
     assert (after.flags.revision, after.provider.age_s) == (5, None)
+
+
+def test_a_defect_of_events_does_not_end_the_thread_that_hears_them(
+    make: Callable[..., Follower], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+
+    def follow(_is_over: Callable[[], bool]) -> Iterator[set[str]]:
+        heard.append(1)
+        if len(heard) < 3:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "a topic that nobody knows")
+        yield {"flags"}
+
+    monkeypatch.setattr(events, "follow", follow)
+    monkeypatch.setattr(follower, "_LISTEN_AGAIN_S", 0.01)
+    made = make(connect=refused, every_s=60.0)
+    with structlog.testing.capture_logs() as logs:
+        made.start()
+        soon(lambda: len(heard) > 3, within_s=5)
+    assert [log["event"] for log in logs].count("flags.not_listened") == 1

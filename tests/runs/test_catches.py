@@ -2,16 +2,20 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import msgspec
 import psycopg
 import pytest
 
 from tests.runs.conftest import outcomes
+from tests.runs.test_worker import InstantEngine
 from validation import catches, retention
 from validation.ledger import Claim, Ledger
 from validation.models import Catch, Control, ControlRevision, Node, Result, Run
+from validation.reporter import Reporter
 from validation.validators import Caught, Outcome, Verdict
+from validation.worker import Worker
 
 type Start = Callable[..., Run]
 type NewLedger = Callable[[str], Ledger]
@@ -98,6 +102,37 @@ def test_a_node_that_nobody_contradicts_is_caught_but_stays(
     assert settle(ledger, "one:8545", Verdict.INVALID)
     assert (cordoned(), Catch.objects.count()) == ([], 1)
     assert not Control.objects.exists()
+
+
+def test_a_cordon_is_counted_and_a_catch_that_changes_nothing_is_not(
+    start: Start, ledger: Ledger, nodes: None
+) -> None:
+    """By it the fleet is called to heed: one that always lies would call at each chunk."""
+    counted = []
+    for verdict in (Verdict.INVALID, Verdict.VALID, Verdict.VALID):
+        start(1)
+        assert settle(ledger, "one:8545", verdict)
+        counted.append(ledger.cordons)
+    assert counted == [0, 1, 1]
+
+
+class Catching(InstantEngine):
+    def finish(self, future: "Future[list[Outcome]]", found: list[Outcome]) -> None:
+        lie = Caught(node="one:8545", check="hash", detail="computed 0x1, the node says 0x2")
+        future.set_result([msgspec.structs.replace(each, caught=(lie,)) for each in found])
+
+
+def test_the_fleet_is_called_to_heed_where_a_node_was_cordoned_and_not_for_each_catch(
+    start: Start, ledger: Ledger, nodes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Reporter, "changed", lambda _self, topic: told.append(topic))
+    worker = Worker(ledger, Catching())
+    for _ in range(3):
+        start(1)
+        worker.drain()
+    assert told.count("nodes") == 3
+    assert told.count("controls") == 1
 
 
 def test_a_run_of_its_own_nodes_accuses_none_of_those_that_are_called_alike(

@@ -26,7 +26,7 @@ from validation.rpc.modes import Asks, Mode
 from validation.rpc.rates import RateBudgets
 from validation.rpc.reports import NodeState, PoolState, counts_of, nodes_of, pools_of
 from validation.rpc.seams import Posts
-from validation.rpc.steering import Engine, Steered
+from validation.rpc.steering import Running, Steered
 from validation.rpc.transport import Transport
 from validation.rpc.turns import ProbeTurns
 from validation.rpc.wire import fragment
@@ -235,7 +235,7 @@ class RpcClient(Steered):
         engine.deadlines.watch(waiter)
         return waiter
 
-    def _ask_one(self, waiter: Waiter, fragments: list[bytes], node: str, engine: Engine) -> None:
+    def _ask_one(self, waiter: Waiter, fragments: list[bytes], node: str, engine: Running) -> None:
         """Shares nothing: what others asked may be answered by any node."""
         lane = engine.dispatcher.ways.of(node)
         if lane is None:
@@ -244,7 +244,7 @@ class RpcClient(Steered):
         group.join(waiter, fragments)
         engine.dispatcher.start(group)
 
-    def _start(self) -> Engine:
+    def _start(self) -> Running:
         if self._is_closed:
             raise ClientClosed("the client is closed")
         loop = asyncio.get_running_loop()
@@ -255,13 +255,13 @@ class RpcClient(Steered):
             loop=loop,
             done=self._group_done,
         )
-        engine = Engine(loop, dispatcher, Deadlines(loop, expire=self._expire))
+        engine = Running(loop, dispatcher, Deadlines(loop, expire=self._expire))
         self._engine = engine
         self._apply_nodes(engine)
         self._apply_all(engine)
         return engine
 
-    def _apply_nodes(self, engine: Engine) -> None:
+    def _apply_nodes(self, engine: Running) -> None:
         for lane in engine.dispatcher.set_nodes(self._nodes, self._watched):
             lane.limits.limiter = make_limiter(self._limiter, self._max_in_flight, self._clock)
             lane.limits.max_requests = self._pool_size
@@ -283,7 +283,7 @@ class RpcClient(Steered):
         waiter.fail(error)
         self._leave(waiter)
 
-    def _too_late(self, waiter: Waiter, group: Group, engine: Engine) -> RpcError:
+    def _too_late(self, waiter: Waiter, group: Group, engine: Running) -> RpcError:
         """Whose fault it is: the node's if it had its last request for at least half of it."""
         batch = group.batch
         if batch is not None and engine.loop.time() - batch.posted_at >= waiter.timeout_s / 2:

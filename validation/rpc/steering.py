@@ -16,7 +16,7 @@ from validation.rpc.request_log import REQUEST_LOGS
 from validation.rpc.seams import Posts
 
 
-class Engine:
+class Running:
     """What belongs to the event loop, made at the first fetch."""
 
     __slots__ = ("deadlines", "dispatcher", "loop", "thread")
@@ -48,7 +48,7 @@ class Steered:
         self._retry = config.retry
         self._request_log = config.request_log
         self._clock = clock
-        self._engine: Engine | None = None
+        self._engine: Running | None = None
 
     # What holds.
 
@@ -140,7 +140,7 @@ class Steered:
 
     # In the loop.
 
-    def _in_loop(self, change: Callable[[Engine], None]) -> None:
+    def _in_loop(self, change: Callable[[Running], None]) -> None:
         engine = self._engine
         if engine is None or engine.loop.is_closed():
             return
@@ -149,7 +149,7 @@ class Steered:
         else:
             engine.loop.call_soon_threadsafe(change, engine)
 
-    def _apply_all(self, engine: Engine) -> None:
+    def _apply_all(self, engine: Running) -> None:
         """What was set before there was a loop."""
         self._exchange_limiters(engine)
         self._apply_hedging(engine)
@@ -157,29 +157,29 @@ class Steered:
         self._apply_retry(engine)
         self._apply_request_log(engine)
 
-    def _resize(self, engine: Engine) -> None:
+    def _resize(self, engine: Running) -> None:
         for lane in engine.dispatcher.ways.known:
             lane.limits.limiter.resize(self._max_in_flight)
             lane.flush_soon()
 
-    def _exchange_limiters(self, engine: Engine) -> None:
+    def _exchange_limiters(self, engine: Running) -> None:
         for lane in engine.dispatcher.ways.known:
             lane.limits.limiter = make_limiter(self._limiter, self._max_in_flight, self._clock)
             lane.flush_soon()
 
-    def _apply_hedging(self, engine: Engine) -> None:
+    def _apply_hedging(self, engine: Running) -> None:
         engine.dispatcher.hedge_quantile = self._hedge_quantile
         for lane in engine.dispatcher.lanes:
             lane.record.set_hedge_delay(self._hedge_quantile)
 
-    def _apply_pools(self, engine: Engine) -> None:
+    def _apply_pools(self, engine: Running) -> None:
         self._transport.keep(self._pool_size if self._keep_alive else 0)
         for lane in engine.dispatcher.ways.known:
             lane.limits.max_requests = self._pool_size
             lane.flush_soon()
 
-    def _apply_retry(self, engine: Engine) -> None:
+    def _apply_retry(self, engine: Running) -> None:
         engine.dispatcher.set_retry(self._retry)
 
-    def _apply_request_log(self, engine: Engine) -> None:
+    def _apply_request_log(self, engine: Running) -> None:
         engine.dispatcher.request_log = REQUEST_LOGS[self._request_log]()
