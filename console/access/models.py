@@ -107,7 +107,10 @@ class AuditEntry(models.Model):
     class Meta:
         ordering = ("-id",)
         verbose_name_plural = "audit entries"
-        indexes = (models.Index(fields=("kind", "target", "-id"), name="audit_of_target"),)
+        indexes = (
+            models.Index(fields=("kind", "target", "-id"), name="audit_of_target"),
+            models.Index(fields=("revision",), name="audit_of_revision"),
+        )
         constraints = (models.UniqueConstraint(fields=("position",), name="audit_position"),)
 
     def __str__(self) -> str:

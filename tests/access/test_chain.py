@@ -133,6 +133,13 @@ _COPY = (
     " WHERE position = {}"
 )
 _UNIQUE = "ALTER TABLE access_auditentry DROP CONSTRAINT audit_position"
+_CHAINED_ANEW = (
+    _UNIQUE,
+    "UPDATE access_auditentry SET position = 0, previous_hash = '', hash = ''",
+    "DELETE FROM access_audithead",
+    MIGRATION.CHAIN_SOME,
+    "SELECT access_audit_chain_some(0, 1000)",
+)
 
 
 @pytest.mark.parametrize(
@@ -191,9 +198,7 @@ def test_a_trail_chained_anew_is_found_by_an_anchor(ten: list[AuditEntry]) -> No
     early = chain.link(2)
     tamper(
         "UPDATE access_auditentry SET actor = 'eve' WHERE position = 4",
-        "DELETE FROM access_audithead",
-        _UNIQUE,
-        MIGRATION.CHAIN_WHAT_THERE_IS,
+        *_CHAINED_ANEW,
     )
     assert broken() is None
     assert broken(early) is None
@@ -222,13 +227,7 @@ def test_an_act_is_still_possible_without_a_head_and_goes_on_where_the_trail_end
 
 
 def test_rows_of_the_release_before_are_chained_in_their_order(ten: list[AuditEntry]) -> None:
-    tamper(
-        _UNIQUE,
-        "UPDATE access_auditentry SET position = 0, previous_hash = '', hash = ''",
-        "DELETE FROM access_auditentry WHERE actor = 'ada 3'",
-        "DELETE FROM access_audithead",
-        MIGRATION.CHAIN_WHAT_THERE_IS,
-    )
+    tamper("DELETE FROM access_auditentry WHERE actor = 'ada 3'", *_CHAINED_ANEW)
     assert broken() is None
     assert list(AuditEntry.objects.order_by("position").values_list("id", flat=True)) == [
         entry.pk for entry in ten if entry.actor != "ada 3"

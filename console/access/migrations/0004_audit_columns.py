@@ -13,6 +13,8 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        # Rather stopped, to be tried again, than all who write queued behind a long reader.
+        migrations.RunSQL("SET LOCAL lock_timeout = '1s'", migrations.RunSQL.noop),
         migrations.CreateModel(
             name='AuditCheck',
             fields=[

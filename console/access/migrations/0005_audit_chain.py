@@ -7,18 +7,25 @@ The function that chains runs as its owner: the application's role needs no more
 
 `pg_restore` of a whole dump makes the triggers after the rows, so that these come back as they
 were; one of the data alone needs `--disable-triggers`.
+
+While it runs the release before goes on writing: old rows are chained in batches, each committed
+for itself; writers wait only for the last few and the triggers, a second at most before it lets
+them pass and tries again. What it was stopped in the middle of, it goes on with.
 """
 
-from django.db import migrations, models
+import time
+from typing import Any
+
+from django.db import OperationalError, migrations, models, transaction
 
 FUNCTIONS = """
-CREATE FUNCTION access_audit_field(value text) RETURNS text
+CREATE OR REPLACE FUNCTION access_audit_field(value text) RETURNS text
 LANGUAGE sql IMMUTABLE
 AS $$
     SELECT coalesce(octet_length(convert_to(value, 'UTF8')) || ':' || value, '-') || ','
 $$;
 
-CREATE FUNCTION access_audit_hash(entry access_auditentry) RETURNS text
+CREATE OR REPLACE FUNCTION access_audit_hash(entry access_auditentry) RETURNS text
 LANGUAGE sql STABLE
 AS $$
     SELECT encode(sha256(convert_to(
@@ -44,7 +51,7 @@ AS $$
         'UTF8')), 'hex')
 $$;
 
-CREATE FUNCTION access_audit_chain() RETURNS trigger
+CREATE OR REPLACE FUNCTION access_audit_chain() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 AS $$
 DECLARE
@@ -70,7 +77,7 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION access_audit_refuse() RETURNS trigger
+CREATE OR REPLACE FUNCTION access_audit_refuse() RETURNS trigger
 LANGUAGE plpgsql SET search_path = public, pg_temp
 AS $$
 BEGIN
@@ -85,27 +92,38 @@ END
 $$;
 """
 
-CHAIN_WHAT_THERE_IS = """
-LOCK TABLE access_auditentry IN SHARE ROW EXCLUSIVE MODE;
-DO $$
+# In order of their numbers; a row whose transaction was longer than others' comes after them.
+# Answers the last number, null where there was nothing left.
+CHAIN_SOME = """
+CREATE OR REPLACE FUNCTION access_audit_chain_some(from_id bigint, most int) RETURNS bigint
+LANGUAGE plpgsql SET search_path = public, pg_temp
+AS $$
 DECLARE
     entry access_auditentry;
-    place bigint := 0;
-    last text := repeat('0', 64);
+    place bigint;
+    last text;
+    reached bigint;
 BEGIN
-    FOR entry IN SELECT * FROM access_auditentry ORDER BY id LOOP
+    INSERT INTO access_audithead (id, position, hash) VALUES (1, 0, repeat('0', 64))
+    ON CONFLICT (id) DO NOTHING;
+    SELECT head.position, head.hash INTO place, last FROM access_audithead head WHERE id = 1
+    FOR UPDATE;
+    FOR entry IN SELECT * FROM access_auditentry
+        WHERE position = 0 AND id > from_id ORDER BY id LIMIT most
+    LOOP
         place := place + 1;
         entry.position := place;
         entry.previous_hash := last;
         last := access_audit_hash(entry);
+        reached := entry.id;
         UPDATE access_auditentry
         SET position = place, previous_hash = entry.previous_hash, hash = last
         WHERE id = entry.id;
     END LOOP;
-    INSERT INTO access_audithead (id, position, hash) VALUES (1, place, last);
+    UPDATE access_audithead SET position = place, hash = last WHERE id = 1;
+    RETURN reached;
 END
 $$;
-SET CONSTRAINTS ALL IMMEDIATE;
 """
 
 TRIGGERS = """
@@ -116,6 +134,86 @@ CREATE TRIGGER audit_refuse BEFORE UPDATE OR DELETE OR TRUNCATE ON access_audite
 CREATE TRIGGER audit_refuse BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON access_audithead
     FOR EACH STATEMENT EXECUTE FUNCTION access_audit_refuse();
 """
+_HAS_TRIGGERS = """
+SELECT count(*) FROM pg_trigger
+WHERE tgname = 'audit_chain' AND tgrelid = 'access_auditentry'::regclass
+"""
+_IS_UNIQUE = """
+SELECT count(*) FROM pg_constraint
+WHERE conname = 'audit_position' AND conrelid = 'access_auditentry'::regclass
+"""
+_BATCH = 1_000
+_LOCK_MS = 1_000
+_TRIES = 100
+_BETWEEN_S = 0.2
+
+
+def chain_what_there_is(_apps: Any, schema_editor: Any) -> None:
+    """All rows that there are, then those that are added, by triggers, without a gap between."""
+    with schema_editor.connection.cursor() as cursor:
+        if _first(cursor, _HAS_TRIGGERS):
+            return
+        cursor.execute(CHAIN_SOME)
+        _chain_by_batches(cursor)
+        _briefly_locked(cursor, _chain_the_last)
+        cursor.execute("DROP FUNCTION access_audit_chain_some(bigint, int)")
+
+
+def make_unique(_apps: Any, schema_editor: Any) -> None:
+    """The index is built while others write; it becomes the constraint in a moment."""
+    with schema_editor.connection.cursor() as cursor:
+        if _first(cursor, _IS_UNIQUE):
+            return
+        # One that an interrupted build left is of no use.
+        cursor.execute("DROP INDEX CONCURRENTLY IF EXISTS audit_position")
+        cursor.execute(
+            "CREATE UNIQUE INDEX CONCURRENTLY audit_position ON access_auditentry (position)"
+        )
+        _briefly_locked(
+            cursor,
+            lambda cursor: cursor.execute(
+                "ALTER TABLE access_auditentry "
+                "ADD CONSTRAINT audit_position UNIQUE USING INDEX audit_position"
+            ),
+        )
+
+
+def drop_unique(_apps: Any, schema_editor: Any) -> None:
+    schema_editor.execute("ALTER TABLE access_auditentry DROP CONSTRAINT audit_position")
+
+
+def _chain_by_batches(cursor: Any) -> None:
+    reached = 0
+    while reached is not None:
+        reached = _first(cursor, "SELECT access_audit_chain_some(%s, %s)", reached, _BATCH)
+
+
+def _chain_the_last(cursor: Any) -> None:
+    """Those that came since, also with lower numbers."""
+    cursor.execute("LOCK TABLE access_auditentry IN SHARE ROW EXCLUSIVE MODE")
+    _chain_by_batches(cursor)
+    cursor.execute(TRIGGERS)
+
+
+def _briefly_locked(cursor: Any, change: Any) -> None:
+    """Whoever writes queues behind a lock that is waited for: so it is waited for a moment."""
+    for left in reversed(range(_TRIES)):
+        try:
+            with transaction.atomic(using=cursor.db.alias):
+                cursor.execute(f"SET LOCAL lock_timeout = {_LOCK_MS}")
+                change(cursor)
+        except OperationalError:
+            if not left:
+                raise
+            time.sleep(_BETWEEN_S)
+        else:
+            return
+
+
+def _first(cursor: Any, query: str, *values: int) -> Any:
+    cursor.execute(query, values)
+    return cursor.fetchone()[0]
+
 
 # deploy/postgres-roles.sh gives the application's role the rights on rows of every new table.
 RIGHTS = """
@@ -147,18 +245,26 @@ DROP FUNCTION access_audit_chain();
 DROP FUNCTION access_audit_hash(access_auditentry);
 DROP FUNCTION access_audit_field(text);
 DELETE FROM access_audithead;
+UPDATE access_auditentry SET position = 0, previous_hash = '', hash = '';
 """
 
 
 class Migration(migrations.Migration):
+    atomic = False
     dependencies = [("access", "0004_audit_columns")]
     operations = [
         migrations.RunSQL(FUNCTIONS, BACK),
-        migrations.RunSQL(CHAIN_WHAT_THERE_IS, migrations.RunSQL.noop),
-        migrations.AddConstraint(
-            model_name="auditentry",
-            constraint=models.UniqueConstraint(fields=("position",), name="audit_position"),
+        migrations.RunPython(chain_what_there_is, migrations.RunPython.noop),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunPython(make_unique, drop_unique)],
+            state_operations=[
+                migrations.AddConstraint(
+                    model_name="auditentry",
+                    constraint=models.UniqueConstraint(
+                        fields=("position",), name="audit_position"
+                    ),
+                )
+            ],
         ),
-        migrations.RunSQL(TRIGGERS, migrations.RunSQL.noop),
         migrations.RunSQL(RIGHTS, migrations.RunSQL.noop),
     ]
