@@ -51,7 +51,7 @@ def test_each_scope_opens_its_area_alone(people: dict[str, User], scope: Scope) 
 
 
 # One act of each kind, and what it takes to take it back.
-TAKES = {
+TAKES: dict[str, tuple[str, str, dict[str, Any], dict[str, Any], str]] = {
     "breaker": ("breaker", "override", {"mode": "auto"}, {"mode": "disabled"}, "control"),
     "cache": ("l1", "resize", {}, {"settings": {"max_entries": 50}}, "control"),
     "cordon": ("nodes", "cordon", {"state": "in"}, {"state": "cordoned"}, "control"),
