@@ -18,8 +18,8 @@ def sizes_of(formula: str) -> Sizes:
 
 
 def steer(formula: str, statement_ms: int) -> None:
-    """A larger pool grows at once; a smaller one lends no more than it may, and gives back what
-    stays unused, one each ten seconds. Open connections are told of timeouts when next lent.
+    """A larger pool grows at once; a smaller one makes no more, and gives back what stays unused,
+    one connection each ten seconds. Open ones are told of timeouts when next lent.
     """
     pool = getattr(connections["default"], "pool", None)
     if pool is None:
