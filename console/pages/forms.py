@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from console.access.roles import Role
 from console.access.scopes import SAID, Scope
-from console.controls import MOST_NODES
+from console.controls import MOST_NODES, Refused, bounds
 from console.pages.figures import count
 from validation.subjects import (
     MAX_BLOCK_NUMBER,
@@ -133,7 +133,21 @@ class NewRunForm(forms.Form):
             self.add_error("last", f"{size} blocks are more than a range may hold ({MAX_RANGE:,}).")
 
 
-class NewTokenForm(forms.Form):
+class ReasonForm(forms.Form):
+    """Why, for the audit trail; who says nothing gets the words of the page."""
+
+    reason = forms.CharField(required=False, max_length=bounds.LONGEST_REASON)
+
+    def clean_reason(self) -> str:
+        given = str(self.cleaned_data["reason"])
+        try:
+            return bounds.reason_of(given) if given.strip() else ""
+        except Refused as exc:
+            text = f"Give {exc.expected}, or none."
+            raise forms.ValidationError(text) from exc
+
+
+class NewTokenForm(ReasonForm):
     """A token's name, what it may do and where, and until when."""
 
     name = forms.CharField(max_length=80)

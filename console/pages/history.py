@@ -1,13 +1,15 @@
 """What operators changed, in words: who, why, from what to what, and what can be taken back."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from console import sse
+from console.access import granting
 from console.access.models import AuditEntry
 from console.controls import Order, is_reversible, names, places
 from console.flags import telling
@@ -17,6 +19,8 @@ from validation.models import ControlKind
 
 SHOWN = 20
 _NODES = {"in_service": "in service", "cordoned": "cordoned"}
+# Of a flag: they leave it as it stands, so what was done before them can be taken back still.
+_BESIDE = frozenset({"freeze", "thaw"})
 _DONE = {"reset": "started afresh", "purge": "purged"}
 
 
@@ -74,7 +78,8 @@ def entries(rows: Iterable[AuditEntry]) -> list[Entry]:
     found = []
     for row in rows:
         found.append(_entry(row, newest=(row.kind, row.target) not in seen, there=there))
-        seen.add((row.kind, row.target))
+        if row.kind != ControlKind.FLAGS or row.action not in _BESIDE:
+            seen.add((row.kind, row.target))
     return found
 
 
@@ -97,6 +102,9 @@ def _entry(row: AuditEntry, *, newest: bool, there: Container[str]) -> Entry:
 def _both(row: AuditEntry) -> tuple[str, str]:
     if row.kind == ControlKind.FLAGS:
         return telling.both(row)
+    if row.kind in _GRANTED:
+        said = _GRANTED[row.kind]
+        return said(row.before), said(row.after)
     said = node_words if row.kind == ControlKind.NODES else words
     return said(row.before), said(row.after)
 
@@ -122,6 +130,10 @@ def _page(row: AuditEntry, there: Container[str]) -> str:
     if row.kind == ControlKind.FLAGS:
         is_there = row.target in there
         return reverse("flag", args=[row.target]) if is_there else reverse("flags")
+    if row.kind == granting.TOKEN:
+        return reverse("tokens")
+    if row.kind == granting.USER:
+        return f"{reverse('audit')}?{urlencode({'kind': row.kind, 'target': row.target})}"
     return reverse("caches")
 
 
@@ -142,6 +154,28 @@ def node_words(told: Mapping[str, Any]) -> str:
     if "order" in told:
         return ", ".join(told["order"])
     return _NODES.get(told.get("state", ""), "not there")
+
+
+def token_words(told: Mapping[str, Any]) -> str:
+    """`active, as operator of ada for read, runs, until 2026-11-21`."""
+    if not told:
+        return "not there"
+    until = f", until {told['expires_at'][:10]}" if told["expires_at"] else ""
+    scopes = ", ".join(told["scopes"])
+    return f"{told['state']}, as {told['role']} of {told['acts_for']} for {scopes}{until}"
+
+
+def account_words(told: Mapping[str, Any]) -> str:
+    """`operator`, `admin, closed`, `no role`."""
+    if not told:
+        return "not there"
+    return f"{', '.join(told['roles']) or 'no role'}{'' if told['active'] else ', closed'}"
+
+
+_GRANTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    granting.TOKEN: token_words,
+    granting.USER: account_words,
+}
 
 
 def wanted_words(wanted: Order) -> str:

@@ -9,13 +9,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods
 
+from console.access import granting
+from console.access.audit import Actor
 from console.access.models import ApiToken
 from console.access.roles import requires
-from console.access.tokens import TokenRefused, create_token, revoke_token
+from console.access.tokens import TokenRefused
 from console.http import render_page
-from console.pages.forms import NewTokenForm
+from console.pages.forms import NewTokenForm, ReasonForm
 
 SHOWN = 200
+MADE, REVOKED = "Made on the page of API tokens", "Revoked on the page of API tokens"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,12 +30,16 @@ def show(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=422)
     wanted = form.cleaned_data
-    owner = request.user
-    if not isinstance(owner, User):  # the decorator has seen to it; types have not
-        raise PermissionDenied
+    owner = _admin(request)
     try:
-        token, secret = create_token(
-            owner, wanted["name"], wanted["role"], form.expires_at(), wanted["scopes"]
+        token, secret = granting.make_token(
+            Actor.on_page(owner),
+            owner,
+            wanted["name"],
+            wanted["role"],
+            expires=form.expires_at(),
+            scopes=wanted["scopes"],
+            reason=wanted["reason"] or MADE,
         )
     except TokenRefused as refused:
         form.add_error(refused.field, str(refused))
@@ -45,14 +52,26 @@ def show(request: HttpRequest) -> HttpResponse:
 @requires("admin")
 def revoke(request: HttpRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken.objects.select_related("user"), pk=pk)
-    if request.method != "POST":
-        context = {"token": token, "action": request.path}
-        return render_page(request, "console/confirm_revoke.html", "confirm", context)
-    if revoke_token(token):
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        context = {"token": token, "action": request.path, "form": form}
+        status = 422 if form.is_bound else 200
+        return render_page(
+            request, "console/confirm_revoke.html", "confirm", context, status=status
+        )
+    actor, reason = Actor.on_page(_admin(request)), form.cleaned_data["reason"] or REVOKED
+    if granting.withdraw_token(actor, token, reason=reason):
         messages.success(request, f"{token.name} is revoked: its next call is refused.")
     else:
         messages.error(request, f"{token.name} was not active any more.")
     return redirect("tokens")
+
+
+def _admin(request: HttpRequest) -> User:
+    """The decorator has seen to it; types have not."""
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
 
 
 def _page(

@@ -8,8 +8,11 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 
+from console.access import granting
+from console.access.models import AuditEntry
 from console.access.roles import Role, role_of
 
 
@@ -38,6 +41,40 @@ def test_a_known_account_changes_its_role_and_keeps_its_password(people: dict[st
     assert role_of(changed) is Role.VIEWER
     assert changed.password == before
     assert "already" in run("admin", "--role", "viewer")
+
+
+def test_who_was_given_a_role_stands_in_the_trail(people: dict[str, User]) -> None:
+    password = run("ada", "--role", "operator").split()[-1]
+    run("ada", "--role", "admin", "--reason", "she is on call from today on")
+    run("ada", "--role", "admin")  # changes nothing: no entry
+    given, made = AuditEntry.objects.all()
+    assert (made.action, made.kind, made.target, made.origin) == ("create", "user", "ada", "cli")
+    assert (made.before, made.after) == ({}, {"roles": ["operator"], "active": True})
+    assert (given.action, given.before["roles"], given.after["roles"]) == (
+        *("role", ["operator"], ["admin"]),
+    )
+    assert (made.reason, given.reason) == ("Given at a terminal", "she is on call from today on")
+    assert made.actor == made.source
+    assert "@" in made.actor
+    assert password not in str(list(AuditEntry.objects.values()))
+    assert User.objects.get(username="ada").password not in str(list(AuditEntry.objects.values()))
+
+
+def test_what_cannot_be_told_is_not_done(
+    people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(granting, "record", full)
+    with pytest.raises(CommandError, match="disk full"):
+        run("ada", "--role", "admin")
+    with pytest.raises(CommandError, match="disk full"):
+        run("viewer", "--role", "admin")
+    assert not User.objects.filter(username="ada").exists()
+    assert role_of(User.objects.get(username="viewer")) is Role.VIEWER
+    with pytest.raises(CommandError, match="--reason 'short' is not a reason of 10 to 500"):
+        run("viewer", "--role", "admin", "--reason", "short")
 
 
 def test_a_closed_account_stays_closed_and_that_is_said(people: dict[str, User]) -> None:

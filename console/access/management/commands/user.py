@@ -1,18 +1,25 @@
-"""`manage.py user`: makes an account with a role, or gives one that exists another role."""
+"""`manage.py user`: makes an account with a role, or gives one that exists another role.
+
+Either is told in the audit trail, without the password.
+"""
 
 import secrets
 from argparse import ArgumentParser
 from typing import Any
 
-from django.contrib.auth.models import Group, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
-from console.access.roles import Role, role_of
+from console.access import granting
+from console.access.granting import IsSuperuser
+from console.access.roles import Role
+from console.controls import Refused, bounds
+from console.management.acting import actor
 
 _LONGEST = 150  # the column's length
+_REASON = "Given at a terminal"
 
 
 class Command(BaseCommand):
@@ -22,12 +29,16 @@ class Command(BaseCommand):
         parser.add_argument("name", help="what the person signs in with")
         parser.add_argument("--role", required=True, help=", ".join(Role))
 
-    def handle(self, *, name: str, role: str, **_: Any) -> None:
+        parser.add_argument(
+            "--reason", default=_REASON, help="10 to 500 characters; it stands in the audit trail"
+        )
+
+    def handle(self, *, name: str, role: str, reason: str, **_: Any) -> None:
         wanted = _role(role)
         _check_name(name)
+        why = _reason(reason)
         try:
-            with transaction.atomic():
-                said = _give(name, wanted)
+            said = _give(name, wanted, why)
         except DatabaseError as exc:
             reason = str(exc).partition("\n")[0]
             raise CommandError(f"The database refused: {reason}", returncode=2) from exc
@@ -56,28 +67,26 @@ def _check_name(name: str) -> None:
         )
 
 
-def _give(name: str, role: Role) -> str:
+def _give(name: str, role: Role, reason: str) -> str:
     """What was done, for the terminal."""
-    # As `create_user` would write it: or one name could look like two accounts.
-    name = User.normalize_username(name)
-    user = User.objects.select_for_update().filter(username=name).first()
-    if user is None:
-        password = secrets.token_urlsafe(15)
-        _join(User.objects.create_user(name, password=password), role)
-        return f"{name} may sign in as {role}. The password, shown this once: {password}"
-    if user.is_superuser:
+    password = secrets.token_urlsafe(15)
+    try:
+        given = granting.give_role(actor(), name, role, password, reason=reason)
+    except IsSuperuser as exc:
         raise CommandError(
-            f"{name} is a Django superuser and an admin whatever its role.", returncode=2
-        )
-    had = role_of(user)
-    _join(user, role)
+            f"{exc} is a Django superuser and an admin whatever its role.", returncode=2
+        ) from exc
+    name, had = given.user.get_username(), given.before
+    if given.is_new:
+        return f"{name} may sign in as {role}. The password, shown this once: {password}"
     if had is role:
         return f"{name} is {role} already; its password stays."
     was = f"is {role} now and was {had}" if had else f"is {role} now, but its account is closed"
     return f"{name} {was}; its password stays."
 
 
-def _join(user: User, role: Role) -> None:
-    """One role only: the highest group would count."""
-    user.groups.remove(*Group.objects.filter(name__in=list(Role)))
-    user.groups.add(Group.objects.get(name=role))
+def _reason(text: str) -> str:
+    try:
+        return bounds.reason_of(text)
+    except Refused as exc:
+        raise CommandError(f"--reason {text!r} is not {exc.expected}.", returncode=2) from exc
