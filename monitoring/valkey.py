@@ -6,7 +6,12 @@ from typing import Any
 import redis
 from django.conf import settings
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
+
+from monitoring.absence import Absence
+
+_SHORT_S = 0.25
 
 
 class ValkeyUnset(redis.ConnectionError):
@@ -15,16 +20,17 @@ class ValkeyUnset(redis.ConnectionError):
 
 @cache
 def client() -> Any:
-    """For short commands: fails within 0.25 s, and the caller goes on without.
+    """For short commands: fails within 0.25 s, and the caller goes on without; the next ones fail
+    at once, until it answers again.
 
     `Any`, because redis-py's own types fit neither decoded answers nor pipelines.
     """
-    return _connect(socket_timeout=0.25, socket_connect_timeout=0.25)
+    return _connect(_Remembering, socket_timeout=_SHORT_S, socket_connect_timeout=_SHORT_S)
 
 
 def blocking_client(timeout_s: float) -> Any:
     """For one reader that waits up to `timeout_s` on a stream; never shared with `client`."""
-    return _connect(socket_timeout=timeout_s + 1, socket_connect_timeout=1)
+    return _connect(redis.Redis, socket_timeout=timeout_s + 1, socket_connect_timeout=1)
 
 
 def announce(index: str, name: str, key: str, body: bytes, *, life_s: int) -> None:
@@ -44,10 +50,43 @@ def announce(index: str, name: str, key: str, body: bytes, *, life_s: int) -> No
         client().sadd(index, name)
 
 
-def _connect(**timeouts: float) -> redis.Redis:
+class _Remembering(redis.Redis):
+    """Asks nothing while the server is known to let callers wait in vain."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.absence = Absence(_ping)
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        with self.absence.noticed():
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> Pipeline:
+        pipe = _RememberingPipeline(
+            self.connection_pool, self.response_callbacks, transaction, shard_hint
+        )
+        pipe.absence = self.absence
+        return pipe
+
+
+class _RememberingPipeline(Pipeline):
+    absence: Absence
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        with self.absence.noticed():
+            return super().execute(raise_on_error)
+
+
+def _ping() -> None:
+    """On a connection of its own: the others wait for what never came."""
+    with _connect(redis.Redis, socket_timeout=_SHORT_S, socket_connect_timeout=_SHORT_S) as own:
+        own.ping()
+
+
+def _connect(kind: type[redis.Redis], **timeouts: float) -> redis.Redis:
     if not settings.REDIS_URL:
         raise ValkeyUnset("REDIS_URL is not set")
-    return redis.Redis.from_url(
+    return kind.from_url(
         settings.REDIS_URL,
         retry=Retry(NoBackoff(), 0),
         decode_responses=True,
