@@ -17,7 +17,8 @@ _START = "0" * 64
 _SCHEME = "switchyard-audit-1,"
 _DIGITS = frozenset("0123456789abcdef")
 
-type Fault = Literal["edited", "gap", "added", "relinked", "truncated", "rewritten"]
+# "forgotten": not the trail, but what its last check found is missing.
+type Fault = Literal["edited", "gap", "added", "relinked", "truncated", "rewritten", "forgotten"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -131,9 +131,10 @@ class AuditHead(models.Model):
 
 
 class AuditCheck(models.Model):
-    """What the last check of the chain found; one row."""
+    """What the last check of the chain found; one row, which a migration made."""
 
-    checked_at = models.DateTimeField()
+    # Null: not yet.
+    checked_at = models.DateTimeField(null=True)
     # The head when the chain was whole last: it must be found again.
     position = models.BigIntegerField(default=0)
     hash = models.CharField(max_length=64, blank=True)

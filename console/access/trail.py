@@ -7,6 +7,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from console.access.models import AuditEntry
 
+COUNTED = 10_000
+_OFFERED = 2_000
 # Where words are looked for.
 _WORDS = ("reason", "actor", "target", "token", "source", "trace_id")
 
@@ -61,13 +63,16 @@ def with_standing(found: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
     return found.annotate(is_newest=~Exists(later))
 
 
-def kinds() -> list[str]:
-    return _names("kind")
+def names() -> tuple[list[str], list[str]]:
+    """The kinds and the actions of the newest acts: what a search is offered."""
+    newest = AuditEntry.objects.order_by("-id").values_list("kind", "action")[:_OFFERED]
+    pairs = set(newest)
+    return sorted({kind for kind, _ in pairs}), sorted({action for _, action in pairs})
 
 
-def actions() -> list[str]:
-    return _names("action")
-
-
-def _names(column: str) -> list[str]:
-    return list(AuditEntry.objects.order_by(column).values_list(column, flat=True).distinct())
+def count(found: QuerySet[AuditEntry]) -> tuple[int, bool]:
+    """(how many, whether there are more): up to a bound, since a page that is looked at all the
+    time must not read all of the trail.
+    """
+    number = found.order_by()[: COUNTED + 1].count()
+    return min(number, COUNTED), number > COUNTED

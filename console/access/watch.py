@@ -1,9 +1,12 @@
 """Checks the audit trail every half minute, writes its head to the log, and raises the alarm.
 
 Bounded: of a trail too long for one turn the newest rows are checked each time, the older ones in
-turns. What is wrong is found again and told each time until it is right.
+turns. What is wrong is found again and told each time until it is right. What the last check found
+is what tells a trail that was cut off: where that is missing, nothing is known to be whole until
+somebody has held the trail to an anchor from elsewhere.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +20,10 @@ from console.access.chain import Anchor, Break
 from console.access.models import AuditCheck
 from monitoring import events
 
-# A second or two of work; at one turn in 30 s, 100 000 rows are checked in a minute.
+# A second or two of work. `minutes` says how long all rows take.
 ROWS = 50_000
 NEWEST = 10_000
+TURN_S = 30.0
 
 log = structlog.get_logger(__name__)
 
@@ -31,12 +35,30 @@ class _Turn:
     broken: Break | None
 
 
+def minutes(rows: int) -> float:
+    """In how long each of so many rows is looked at once: 90 000 in one, a million in thirteen."""
+    turns = 1 if rows <= ROWS else math.ceil((rows - NEWEST) / (ROWS - NEWEST))
+    return turns * TURN_S / 60
+
+
+def vouch(head: Anchor) -> bool:
+    """After somebody found the trail whole and held it to an anchor: what was forgotten is known
+    again. False where nothing was.
+    """
+    known = AuditCheck.objects.filter(pk=1, fault=_FORGOTTEN.fault)
+    return bool(
+        known.update(fault="", fault_position=None, said="", position=head.position, hash=head.hash)
+    )
+
+
 def check(
     *, rows: int = ROWS, newest: int = NEWEST, now: Callable[[], datetime] = timezone.now
 ) -> AuditCheck:
     """One turn; what it found is kept for the page, and told. Raises the database's errors."""
-    before = AuditCheck.objects.filter(pk=1).first() or AuditCheck(pk=1)
-    turn = _turn(before, rows, newest)
+    known = AuditCheck.objects.filter(pk=1).first()
+    before = known or AuditCheck(pk=1)
+    is_forgotten = known is None or known.fault == _FORGOTTEN.fault
+    turn = _turn(before, rows, newest, _FORGOTTEN if is_forgotten else None)
     found = AuditCheck(pk=1, checked_at=now(), swept_to=turn.swept_to)
     if turn.broken is None:
         found.position, found.hash = turn.head.position, turn.head.hash
@@ -50,13 +72,22 @@ def check(
     return found
 
 
-def _turn(before: AuditCheck, rows: int, newest: int) -> _Turn:
+_FORGOTTEN = Break(
+    fault="forgotten",
+    position=0,
+    said="what the last check found was removed: rows may be cut off at the end, and nothing here "
+    "would tell",
+)
+
+
+def _turn(before: AuditCheck, rows: int, newest: int, lacks: Break | None) -> _Turn:
     head = chain.head()
     known = Anchor(position=before.position, hash=before.hash) if before.position else None
     broken = chain.ends(head) or chain.held([known] if known else [])
     if head.position <= rows:
         walked = chain.walk(chain.BEGINNING, head.position)
-        return _Turn(head=head, swept_to=0, broken=broken or walked.broken)
+        broken = broken or walked.broken or lacks
+        return _Turn(head=head, swept_to=0, broken=broken)
     tail = head.position - newest
     begins = before.swept_to if before.swept_to < tail else 0
     # Within a bound also where a row is missing: the walk ends at a position.
@@ -65,7 +96,8 @@ def _turn(before: AuditCheck, rows: int, newest: int) -> _Turn:
     young = chain.walk(chain.link(tail), head.position)
     # What is broken is looked at first the next time too.
     swept_to = begins if older.broken else until
-    return _Turn(head=head, swept_to=swept_to, broken=broken or older.broken or young.broken)
+    broken = broken or older.broken or young.broken or lacks
+    return _Turn(head=head, swept_to=swept_to, broken=broken)
 
 
 def _tell(before: AuditCheck, found: AuditCheck, turn: _Turn) -> None:

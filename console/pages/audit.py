@@ -1,6 +1,7 @@
 """The audit trail: who did what, when, from where and why; whether its chain is whole."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase, QueryDict
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console.access import trail
+from console.access import trail, watch
 from console.access.audit import TOPIC
 from console.access.models import AuditCheck, AuditEntry
 from console.access.trail import Sought
@@ -117,7 +118,8 @@ def show(request: HttpRequest) -> HttpResponseBase:
 
 
 def load(wish: Wish, found: QuerySet[AuditEntry]) -> dict[str, Any]:
-    total = found.count()
+    total, more = trail.count(found)
+    kinds, actions = trail.names()
     page = found.filter(pk__lt=wish.before) if wish.before else found
     rows = list(trail.with_standing(page)[: PAGE + 1])
     shown = rows[:PAGE]
@@ -127,9 +129,10 @@ def load(wish: Wish, found: QuerySet[AuditEntry]) -> dict[str, Any]:
         "wish": wish,
         "entries": history.searched(shown),
         "total": total,
+        "more": more,
         "none_yet": not total and not AuditEntry.objects.exists(),
-        "kinds": trail.kinds(),
-        "actions": trail.actions(),
+        "kinds": _with(wish.words["kind"], kinds),
+        "actions": _with(wish.words["action"], actions),
         "ranges": [("", "All", wish.link(range="", **_UNBOUND))]
         + [(name, name, wish.link(range=name, **_UNBOUND)) for name in RANGES],
         "downloads": [(form.upper(), wish.link(format=form)) for form in sorted(TABLE_FORMS)],
@@ -141,15 +144,25 @@ def load(wish: Wish, found: QuerySet[AuditEntry]) -> dict[str, Any]:
 _UNBOUND = {"from": "", "to": ""}
 
 
+def _with(asked: str, offered: list[str]) -> list[str]:
+    return offered if not asked or asked in offered else [asked, *offered]
+
+
 def standing() -> dict[str, Any]:
     """What the live regions show: the chain, and a sign that there is a new row."""
-    check = AuditCheck.objects.filter(pk=1).first()
-    newest = AuditEntry.objects.values_list("position", flat=True).first()
-    return {"check": check, "chain": _chain(check), "newest": newest or 0}
+    check = AuditCheck.objects.filter(pk=1, checked_at__isnull=False).first()
+    newest = AuditEntry.objects.values_list("position", flat=True).first() or 0
+    return {
+        "check": check,
+        "chain": _chain(check),
+        "newest": newest,
+        "at_each_check": watch.NEWEST if newest > watch.ROWS else 0,
+        "minutes": math.ceil(watch.minutes(newest)),
+    }
 
 
 def _chain(check: AuditCheck | None) -> State:
-    if check is None:
+    if check is None or check.checked_at is None:
         return State(glyph="half", word="Not checked yet", effect="beat does it twice a minute")
     if check.fault:
         return State(glyph="open", word="Broken", effect=check.fault)

@@ -1,9 +1,11 @@
 """The trail is checked twice a minute within a bound, told to the log, and alarmed of."""
 
 from datetime import UTC, datetime
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import OperationalError
 from structlog.testing import capture_logs
 
@@ -99,6 +101,53 @@ def test_a_long_trail_is_checked_in_turns_and_its_newest_rows_in_each(
         "UPDATE access_auditentry SET actor = 'eve' WHERE position = 9",
     )
     assert check(**bounds)[0].fault == "edited"
+
+
+def test_a_check_that_was_removed_raises_the_alarm_until_the_trail_is_held_to_an_anchor(
+    ten: list[AuditEntry],  # noqa: F811 - the fixture
+    told: list[str],
+) -> None:
+    check()
+    AuditCheck.objects.all().delete()
+    tamper(
+        "DELETE FROM access_auditentry WHERE position > 8",
+        "UPDATE access_audithead SET position = 8, hash ="
+        " (SELECT hash FROM access_auditentry WHERE position = 8)",
+    )
+    for _ in range(2):
+        found, lines = check()
+        assert (found.fault, found.position) == ("forgotten", 0)
+        assert "audit.broken" in {line["event"] for line in lines}
+    assert "alarms" in told
+    assert verified("--anchor", f"10:{ten[9].hash}") == 1
+    assert check()[0].fault == "forgotten"
+    assert verified() == 0  # whole in itself, and held to nothing
+    assert check()[0].fault == "forgotten"
+    assert verified("--anchor", f"8:{ten[7].hash}") == 0
+    found, lines = check()
+    assert (found.fault, found.position) == ("", 8)
+
+
+def verified(*options: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        call_command("audit", "--verify", *options, stdout=StringIO(), stderr=StringIO())
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_a_new_database_begins_with_a_check_that_alarms_of_nothing(
+    db: None, told: list[str]
+) -> None:
+    assert AuditCheck.objects.get().checked_at is None
+    assert check()[0].fault == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "minutes"), [(0, 0.5), (50_000, 0.5), (50_001, 1), (90_000, 1), (1_000_000, 12.5)]
+)
+def test_how_long_all_rows_take_is_what_the_turns_make_of_it(rows: int, minutes: float) -> None:
+    assert watch.minutes(rows) == minutes
+    assert app.conf.beat_schedule["check-audit"]["schedule"] == watch.TURN_S
 
 
 def test_beat_asks_for_it_twice_a_minute_and_outlives_the_database(

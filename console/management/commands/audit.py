@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, InterfaceError, connection
 from psycopg_pool import PoolTimeout, TooManyRequests
 
-from console.access import chain
+from console.access import chain, watch
 from console.access.chain import Anchor, Walk
 from console.access.models import AuditCheck
 
@@ -48,6 +48,8 @@ class Command(BaseCommand):
             anchors = [Anchor.parse(text) for text in options["anchor"]]
             walked = chain.verify([*anchors, *_last_good()])
             guarded = _is_guarded()
+            if anchors and walked.broken is None:
+                watch.vouch(walked.reached)
         except ValueError as exc:
             raise CommandError(str(exc), returncode=NOT_RUN) from exc
         except (ImproperlyConfigured, *_DATABASE) as exc:
