@@ -30,8 +30,7 @@ django.setup(set_prefix=False)
 
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
 from console import collecting  # noqa: E402 - as above
-from console.access import rates  # noqa: E402 - as above
-from console.flags import follower, web  # noqa: E402 - as above
+from console.flags import follower, rates, web  # noqa: E402 - as above
 from console.flags.ofrep import PREFIX as OFREP  # noqa: E402 - as above
 from console.flags.ofrep import Ofrep  # noqa: E402 - as above
 from console.flags.ofrep_cors import Cors  # noqa: E402 - as above

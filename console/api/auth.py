@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from ninja.utils import check_csrf
 
-from console.access import rates
 from console.access.roles import Role, role_of
 from console.access.scopes import Scope, in_order
 from console.access.tokens import Caller, authenticate
 from console.api.problems import Problem, problem_of, respond
+from console.flags import rates
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PREFIX = "/api/v1/"

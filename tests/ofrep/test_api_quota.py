@@ -4,10 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from console.access import rates
 from console.access.quotas import InProcess, Quotas
 from console.access.tokens import create_token
-from console.flags import web
+from console.flags import rates, web
 from tests.access.conftest import (  # noqa: F401 - fixtures, found by name
     people,
     quick_passwords,
