@@ -131,7 +131,7 @@ class Ofrep:
             return _Answer(status=200, body=body, headers=[])
         await self._catch_up(scope)
         endpoint = Endpoint(request_uri=address_for(standing.token, time.time()))
-        body, tag = self._evaluation.all(context, [EventStream(endpoint=endpoint)])
+        body, tag = await self._evaluation.all(context, [EventStream(endpoint=endpoint)])
         unchanged = _names(headers.get(b"if-none-match", b""), tag)
         return _Answer(
             status=304 if unchanged else 200,

@@ -347,3 +347,28 @@ async def test_a_body_in_parts_is_read_whole_and_bounded(app: Ofrep) -> None:
     flood = [b" " * 10_000] * 10
     call = await Call(f"{BULK}/imported", "POST", "", shown, body=flood).to(app)
     assert (call.status, told(call)["errorCode"]) == (400, "INVALID_CONTEXT")
+
+
+async def test_many_flags_leave_others_their_turn_and_are_of_one_document(
+    app: Ofrep, flags: FlagProvider
+) -> None:
+    many = {f"many-{n}": {"a": "a", "b": "b"} for n in range(400)}
+    load(flags, 42, *(flag(key, names) for key, names in many.items()))
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+            if turns == 4:
+                # Of fewer flags, others of them: the first half is not to be of what was before.
+                load(flags, 43, *(flag(key, {"c": "c"}) for key in list(many)[:200]))
+
+    task = asyncio.ensure_future(others())
+    document = told(await ask(app))
+    task.cancel()
+    assert turns >= 8
+    assert document["metadata"]["revision"] == 43
+    found = [each["variant"] for each in document["flags"] if each["key"] in many]
+    assert found == ["c"] * 200
