@@ -1,5 +1,6 @@
 """System checks across settings: each has a number, says what is wrong and what to set."""
 
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's own name
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DatabaseError, InterfaceError, connections
 
 from validation.rpc.addresses import AddressPolicy
 
@@ -123,6 +125,33 @@ def nodes_may_be_asked(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(Tags.database, deploy=True)
+def the_trail_is_not_the_applications(
+    databases: Sequence[str] | None = None, **_: Any
+) -> list[CheckMessage]:
+    """Who owns a table switches its triggers off. Asked only where checks may ask the database."""
+    if "default" not in (databases or ()):
+        return []
+    try:
+        with connections["default"].cursor() as cursor:
+            cursor.execute(_OWNED)
+            owned = [name for (name,) in cursor.fetchall()]
+    except (DatabaseError, InterfaceError):  # whether it answers is another check's word
+        return []
+    if not owned:
+        return []
+    message = f"DATABASE_URL's role owns {' and '.join(owned)}: it could rewrite the audit trail."
+    hint = "Migrate as the owner, and let the application connect as a role that owns nothing, as "
+    hint += "deploy/postgres-roles.sh makes it."
+    return [Warning(message, hint=hint, id="switchyard.W008")]
+
+
+_OWNED = """
+SELECT relname FROM pg_class
+WHERE oid IN (to_regclass('access_auditentry'), to_regclass('access_audithead'))
+    AND pg_has_role(current_user, relowner, 'MEMBER')
+ORDER BY relname
+"""
 _SERVERS = "Run `make up`, or set DATABASE_URL, REDIS_URL and CELERY_BROKER_URL."
 
 

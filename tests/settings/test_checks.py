@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import override_settings
 
 from console import checks
@@ -107,3 +108,17 @@ def test_what_pgbouncer_does_not_pass_on_is_refused(
         found = checks.settings_reach_postgres()
     assert [message.id for message in found] == [f"switchyard.{number}" for number in numbers]
     assert all(message.hint for message in found)
+
+
+@pytest.mark.django_db
+def test_a_role_that_owns_the_audit_trail_is_warned_of() -> None:
+    """The tests' own is a superuser, a member of every role."""
+    [message] = checks.the_trail_is_not_the_applications(databases=["default"])
+    assert message.id == "switchyard.W008"
+    assert "access_auditentry and access_audithead" in message.msg
+    assert checks.the_trail_is_not_the_applications(databases=None) == []
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE owns_nothing")
+        cursor.execute("SET LOCAL ROLE owns_nothing")
+        assert checks.the_trail_is_not_the_applications(databases=["default"]) == []
+        cursor.execute("RESET ROLE")
