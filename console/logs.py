@@ -5,6 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from kombu.exceptions import OperationalError
+from redis import RedisError
 
 # Two log whole URLs, which may hold a node's key; the others a line for every wake-up and sweep.
 _QUIET = (
@@ -12,7 +14,6 @@ _QUIET = (
     "httpcore",
     "celery.app.trace",
     "celery.worker.strategy",
-    "celery.beat",
     "celery.worker.request",
 )
 
@@ -49,7 +50,10 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
                 ],
             }
         },
-        "filters": {"told already": {"()": lambda: _is_news}},
+        "filters": {
+            "told already": {"()": lambda: _is_news},
+            "in a line": {"()": lambda: _in_a_line},
+        },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "structlog"}},
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {name: {"level": "WARNING"} for name in _QUIET}
@@ -57,6 +61,7 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
         | {"django.security.DisallowedHost": {"level": "CRITICAL"}}
         # A line for each loan and for each look at a server that is away, which we say once.
         | {"psycopg.pool": {"level": "ERROR"}}
+        | {"celery.beat": {"level": "WARNING", "filters": ["in a line"]}}
         | {"django.request": {"filters": ["told already"]}},
     }
 
@@ -64,3 +69,15 @@ def logging_settings(*, readable: bool) -> dict[str, Any]:
 def _is_news(record: logging.LogRecord) -> bool:
     """Django writes a traceback for each 503, which `console.errors` has told in a line."""
     return getattr(record, "status_code", None) != HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _in_a_line(record: logging.LogRecord) -> bool:
+    """Beat writes two tracebacks for each task, each second, that a broker which is away does not
+    take; it is sent again when it is due again.
+    """
+    failed = record.exc_info[1] if record.exc_info else None
+    cause = failed and (failed.__cause__ or failed.__context__)
+    if isinstance(cause, (OSError, OperationalError, RedisError)):
+        record.msg, record.args = f"beat: not sent: {' '.join(str(failed).split())}", ()
+        record.exc_info = record.exc_text = None
+    return True

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 from django.db import Error, InterfaceError
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolTimeout, TooManyRequests
 
 from console.access import watch
 
@@ -15,5 +15,5 @@ def check_audit() -> None:
     """Whether the audit trail is whole. What cannot be asked now, half a minute later."""
     try:
         watch.check()
-    except (Error, InterfaceError, PoolTimeout) as exc:
+    except (Error, InterfaceError, PoolTimeout, TooManyRequests) as exc:
         log.warning("audit.not_checked", error=type(exc).__name__)
