@@ -14,6 +14,7 @@ from validation.checkpoint import Checkpoint
 from validation.item_variants import Always, Choices, Chooser, ItemPlan
 from validation.keeping import SLOW_MS, Keeping, spans_of
 from validation.lineage import lineage_to
+from validation.pacing import Pace
 from validation.rpc import RpcClient, RpcConfig
 from validation.second_opinion import Examined, SecondOpinions, with_caught
 from validation.subjects import Subject, parse_subject
@@ -159,10 +160,11 @@ class Engine:
         *,
         until: float = math.inf,
     ) -> None:
-        waiting = iter(enumerate(subjects))
+        waiting, pace = iter(enumerate(subjects)), Pace()
 
         async def work() -> None:
             for place, subject in waiting:
+                await pace.step()  # what L1 answers is awaited and yet done in one go
                 fetcher = chooser.fetcher(subject)
                 item = parse_subject(subject)
                 tell(place, await self._validate(item, asked, keeping, fetcher, until=until))

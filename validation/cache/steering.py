@@ -40,11 +40,12 @@ class Steering:
 
     def fit(self, *, processes: int) -> None:
         """Has L1's bytes follow the memory that is left, as its sizing says, where no operator said
-        how many it is to have. To be called every few seconds.
+        how many it is to have, at the loop's next turn. To be called every few seconds, by who must
+        not wait for that.
         """
         memory = read_memory()
         if memory is not None:
-            self._in_loop(lambda: self._cache.bounds.fit(memory, processes=processes))
+            self._soon(lambda: self._cache.bounds.fit(memory, processes=processes))
 
     def shrink(self, share: float) -> None:
         """Lets go of all but so much of what L1 holds; its bounds stay."""
@@ -78,6 +79,12 @@ class Steering:
                 "corrupt": l2.corrupt,
             }
         return found
+
+    def _soon(self, act: Callable[[], object]) -> None:
+        if _running_loop() is self._loop:
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)
 
     def _in_loop(self, act: Callable[[], object]) -> None:
         if _running_loop() is self._loop:
