@@ -50,11 +50,11 @@ def moment_of(field: str, value: object) -> datetime:
 class Asked:
     """The fields of a request's body. Each reader names its field in what it refuses."""
 
-    def __init__(self, request: HttpRequest, *fields: str) -> None:
+    def __init__(self, request: HttpRequest, *fields: str, most: int = _MOST) -> None:
         if (request.content_type or "").lower() != "application/json":
             said = (request.content_type or "nothing")[:80]
             raise Problem(415, f"Content-Type says {said!r}: send application/json.")
-        document, _ = read_json(request, _MOST, "send the fields of this operation only")
+        document, _ = read_json(request, most, "send the fields of this operation only")
         if not isinstance(document, dict):
             raise Problem(422, f"The body is no object: send one with {', '.join(fields)}.")
         for name in document:

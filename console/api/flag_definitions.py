@@ -100,8 +100,9 @@ def export(request: HttpRequest) -> dict[str, Any]:
     "/flags/-/import", auth=admin, response=Imported, openapi_extra=_IMPORT, summary="Import flags"
 )
 def import_flags(request: HttpRequest) -> dict[str, Any]:
-    """All of the file or nothing. Flags that it does not name stay."""
-    asked = Asked(request, "document", "reason")
+    """All of the file, of at most 4 MB, or nothing. Flags that it does not name stay."""
+    # A little more than the file itself, for the reason beside it.
+    asked = Asked(request, "document", "reason", most=flagd_file.LARGEST + 4096)
     found = importing.import_file(
         actor_of(request),
         flagd_file.checked(asked.mapping("document")),

@@ -79,7 +79,9 @@ _THAW = body(_ONLY_WHY, ("reason",), _WHY)
     "/flags/-/freeze", auth=operator, response=Frozen, openapi_extra=_FREEZE, summary="Freeze all"
 )
 def freeze_all(request: HttpRequest) -> dict[str, Any]:
-    """No stage of any flag may be raised until then. Lowering and rolling back stay free."""
+    """No stage of any flag may be raised until then. Lowering and rolling back stay free, switching
+    off does not.
+    """
     return _freeze(request, "")
 
 
@@ -189,7 +191,9 @@ def cancel_plan(request: HttpRequest, key: str) -> dict[str, Any]:
     summary="Freeze a flag",
 )
 def freeze(request: HttpRequest, key: str) -> dict[str, Any]:
-    """Its stage may not be raised until then. Lowering and rolling back stay free."""
+    """Its stage may not be raised until then. Lowering and rolling back stay free, switching off
+    does not.
+    """
     return _freeze(request, key)
 
 

@@ -103,16 +103,34 @@ def change_flags(
     """As `change_nodes`, of the flags. `write` gets the revision, which the flag is to carry, and
     judges itself whether what was seen of it is so: `key` "" is all of them.
     """
+    order = change_many_flags(act, lambda revision, now: {key: write(revision, now)})
+    return replace(order, name=key)
+
+
+def change_many_flags(
+    act: Act, write: Callable[[int, datetime], Mapping[str, tuple[dict[str, Any], dict[str, Any]]]]
+) -> Order:
+    """What `write` does to flags under one revision; it returns what was and what is of each."""
     with transaction.atomic():
         revision, now = next_revision()
         row = Control.objects.filter(kind=ControlKind.FLAGS, name="").first()
         row = row or Control(kind=ControlKind.FLAGS, name="", revision=0)
-        before, after = write(revision, now)
+        changed = write(revision, now)
         row.revision, row.changed_at = revision, now
         row.reason, row.actor = act.reason, act.actor.name
         row.save()
-        _record(act, row, before, after, target=key)
-    return replace(order_of(row, now), name=key)
+        for key, (before, after) in changed.items():
+            _record(act, row, before, after, target=key)
+    return order_of(row, now)
+
+
+def hold_revision() -> None:
+    """Locks the revision's row until the commit, without counting up. For who writes rows that
+    others write under that lock: taken before those rows, or two would wait for each other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_BEGIN)
+        cursor.execute("SELECT value FROM validation_controlrevision WHERE id = 1 FOR UPDATE")
 
 
 def next_revision() -> tuple[int, datetime]:
@@ -158,6 +176,7 @@ def _topics(kind: str, target: str) -> tuple[str, ...]:
     return ("caches",)
 
 
+_BEGIN = "INSERT INTO validation_controlrevision (id, value) VALUES (1, 0) ON CONFLICT DO NOTHING"
 _NEXT = """
 INSERT INTO validation_controlrevision (id, value) VALUES (1, 1)
 ON CONFLICT (id) DO UPDATE SET value = validation_controlrevision.value + 1

@@ -25,6 +25,9 @@ class Reverter(Protocol):
     def stands(self, entry: AuditEntry, /) -> bool:
         """Whether nothing followed it."""
 
+    def current(self, entry: AuditEntry, /) -> Order:
+        """What is wanted of its target now."""
+
     def revert(self, act: Act, entry: AuditEntry, /) -> Order:
         """Raises Conflict where it stands no more."""
 
@@ -52,6 +55,12 @@ def is_reversible(entry: AuditEntry) -> bool:
     return entry.kind in kinds and entry.action in REVERSIBLE
 
 
+def _current(entry: AuditEntry) -> Order:
+    if entry.kind in _reverters:
+        return _reverters[entry.kind].current(entry)
+    return desired(entry.kind, "" if entry.kind == ControlKind.NODES else entry.target)
+
+
 def revert(
     actor: Actor,
     entry: AuditEntry,
@@ -72,7 +81,7 @@ def revert(
     of_nodes = entry.kind == ControlKind.NODES
     if based_on not in {None, entry.revision}:
         text = f"That act made revision {entry.revision}, and you saw {based_on}: look again."
-        raise Conflict(text, desired(entry.kind, "" if of_nodes else entry.target))
+        raise Conflict(text, _current(entry))
     act = Act(
         actor=actor,
         action="revert",

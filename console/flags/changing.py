@@ -63,6 +63,16 @@ def refuse_unseen(flag: Flag, based_on: int | None) -> None:
         raise Conflict(text, conflict.current)
 
 
+def rewritten(flag: Flag, change: Change, revision: int, now: datetime, *, stood: Standing) -> Flag:
+    """Keeps what a flag is by now; its stage bakes anew where it stands other than it `stood`."""
+    if Standing.of(flag) != stood:
+        flag.staged_at = now
+    stamp(flag, change.act, revision, now)
+    flag.save()
+    carry_plan(flag, change, now)
+    return flag
+
+
 def order_of(flag: Flag) -> Order:
     return Order(
         kind=ControlKind.FLAGS,

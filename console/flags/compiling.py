@@ -14,17 +14,29 @@ from console.flags.states import BASELINE, EVERYWHERE, FlagState
 SCHEMA: Final = "https://flagd.dev/schema/v0/flags.json"
 FLAG_SET: Final = "switchyard"
 
+# What of a flag's metadata is ours; the rest is the flag's own.
+TOLD: Final = frozenset(
+    {
+        *("title", "description", "type", "unit", "units", "slot_s", "stage", "target", "rest"),
+        *("baseline", "fleet", "layer", "requires", "bake_s", "builtin", "wired", "revision"),
+        *("held", "wanted_stage", "order"),
+    }
+)
+
 type Known = Mapping[str, Flag | FlagState]
+type Need = tuple[str, str]
+"""A flag and the variant that is to be in force everywhere."""
 
 
 def flag_set(flags: Iterable[Flag | FlagState], *, revision: int = 0) -> dict[str, Any]:
     """The whole document, each flag held back whose requirements are not in force everywhere."""
     known = {flag.key: flag for flag in flags}
+    missing = all_unmet(known)
     return {
         "$schema": SCHEMA,
         "metadata": {"flagSetId": FLAG_SET, "version": str(revision), "revision": revision},
         "flags": {
-            key: compiled(flag, held=is_held(flag, known)) for key, flag in sorted(known.items())
+            key: compiled(flag, held=bool(missing[key])) for key, flag in sorted(known.items())
         },
     }
 
@@ -53,27 +65,49 @@ def is_held(flag: Flag | FlagState, known: Known) -> bool:
     return bool(unmet(flag, known))
 
 
-def unmet(
-    flag: Flag | FlagState, known: Known, *, within: frozenset[str] = frozenset()
-) -> list[tuple[str, str]]:
-    """The requirements that hold it back: (flag, variant). A flag that is not there is not in
-    force; neither is one that requires this one in its turn.
+def unmet(flag: Flag | FlagState, known: Known) -> list[Need]:
+    """The requirements that hold it back. Of many flags: `all_unmet`."""
+    return all_unmet({**known, flag.key: flag})[flag.key]
+
+
+def all_unmet(known: Known) -> dict[str, list[Need]]:
+    """Of each flag the requirements that hold it back. Each is looked at once, after those that it
+    requires. One that is not there is not in force; neither is one that waits for itself.
     """
-    within |= {flag.key}
+    waiting = {
+        key: {need["flag"] for need in one.requires} & known.keys() for key, one in known.items()
+    }
+    users: dict[str, list[str]] = {}
+    for key, needed in waiting.items():
+        for other in needed:
+            users.setdefault(other, []).append(key)
+    ready = [key for key, needed in waiting.items() if not needed]
+    found: dict[str, list[Need]] = {}
+    while ready:
+        key = ready.pop()
+        found[key] = _unmet(known[key], known, found)
+        for user in users.get(key, ()):
+            waiting[user].discard(key)
+            if not waiting[user]:
+                ready.append(user)
+    circling = {key: _unmet(known[key], known, found) for key in known.keys() - found.keys()}
+    return found | circling
+
+
+def _unmet(flag: Flag | FlagState, known: Known, found: Mapping[str, list[Need]]) -> list[Need]:
+    needs = ((need["flag"], need["variant"]) for need in flag.requires)
     return [
-        (each["flag"], each["variant"])
-        for each in flag.requires
-        if not _is_in_force(known.get(each["flag"]), each["variant"], known, within)
+        (key, variant)
+        for key, variant in needs
+        if key not in found or not _is_in_force(known[key], variant, held=bool(found[key]))
     ]
 
 
-def _is_in_force(
-    flag: Flag | FlagState | None, variant: str, known: Known, within: frozenset[str]
-) -> bool:
+def _is_in_force(flag: Flag | FlagState, variant: str, *, held: bool) -> bool:
     """On every unit."""
-    if flag is None or flag.key in within or not flag.enabled or flag.targeting:
+    if not flag.enabled or flag.targeting:
         return False
-    stage = effective_stage(flag, held=bool(unmet(flag, known, within=within)))
+    stage = effective_stage(flag, held=held)
     if _is_everywhere(flag, stage):
         return flag.target == variant
     return flag.rest == variant and (stage == BASELINE or flag.target == variant)

@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from console import strict_json
 from console.controls.errors import Refused
+from console.flags.compiling import TOLD
 from console.flags.flagd_file import judged_rule
 from console.flags.models import Flag, Unit
 
@@ -14,6 +16,7 @@ _VARIANT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,58}[A-Za-z0-9])?")
 _MOST_VARIANTS = 50
 _MOST_BYTES = 32 * 1024
 _LONGEST_BAKE_S = 14 * 86_400
+_MOST_LEVELS = 5
 
 # What an admin may say of a flag of their own, and of one of the release.
 FIELDS = (
@@ -40,8 +43,10 @@ def judged(fields: Mapping[str, object]) -> dict[str, Any]:
     return found
 
 
-def settle(flag: Flag) -> None:
-    """Makes what follows from the fields follow, and refuses what does not go together."""
+def settle(flag: Flag, known: Mapping[str, Flag]) -> None:
+    """Makes what follows from the fields follow, and refuses what does not go together. `known`:
+    all flags, this one as it was or as it is.
+    """
     flag.type = _type_of(flag.variants)
     for name in ("baseline", "target", "rest"):
         if getattr(flag, name) not in flag.variants:
@@ -53,11 +58,37 @@ def settle(flag: Flag) -> None:
         flag.stage = 0
     if any(need["flag"] == flag.key for need in flag.requires):
         raise Refused("requires", flag.key, "another flag")
-    known = {other.key: other for other in Flag.objects.all()}
     for need in flag.requires:
         required = known.get(need["flag"])
         if required is None or need["variant"] not in required.variants:
             raise Refused("requires", f"{need['flag']}={need['variant']}", "a variant of a flag")
+    if flag.requires:
+        _refuse_ladder(flag, known)
+
+
+def _refuse_ladder(flag: Flag, known: Mapping[str, Flag]) -> None:
+    """Flags that wait for flags that wait, without end or so long that nobody sees through it."""
+    below = {key: {need["flag"] for need in one.requires} for key, one in known.items()}
+    below[flag.key] = {need["flag"] for need in flag.requires}
+    above: dict[str, set[str]] = {}
+    for key, needed in below.items():
+        for other in needed:
+            above.setdefault(other, set()).add(key)
+    levels = _levels(flag.key, below) + _levels(flag.key, above)
+    if levels > _MOST_LEVELS:
+        raise Refused("requires", flag.key, f"within {_MOST_LEVELS} levels of requirements")
+
+
+def _levels(key: str, steps: Mapping[str, set[str]]) -> int:
+    """The longest way from it, as far as is looked. Raises Refused where it comes round."""
+    reached, count = {key}, 0
+    while count <= _MOST_LEVELS and (
+        reached := {to for one in reached for to in steps.get(one, ())}
+    ):
+        count += 1
+        if key in reached:
+            raise Refused("requires", key, "free of itself: the flags it requires come back to it")
+    return count
 
 
 def _text(longest: int, *, least: int = 0) -> Callable[[str, object], str]:
@@ -164,18 +195,32 @@ def _metadata(name: str, value: object) -> dict[str, Any]:
     found = _object(name, value)
     if any(not isinstance(one, str | int | float | bool) for one in found.values()):
         raise Refused(name, value, "an object of texts, numbers and booleans")
+    for taken in sorted(TOLD & found.keys()):
+        raise Refused(f"{name}.{taken}", taken, "a free name: exports say by it how the flag is")
     return found
 
 
 def _bounded(name: str, value: object) -> None:
+    if strict_json.is_deep(value):
+        raise Refused(name, "…", f"nested at most {strict_json.DEEPEST} deep")
+    if any(not -(2**63) <= number < 2**63 for number in _whole_numbers(value)):
+        raise Refused(name, "a long number", "of whole numbers of at most 64 bits")
     try:
-        text = json.dumps(value)
-    except RecursionError as exc:
-        raise Refused(name, "…", "nested less deeply") from exc
+        text = json.dumps(value, allow_nan=False)
+    except ValueError as exc:
+        raise Refused(name, "NaN or Infinity", "a number of JSON") from exc
     if len(text) > _MOST_BYTES:
         raise Refused(name, f"{len(text)} bytes", f"at most {_MOST_BYTES} bytes of JSON")
-    if "\\u0000" in text:
-        raise Refused(name, "a zero character", "text that a database keeps")
+    if "\\u0000" in text or not strict_json.is_text(value):
+        raise Refused(name, "a zero or half a character", "text that a database keeps")
+
+
+def _whole_numbers(value: object) -> Iterator[int]:
+    if isinstance(value, int):
+        yield value
+    if isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _whole_numbers(one)
 
 
 _FIELDS: Mapping[str, Callable[[str, object], Any]] = {

@@ -1,6 +1,7 @@
 """What a flag is: an admin makes, changes and removes those that the release did not bring."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from console.controls.bounds import confirmed, needs, reason_of
 from console.controls.change import Act, change_flags
 from console.controls.errors import Refused
 from console.flags import defined, guards
-from console.flags.changing import Change, carry_plan, locked, stamp
+from console.flags.changing import Change, locked, rewritten, stamp
 from console.flags.models import Flag, Unit
 from console.flags.standing import Standing
 
@@ -29,12 +30,14 @@ def create(actor: Actor, key: str, fields: Mapping[str, object], *, reason: str)
     made: list[Flag] = []
 
     def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
-        if Flag.objects.filter(pk=key).exists():
+        around = guards.Around.look(now)
+        if key in around.flags:
             raise Refused("key", key, "new here: a flag of that name is there already")
-        if Flag.objects.count() >= MOST_FLAGS:
+        if len(around.flags) >= MOST_FLAGS:
             raise Refused("key", key, f"within the {MOST_FLAGS} flags there may be")
         flag = _begun(key, found)
-        defined.settle(flag)
+        defined.settle(flag, around.flags)
+        guards.judge_definition(None, flag, around)
         flag.staged_at = now
         stamp(flag, act, revision, now)
         flag.save(force_insert=True)
@@ -81,9 +84,10 @@ def delete(
         flag = locked(key, based_on)
         if flag.builtin:
             raise Refused("flag", key, "one that was created here: the release asks for it")
-        refuse_required(flag)
+        around = guards.Around.look(now)
+        refuse_required(flag, around.flags.values())
         confirmed(key, confirm)
-        guards.refuse_frozen(key, now)
+        guards.judge_definition(flag, None, around)
         before = told(flag)
         flag.delete()
         return before, {}
@@ -95,7 +99,7 @@ def rewrite(
     flag: Flag, found: Mapping[str, Any], act: Act, revision: int, now: datetime
 ) -> tuple[_Told, _Told]:
     """Writes what is judged already. Caller holds the lock of the revision."""
-    before, stood = told(flag), Standing.of(flag)
+    before, stood, was = told(flag), Standing.of(flag), copy(flag)
     if flag.builtin:
         for name in found:
             if name not in defined.OF_RELEASE:
@@ -103,22 +107,18 @@ def rewrite(
                 raise Refused("fields", name, expected)
     for name, value in found.items():
         setattr(flag, name, value)
-    defined.settle(flag)
+    around = guards.Around.look(now)
+    defined.settle(flag, around.flags)
     if told(flag) == before:
         raise Refused("fields", ", ".join(found), "a change: the flag is so already")
-    if not flag.builtin:
-        guards.refuse_frozen(flag.key, now)
-    if Standing.of(flag) != stood:
-        flag.staged_at = now
-    stamp(flag, act, revision, now)
-    flag.save()
-    carry_plan(flag, Change(act=act, key=flag.key), now)
+    guards.judge_definition(was, flag, around)
+    rewritten(flag, Change(act=act, key=flag.key), revision, now, stood=stood)
     return before, told(flag)
 
 
-def refuse_required(flag: Flag) -> None:
-    for other in Flag.objects.exclude(pk=flag.key):
-        if any(need["flag"] == flag.key for need in other.requires):
+def refuse_required(flag: Flag, flags: Iterable[Flag]) -> None:
+    for other in flags:
+        if other.key != flag.key and any(need["flag"] == flag.key for need in other.requires):
             raise Refused("flag", flag.key, f"required by nobody: {other.key} requires it")
 
 

@@ -6,25 +6,30 @@ as it was. What the fields mean is judged by whoever imports them.
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from openfeature.contrib.tools.flagd.core.targeting.targeting import OPERATORS
 
+from console import strict_json
 from console.controls.errors import Refused
 from console.flags import compiling
 from console.flags.models import Flag
 from console.flags.states import FlagState
 
+# Of a file, by whatever way it comes; a thousand flags as they mostly are have room.
 LARGEST: Final = 4 * 1024 * 1024
-_DEEPEST: Final = 64
+_DEEPEST: Final = strict_json.DEEPEST
+# Of a rule, with what it refers to in its place.
+_MOST_PARTS: Final = 5_000
 _SCALARS: Final = (str, int, float, bool)
 _FIELDS: Final = ("state", "variants", "defaultVariant", "targeting", "metadata")
 # Of flagd's own bookkeeping; its evaluator passes over them too.
 _PASSED_OVER: Final = frozenset({"source", "selector"})
-# It writes to this process's output whatever a caller sends.
-_KNOWN: Final = frozenset(OPERATORS) - {"log"} | frozenset(
-    {"if", "?:", "and", "or", "map", "filter", "reduce", "all", "none", "some"}
-)
+# A rule is evaluated where nothing else goes on meanwhile, so each part of it is done once: what
+# goes through lists (map, filter, reduce, all, none, some) may multiply, one in another. And `log`
+# writes to this process's output whatever a caller sends.
+_KNOWN: Final = frozenset(OPERATORS) - {"log"} | frozenset({"if", "?:", "and", "or"})
 
 type Document = dict[str, Any]
 
@@ -39,9 +44,17 @@ def parse(text: str) -> Document:
     """The document, each `$ref` in the place of its evaluator. Raises Refused, which names the
     flag, the field and the value.
     """
-    if len(text) > LARGEST:
-        raise Refused("file", f"{len(text)} characters", f"one of at most {LARGEST}")
+    if (size := len(text.encode(errors="replace"))) > LARGEST:
+        raise Refused("file", f"{size} bytes", f"one of at most {LARGEST} bytes")
     return checked(_decoded(text))
+
+
+def text_of(raw: bytes) -> str:
+    """Of a file. Raises Refused where it is no text."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise Refused("file", f"byte {exc.start}", "text in UTF-8 there") from exc
 
 
 def checked(document: Mapping[str, Any]) -> Document:
@@ -61,29 +74,15 @@ def checked(document: Mapping[str, Any]) -> Document:
 
 def _decoded(text: str) -> Document:
     try:
-        document = json.loads(text, parse_constant=_no_number, object_pairs_hook=_once)
-    except RecursionError as exc:
-        raise Refused("file", "JSON", f"nested less than {_DEEPEST} deep") from exc
+        document = strict_json.decoded(text)
+    except strict_json.NotStrict as exc:
+        raise Refused("file", exc.value, f"what a file may hold: {exc}") from exc
     except json.JSONDecodeError as exc:
         where = f"line {exc.lineno}, column {exc.colno}"
         raise Refused("file", where, f"JSON there: {exc.msg}") from exc
     if not isinstance(document, dict):
         raise Refused("file", _shown(document), 'an object with "flags"')
     return document
-
-
-def _no_number(name: str) -> float:
-    raise Refused("file", name, "a number of JSON")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> Document:
-    """Of two flags of one name nobody knows which is meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise Refused("file", twice, "a name that an object has once")
-    return found
 
 
 def _flag(where: str, flag: object, evaluators: Mapping[str, Any]) -> Document:
@@ -112,28 +111,45 @@ def judged_rule(where: str, rule: object, evaluators: Mapping[str, Any]) -> Docu
     """With each `$ref` in its place. Raises Refused where it is none that is evaluated here."""
     if not isinstance(rule, dict):
         raise Refused(where, _shown(rule), "an object: a rule of JSON logic")
-    resolved: Document = _resolved(where, rule, evaluators, 0)
+    resolved: Document = _Resolving(where=where, evaluators=evaluators).of(rule)
     return resolved
 
 
-def _resolved(where: str, rule: Any, evaluators: Mapping[str, Any], depth: int) -> Any:
-    """`rule` with what it refers to, its operators all known; an evaluator that refers to itself
-    is found out by its depth.
+@dataclass(slots=True, kw_only=True)
+class _Resolving:
+    """A rule with what it refers to, its operators all known. An evaluator that refers to itself
+    is found out by its depth, and those that multiply by the number of parts.
     """
-    if depth > _DEEPEST:
-        raise Refused(where, "a rule", f"nested less than {_DEEPEST} deep")
-    if isinstance(rule, list):
-        return [_resolved(where, each, evaluators, depth + 1) for each in rule]
-    if not isinstance(rule, dict) or len(rule) != 1:
-        return rule  # JSON logic takes an object of several names for data
-    ((name, operands),) = rule.items()
-    if name == "$ref":
-        if operands not in evaluators:
-            raise Refused(where, _shown(operands), "the name of one of $evaluators")
-        return _resolved(where, evaluators[operands], evaluators, depth + 1)
-    if name not in _KNOWN:
-        raise Refused(where, name, "an operator that is evaluated here")
-    return {name: _resolved(where, operands, evaluators, depth + 1)}
+
+    where: str
+    evaluators: Mapping[str, Any]
+    parts: int = 0
+
+    def of(self, rule: Any, depth: int = 0) -> Any:
+        self.parts += 1
+        if depth > _DEEPEST:
+            raise Refused(self.where, "a rule", f"nested less than {_DEEPEST} deep")
+        if self.parts > _MOST_PARTS:
+            raise Refused(self.where, "a rule", f"of at most {_MOST_PARTS} parts")
+        if isinstance(rule, list):
+            return [self.of(each, depth + 1) for each in rule]
+        if not isinstance(rule, dict):
+            return rule
+        if len(rule) != 1:  # JSON logic takes an object of several names for data
+            return self._data(rule, depth)
+        ((name, operands),) = rule.items()
+        if name == "$ref":
+            if not isinstance(operands, str) or operands not in self.evaluators:
+                raise Refused(self.where, _shown(operands), "the name of one of $evaluators")
+            return self.of(self.evaluators[operands], depth + 1)
+        if name not in _KNOWN:
+            raise Refused(self.where, name, "an operator that is evaluated here")
+        return {name: self.of(operands, depth + 1)}
+
+    def _data(self, rule: dict[str, Any], depth: int) -> dict[str, Any]:
+        if strict_json.is_deep(rule, _DEEPEST - depth):
+            raise Refused(self.where, "a rule", f"nested less than {_DEEPEST} deep")
+        return rule
 
 
 def _named(variant: object) -> object:

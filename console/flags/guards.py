@@ -1,14 +1,32 @@
 """What stands in the way of a change: wiring, requirements, layers and freezes."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
-from console.flags.compiling import unmet
+from console.flags.compiling import Need, all_unmet, unmet
 from console.flags.errors import Blocked, Frozen, NotStageable
-from console.flags.models import Flag, Freeze
-from console.flags.standing import ALL, Standing
+from console.flags.models import Flag, Freeze, Unit
+from console.flags.standing import Standing
 
 type Flags = Mapping[str, Flag]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What a change is judged by, of one moment. `flags`: all, the changed one as it was."""
+
+    flags: Flags
+    freezes: tuple[Freeze, ...]
+
+    @classmethod
+    def look(cls, now: datetime) -> "Around":
+        """Caller holds the lock of the revision, or only wants to know."""
+        freezes = Freeze.objects.filter(until__gt=now).order_by("-until")
+        return cls(flags=all_flags(), freezes=tuple(freezes))
+
+    def refuse_frozen(self, key: str) -> None:
+        _refuse_frozen(key, (one for one in self.freezes if one.key in {key, ""}))
 
 
 def all_flags() -> dict[str, Flag]:
@@ -17,15 +35,21 @@ def all_flags() -> dict[str, Flag]:
 
 def holds_back(key: str, flags: Flags) -> tuple[str, ...]:
     """Those with a stage of their own that would have it, were it not for this one's standing."""
-    return tuple(
-        other.key
-        for other in flags.values()
-        if other.stage and any(need[0] == key for need in unmet(other, flags))
-    )
+    return held_by(flags, all_unmet(flags)).get(key, ())
+
+
+def held_by(flags: Flags, missing: Mapping[str, Iterable[Need]]) -> dict[str, tuple[str, ...]]:
+    """`holds_back` of each that holds one; `missing`: of `compiling.all_unmet`."""
+    found: dict[str, tuple[str, ...]] = {}
+    for other in flags.values():
+        if other.stage:
+            for key in dict.fromkeys(need[0] for need in missing[other.key]):
+                found[key] = (*found.get(key, ()), other.key)
+    return found
 
 
 def judge(flag: Flag, new: Standing, now: datetime) -> None:
-    """Raises NotStageable, Frozen or Blocked. Caller holds the lock of the revision."""
+    """Of a stage. Raises NotStageable, Frozen or Blocked. Caller holds the lock of the revision."""
     refuse_unstageable(flag)
     old = Standing.of(flag)
     raises = new.raises(old, flag.baseline)
@@ -33,11 +57,59 @@ def judge(flag: Flag, new: Standing, now: datetime) -> None:
         raise NotStageable(
             f"{flag.key} is off: whoever asks gets its own default. Switch it on first."
         )
-    if raises or new.enabled != old.enabled:
+    if raises or new.enabled != old.enabled or new.brings(old, flag.baseline):
         refuse_frozen(flag.key, now)
     if raises:
         _refuse_unmet(flag, all_flags())
-    refuse_second(flag, new)
+    if not _is_between(old):
+        _refuse_second(flag, new, Flag.objects.filter(layer=flag.layer) if flag.layer else ())
+
+
+def judge_definition(before: Flag | None, after: Flag | None, around: Around) -> None:
+    """Of what a flag is, however it came to be changed: by hand, by a file, or by taking back.
+
+    While frozen nothing changes but how a stage bakes, and a new flag may come at its baseline.
+    What requirements hold back is no matter: it waits for them. Raises NotStageable, Frozen or
+    Blocked.
+    """
+    if after is None:
+        if before is not None:
+            around.refuse_frozen(before.key)
+        return
+    new = Standing.of(after)
+    if before is None:
+        if after.targeting is not None or new.everyone != after.baseline:
+            around.refuse_frozen(after.key)
+        _refuse_second(after, new, around.flags.values())
+        return
+    old = Standing.of(before)
+    if before.builtin and new != old:
+        refuse_unstageable(before)
+    if _is_held_by_freeze(before, after):
+        around.refuse_frozen(after.key)
+    if not _is_between(old) or after.layer != before.layer:
+        _refuse_second(after, new, around.flags.values())
+
+
+def _is_held_by_freeze(before: Flag, after: Flag) -> bool:
+    """Of the release's flags the file of another deployment may lower the stage; and of any how its
+    stages bake concerns nobody's variant.
+    """
+    new, old = Standing.of(after), Standing.of(before)
+    slots = (before.slot_s, after.slot_s)
+    if new.unit == Unit.TIME_SLOT and _is_between(new) and slots[0] != slots[1]:
+        return True
+    if before.builtin:
+        is_other = new.enabled != old.enabled or new.brings(old, before.baseline)
+        return is_other or new.raises(old, before.baseline)
+    return any(getattr(before, name) != getattr(after, name) for name in _OF_ITS_UNITS)
+
+
+# What of a flag that operators brought decides who gets what; the rest is bakes and slots.
+_OF_ITS_UNITS = (
+    *("title", "description", "variants", "baseline", "target", "rest", "stage", "unit", "units"),
+    *("enabled", "fleet", "layer", "requires", "targeting", "metadata"),
+)
 
 
 def refuse_unstageable(flag: Flag) -> None:
@@ -52,17 +124,19 @@ def refuse_unstageable(flag: Flag) -> None:
         )
 
 
-def freezes_of(key: str, now: datetime) -> Iterable[Freeze]:
-    """Its own, and that of all; the one that ends last first."""
-    return Freeze.objects.filter(key__in={key, ""}, until__gt=now).order_by("-until")
-
-
 def refuse_frozen(key: str, now: datetime) -> None:
-    for freeze in freezes_of(key, now):
+    freezes = Freeze.objects.filter(key__in={key, ""}, until__gt=now).order_by("-until")
+    _refuse_frozen(key, freezes)
+
+
+def _refuse_frozen(key: str, freezes: Iterable[Freeze]) -> None:
+    """Of its own, and that of all, the one that ends last."""
+    for freeze in freezes:
         what = f"{key} is" if freeze.key else "All flags are"
         raise Frozen(
             f"{what} frozen until {freeze.until:%Y-%m-%d %H:%M:%S} UTC by {freeze.actor}: "
-            f"{freeze.reason} Lowering a stage and rolling back are free meanwhile."
+            f"{freeze.reason} Lowering a stage and rolling back are free meanwhile; switching off "
+            "is not, for then whoever asks gets a default of its own."
         )
 
 
@@ -75,13 +149,16 @@ def _refuse_unmet(flag: Flag, flags: Flags) -> None:
         )
 
 
-def refuse_second(flag: Flag, new: Standing) -> None:
+def _is_between(one: Standing) -> bool:
+    return one.enabled and one.everyone is None
+
+
+def _refuse_second(flag: Flag, new: Standing, flags: Iterable[Flag]) -> None:
     """Of a layer only one flag may stand between: else nobody can tell which of two did what."""
-    if not flag.layer or new.everyone is not None or not new.enabled:
+    if not flag.layer or not _is_between(new):
         return
-    others = Flag.objects.filter(layer=flag.layer, enabled=True, stage__gt=0, stage__lt=ALL)
-    for other in others.exclude(key=flag.key):
-        if other.is_partial:
+    for other in flags:
+        if other.layer == flag.layer and other.key != flag.key and _is_between(Standing.of(other)):
             raise Blocked(
                 f"{other.key} of the same layer ({flag.layer}) stands at {other.stage} %: only one "
                 f"of them may stand between 0 and 100. Bring that to an end first, or {flag.key} "

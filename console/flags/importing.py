@@ -1,31 +1,31 @@
-"""Takes flags from a file of flagd's format: all of it or nothing, each a change of its own."""
+"""Takes flags from a file of flagd's format: all of it or nothing, under one revision."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-
 from console.access.audit import Actor
 from console.access.roles import Role
 from console.controls.bounds import needs, reason_of
-from console.controls.change import Act, change_flags
+from console.controls.change import Act, change_many_flags
 from console.controls.errors import Refused
-from console.flags import defined, defining, guards
+from console.flags import clock, defined, defining, guards
 from console.flags.changing import Change, carry_plan, stamp
-from console.flags.compiling import compiled
+from console.flags.compiling import TOLD, compiled
+from console.flags.guards import Around
 from console.flags.models import Flag
-from console.flags.standing import ALL, Standing
+from console.flags.standing import Standing
 
 # What an export of ours says besides; a file of anybody else's may say some of it too.
 _TEXTS = ("title", "description", "fleet", "layer", "unit", "baseline", "target", "rest", "slot_s")
 _JSON = ("units", "requires", "bake_s")
+_COLUMNS = sorted({"type", *Standing.__slots__, *defined.FIELDS, "staged_at"})
+_COLUMNS += ["revision", "changed_at", "actor", "reason"]
 _STATES = {"ENABLED": True, "DISABLED": False}
-# Of an export, and of no use to who reads it: each deployment has its own.
-_OURS = {*_TEXTS, *_JSON, "stage", "wanted_stage", "held", "type", "builtin", "wired"}
-_OURS |= {"revision", "order"}
 
 type _Told = dict[str, Any]
 
@@ -43,11 +43,23 @@ def import_file(actor: Actor, document: Mapping[str, Any], *, reason: str) -> Im
     """Flags that the file does not name stay. Of those of the release it sets how they stand."""
     needs(actor, Role.ADMIN, "Importing flags")
     act = Act(actor=actor, action="import", reason=reason_of(reason))
-    found = Imported()
-    with transaction.atomic():
-        for key, fields in _in_order(_entries(document)):
-            getattr(found, _bring(act, key, fields)).append(key)
-    return found
+    entries = _in_order(_entries(document))
+    # All that can be refused is refused before the lock, for which every control waits.
+    if not _judged(entries, Around.look(clock.now())):
+        return Imported(unchanged=[key for key, _ in entries])
+    brought: dict[str, _Brought] = {}
+
+    def write(revision: int, now: datetime) -> dict[str, tuple[_Told, _Told]]:
+        found = _judged(entries, Around.look(now))
+        brought.update((one.flag.key, one) for one in found)
+        return _keep(act, found, revision, now)
+
+    change_many_flags(act, write)
+    return Imported(
+        created=[key for key, one in brought.items() if one.was is None],
+        edited=[key for key, one in brought.items() if one.was is not None],
+        unchanged=[key for key, _ in entries if key not in brought],
+    )
 
 
 def _entries(document: Mapping[str, Any]) -> dict[str, _Told]:
@@ -76,7 +88,7 @@ def _fields_of(key: str, entry: object) -> _Told:
         "rest": rest,
         "stage": metadata.get("wanted_stage", metadata.get("stage", 0)),
         "variants": variants,
-        "metadata": {name: value for name, value in metadata.items() if name not in _OURS},
+        "metadata": {name: value for name, value in metadata.items() if name not in TOLD},
     }
     fields |= {name: metadata[name] for name in _TEXTS if name in metadata}
     fields |= {name: _loaded(key, name, metadata[name]) for name in _JSON if name in metadata}
@@ -101,48 +113,72 @@ def _targeting(key: str, fields: _Told, entry: Mapping[str, Any]) -> Any:
     return defined.judged({"targeting": given})["targeting"]
 
 
-def _in_order(entries: Mapping[str, _Told]) -> Iterator[tuple[str, _Told]]:
+def _in_order(entries: Mapping[str, _Told]) -> list[tuple[str, _Told]]:
     """What others require before them; a circle comes as it is, and is refused."""
-    left = dict(entries)
-    while left:
-        ready = [
-            key
-            for key, fields in left.items()
-            if not any(need["flag"] in left for need in fields.get("requires", ()))
-        ]
-        for key in ready or list(left):
-            yield key, left.pop(key)
+    waiting = {
+        key: {need["flag"] for need in fields.get("requires", ())} & entries.keys() - {key}
+        for key, fields in entries.items()
+    }
+    users: dict[str, list[str]] = {}
+    for key, needed in waiting.items():
+        for other in needed:
+            users.setdefault(other, []).append(key)
+    ready = deque(key for key, needed in waiting.items() if not needed)
+    found: dict[str, _Told] = {}
+    while ready:
+        key = ready.popleft()
+        found[key] = entries[key]
+        for user in users.get(key, ()):
+            waiting[user].discard(key)
+            if not waiting[user]:
+                ready.append(user)
+    return list((found | dict(entries)).items())
 
 
-def _bring(act: Act, key: str, fields: _Told) -> str:
-    outcome = "unchanged"
-    there = Flag.objects.filter(pk=key).first()
-    if there is not None and not _differs(there, fields):
-        return outcome
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Brought:
+    """A flag as it was, None where it is new, and as it will be."""
 
-    def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
-        nonlocal outcome
-        flag = Flag.objects.select_for_update().filter(pk=key).first()
-        outcome = "edited" if flag else "created"
-        before = defining.told(flag) if flag else {}
-        flag = flag or Flag(key=key, target="", rest="", baseline="", variants={})
-        _judge(flag, fields, now)
+    was: Flag | None
+    flag: Flag
+
+
+def _judged(entries: Sequence[tuple[str, _Told]], around: Around) -> list[_Brought]:
+    """What differs, each judged by what stands before it in the file. Writes nothing."""
+    flags = dict(around.flags)
+    found = []
+    for key, fields in entries:
+        was = flags.get(key)
+        flag = copy(was) if was else Flag(key=key, target="", rest="", baseline="", variants={})
         _set(flag, fields)
-        defined.settle(flag)
-        flag.staged_at = now
-        stamp(flag, act, revision, now)
-        flag.save()
-        carry_plan(flag, Change(act=act, key=key), now)
-        return before, defining.told(flag)
+        if was and defining.told(flag) == defining.told(was):
+            continue
+        defined.settle(flag, flags)
+        guards.judge_definition(was, flag, Around(flags=flags, freezes=around.freezes))
+        flags[key] = flag
+        found.append(_Brought(was=was, flag=flag))
+    if len(flags) > defining.MOST_FLAGS:
+        expected = f"within the {defining.MOST_FLAGS} flags there may be"
+        raise Refused("flags", f"{len(flags)} with those that are there", expected)
+    return found
 
-    change_flags(act, key, write)
-    return outcome
 
-
-def _differs(flag: Flag, fields: _Told) -> bool:
-    before = defining.told(flag)
-    _set(flag, fields)
-    return defining.told(flag) != before
+def _keep(
+    act: Act, brought: Sequence[_Brought], revision: int, now: datetime
+) -> dict[str, tuple[_Told, _Told]]:
+    for one in brought:
+        if one.was is None or Standing.of(one.was) != Standing.of(one.flag):
+            one.flag.staged_at = now
+        stamp(one.flag, act, revision, now)
+    Flag.objects.bulk_create([one.flag for one in brought if one.was is None])
+    edited = [one.flag for one in brought if one.was is not None]
+    Flag.objects.bulk_update(edited, _COLUMNS)
+    for flag in edited:
+        carry_plan(flag, Change(act=act, key=flag.key), now)
+    return {
+        one.flag.key: (defining.told(one.was) if one.was else {}, defining.told(one.flag))
+        for one in brought
+    }
 
 
 def _set(flag: Flag, fields: _Told) -> None:
@@ -150,20 +186,3 @@ def _set(flag: Flag, fields: _Told) -> None:
     may = {*defined.OF_RELEASE, *Standing.__slots__} if flag.builtin else set(fields)
     for name in fields.keys() & may:
         setattr(flag, name, fields[name])
-
-
-def _judge(flag: Flag, fields: _Told, now: datetime) -> None:
-    """As of any change, but for requirements: what they hold back waits for them."""
-    old = Standing.of(flag)
-    new = Standing.from_json(
-        old.as_json() | {k: v for k, v in fields.items() if k in old.__slots__}
-    )
-    if flag.builtin:
-        if new == old:
-            return
-        guards.refuse_unstageable(flag)
-    if new.raises(old, flag.baseline) or new.enabled != old.enabled or not flag.builtin:
-        guards.refuse_frozen(flag.key, now)
-    if 0 < new.stage < ALL:
-        probe = Flag(key=flag.key, layer=fields.get("layer", flag.layer))
-        guards.refuse_second(probe, new)

@@ -13,7 +13,7 @@ from django.db import transaction
 from console.access import audit
 from console.access.audit import Actor
 from console.access.roles import Role
-from console.controls.change import next_revision
+from console.controls.change import hold_revision, next_revision
 from console.flags.catalogue import BAKE_S, CATALOGUE, Definition
 from console.flags.models import Flag
 from monitoring import events
@@ -37,6 +37,7 @@ def load(catalogue: Iterable[Definition] = CATALOGUE) -> list[str]:
     """
     definitions = {definition.key: definition for definition in catalogue}
     with transaction.atomic():
+        hold_revision()
         there = {flag.key: flag for flag in Flag.objects.select_for_update().order_by("key")}
         new = [_new(each) for key, each in definitions.items() if key not in there]
         changes = [_brought(flag, definitions.get(key)) for key, flag in there.items()]
@@ -132,13 +133,16 @@ def _said(flag: Flag, definition: Definition) -> str:
 
 
 def _write(new: Sequence[Flag], changed: Sequence[_Change]) -> None:
-    """Flags that nobody changed yet are at revision 0; what is changed takes the next, as any."""
+    """Flags that nobody changed yet are at revision 0. Where one stands otherwise now it takes the
+    next, as at any change. Other words of the release about it are no change of how it stands:
+    who saw it, and what is planned for it, goes on; processes read them by the revision of all.
+    """
     Flag.objects.bulk_create(new)
     if changed:
         revision, now = next_revision()
         for each in changed:
-            each.flag.revision, each.flag.changed_at = revision, now
             if each.before is not None:
+                each.flag.revision, each.flag.changed_at = revision, now
                 each.flag.staged_at = now
                 _record(each.flag, each.before)
         Flag.objects.bulk_update([each.flag for each in changed], _WRITTEN)

@@ -99,6 +99,11 @@ class PlannedStage(models.Model):
     reason = models.CharField(max_length=500)
     actor = models.CharField(max_length=160)
     role = models.CharField(max_length=8)
+    # By which way it was planned, and from where: its steps' audit entries say so too.
+    origin = models.CharField(max_length=8, blank=True, db_default="")
+    token = models.CharField(max_length=80, blank=True, db_default="")
+    source = models.CharField(max_length=160, blank=True, db_default="")
+    trace_id = models.CharField(max_length=32, blank=True, db_default="")
     settled_at = models.DateTimeField(null=True, blank=True)
     # Why it was not done.
     note = models.CharField(max_length=300, blank=True)
@@ -112,7 +117,9 @@ class PlannedStage(models.Model):
 
 
 class Freeze(models.Model):
-    """Until when no stage may be raised: of one flag, or of all (key ""). Lowering stays free."""
+    """Until when no stage may be raised: of one flag, or of all (key ""). Lowering stays free,
+    switching off does not: then whoever asks gets its own default.
+    """
 
     key = models.CharField(max_length=100, primary_key=True, blank=True)
     until = models.DateTimeField()

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from console.access.audit import Actor
-from console.access.roles import Role
+from console.access.roles import Role, role_of
 from console.controls.bounds import needs, reason_of
 from console.controls.change import Act, change_flags
-from console.controls.errors import ControlError, Refused
+from console.controls.errors import ControlError, Refused, RoleTooLow
 from console.flags import acts, bounds, clock, guards
 from console.flags.changing import Change, locked, restage, stamp
 from console.flags.models import Flag, PlannedStage
@@ -83,7 +84,10 @@ def run_due(now: datetime | None = None) -> list[PlannedStage]:
         for step in due:
             if step.flag_id in delayed:
                 continue
-            step.refresh_from_db()  # a step before it may have ended it
+            try:
+                step.refresh_from_db()  # a step before it may have ended it
+            except PlannedStage.DoesNotExist:
+                continue  # gone with its flag since
             if step.state == _State.WAITING and _settle(step, now):
                 settled.append(step)
             else:
@@ -172,6 +176,10 @@ def _step(flag: Flag, act: Act, at: datetime, stage: int) -> PlannedStage:
         reason=act.reason,
         actor=act.actor.name,
         role=act.actor.role,
+        origin=act.actor.origin,
+        token=act.actor.token,
+        source=act.actor.source,
+        trace_id=act.actor.trace_id,
     )
 
 
@@ -207,18 +215,42 @@ def _settle(step: PlannedStage, now: datetime) -> bool:
 
 
 def _do(step: PlannedStage) -> None:
-    actor = Actor(name=step.actor, role=Role(step.role), origin="plan")
+    actor = _actor_of(step)
     needs(actor, Role.OPERATOR, "Moving a stage")
     act = Act(actor=actor, action="stage", reason=step.reason, based_on=step.based_on)
     change = Change(act=act, key=step.flag_id, of_plan=True)
     restage(change, lambda flag, _: acts.wanted(flag, stage=step.stage))
 
 
+def _actor_of(step: PlannedStage) -> Actor:
+    """Who planned it, with the role that they have now. Who did at a terminal had the database in
+    hand, and keeps the role of then. Raises RoleTooLow for one who may do nothing any more.
+    """
+    role = Role(step.role)
+    if step.origin != "cli":
+        user = User.objects.filter(username=step.actor, is_active=True).first()
+        found = role_of(user) if user else None
+        if found is None:
+            raise RoleTooLow(
+                f"{step.actor}, who planned it, may not sign in any more: somebody else is to "
+                "plan it anew."
+            )
+        role = min(role, found, key=list(Role).index)
+    return Actor(
+        name=step.actor,
+        role=role,
+        origin="plan",
+        token=step.token,
+        source=step.source,
+        trace_id=step.trace_id,
+    )
+
+
 def _end(step: PlannedStage, state: str, note: str, now: datetime) -> None:
     """Ends it as `state`, and with it all that wait after it."""
     step.state, step.settled_at, step.note = state, now, note[:300]
     step.save(update_fields=("state", "settled_at", "note"))
-    after = f"The step to {step.stage} % was {state}."
-    _waiting(step.flag_id).update(state=_State.LAPSED, settled_at=now, note=after)
+    after = f"The step to {step.stage} % was not done: {note}"
+    _waiting(step.flag_id).update(state=_State.LAPSED, settled_at=now, note=after[:300])
     key = step.flag_id
     transaction.on_commit(lambda: events.publish("flags", f"flag:{key}", "overview"))

@@ -16,10 +16,13 @@ from openfeature.flag_evaluation import FlagResolutionDetails, FlagValueType, Re
 from openfeature.hook import Hook
 from openfeature.provider import AbstractProvider, Metadata
 
-from console.flags import compiling, table
+from console import strict_json
+from console.flags import compiling, flagd_file, table
 from console.flags.telemetry import SpanHook
 
 NAME: Final = "switchyard"
+# A flag around what its forms take.
+_DEEPEST: Final = strict_json.DEEPEST + 4
 
 log = structlog.get_logger(__name__)
 
@@ -180,8 +183,13 @@ def _readable(document: dict[str, Any]) -> dict[str, Any]:
 
 def _is_readable(key: str, flag: dict[str, Any]) -> bool:
     try:
+        # Before anything goes down into it.
+        if strict_json.is_deep(flag, _DEEPEST):
+            raise ValueError(f"nested more than {_DEEPEST} deep")  # noqa: TRY301 - told as the others
+        if rule := flag.get("targeting"):
+            flagd_file.judged_rule("targeting", rule, {})
         FlagdCore().set_flags({"flags": {key: copy.deepcopy(flag)}})
-    except OpenFeatureError as exc:
+    except Exception as exc:  # noqa: BLE001 - of whatever a row was made to hold, past all forms
         reason = str(exc) or "not of flagd's format"
         log.error("flags.unreadable", flag=key, error=reason, do="correct its row")  # noqa: TRY400 - of its text
         return False

@@ -12,7 +12,7 @@ from console.access.models import AuditEntry
 from console.controls.errors import ControlError, UnknownFlag
 from console.flags import acts, bounds, clock, evaluations, guards, reach
 from console.flags.catalogue import BY_KEY
-from console.flags.compiling import unmet
+from console.flags.compiling import Need, all_unmet
 from console.flags.evaluations import Rates
 from console.flags.models import Flag, Freeze, PlannedStage
 from console.flags.seen import FlagView, Frost, Hold, OnWorker, Preview, Step
@@ -22,7 +22,8 @@ from monitoring.snapshots import WorkerSnapshot
 from validation.models import ControlKind
 
 __all__ = [
-    "FlagView", "Frost", "Hold", "OnWorker", "Preview", "Step", "baking", "flag", "flags", "preview"
+    "FlagView", "Frost", "Hold", "OnWorker", "Preview", "Step", "baking", "flag", "flags",
+    "per_minute", "preview",
 ]  # fmt: skip
 
 HISTORY = 20
@@ -44,6 +45,12 @@ def flag(key: str, fleet: Fleet | None = None) -> FlagView:
         raise UnknownFlag(f"There is no flag {key[:160]!r}: /flags/ lists them.")
     history = AuditEntry.objects.filter(kind=ControlKind.FLAGS, target=key)[:HISTORY]
     return replace(_view(seen.flags[key], seen), history=tuple(history))
+
+
+def per_minute(key: str) -> dict[str, float] | None:
+    """How often it is asked, by variant; None: no two readings of late."""
+    found = evaluations.rates()
+    return None if found is None else found.of(key)
 
 
 def preview(
@@ -87,6 +94,9 @@ class _Seen:
     """One moment: what is asked once for all flags."""
 
     flags: Mapping[str, Flag]
+    # Of each flag what holds it back, and whom it holds back.
+    missing: Mapping[str, list[Need]]
+    held_by: Mapping[str, tuple[str, ...]]
     fleet: Fleet
     alive: reach.Living
     freezes: Mapping[str, Freeze]
@@ -101,8 +111,12 @@ def _look(fleet: Fleet | None) -> _Seen:
     of_late = Q(state=_WAITING) | Q(settled_at__gt=now - _OF_LATE)
     for step in PlannedStage.objects.filter(of_late).order_by("at", "id"):
         steps.setdefault(step.flag_id, []).append(step)
+    found = guards.all_flags()
+    missing = all_unmet(found)
     return _Seen(
-        flags=guards.all_flags(),
+        flags=found,
+        missing=missing,
+        held_by=guards.held_by(found, missing),
         fleet=fleet or fleetview.look(),
         alive=reach.living(),
         freezes={one.key: one for one in Freeze.objects.filter(until__gt=now)},
@@ -113,7 +127,7 @@ def _look(fleet: Fleet | None) -> _Seen:
 
 
 def _view(it: Flag, seen: _Seen) -> FlagView:
-    needs = _needs(it, seen.flags)
+    needs = _needs(it, seen)
     held = not all(need.met for need in needs)
     stage = 0 if held or it.targeting is not None else it.stage
     coming = next((one for one in bounds.STAGES if one > it.stage), None)
@@ -129,7 +143,7 @@ def _view(it: Flag, seen: _Seen) -> FlagView:
         effective_stage=stage,
         words=Standing.of(it).words,
         requires=needs,
-        holds_back=guards.holds_back(it.key, seen.flags),
+        holds_back=seen.held_by.get(it.key, ()),
         frost=_frost(it.key, seen.freezes),
         why_not=_why_not(it),
         plan=_plan(seen.steps.get(it.key, [])),
@@ -164,8 +178,8 @@ def _ordered(it: Flag) -> dict[str, Any]:
     return {name: it.variants[name] for name in names}
 
 
-def _needs(it: Flag, known: Mapping[str, Flag]) -> tuple[Hold, ...]:
-    missing = set(unmet(it, known))
+def _needs(it: Flag, seen: _Seen) -> tuple[Hold, ...]:
+    missing, known = set(seen.missing[it.key]), seen.flags
     return tuple(
         Hold(
             flag=need["flag"],

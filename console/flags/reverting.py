@@ -1,5 +1,6 @@
 """Taking back what was done to a flag: it stands, or is defined, as before."""
 
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,8 @@ from console.controls.bounds import needs
 from console.controls.change import Act, change_flags
 from console.controls.errors import Conflict
 from console.controls.orders import Order
-from console.flags import defining, guards
-from console.flags.changing import Change, carry_plan, locked, order_of, restage, stamp
+from console.flags import defined, defining, guards
+from console.flags.changing import Change, locked, order_of, restage, rewritten
 from console.flags.models import Flag
 from console.flags.standing import Standing
 from validation.models import ControlKind
@@ -36,6 +37,12 @@ def stands(entry: AuditEntry) -> bool:
     return flag.revision == entry.revision
 
 
+def current(entry: AuditEntry) -> Order:
+    """How the flag stands now; of one that is gone, without a revision."""
+    flag = Flag.objects.filter(pk=entry.target).first()
+    return order_of(flag) if flag else Order(kind=ControlKind.FLAGS, name=entry.target)
+
+
 def revert(act: Act, entry: AuditEntry) -> Order:
     """Raises Conflict where it stands no more; what else may be raised is as of any change."""
     if _is_of_stage(entry):
@@ -44,10 +51,8 @@ def revert(act: Act, entry: AuditEntry) -> Order:
 
     def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
         if not stands(entry):
-            flag = Flag.objects.filter(pk=entry.target).first()
             text = f"{entry.target} was changed again since: look again, then decide."
-            current = order_of(flag) if flag else Order(kind=ControlKind.FLAGS, name=entry.target)
-            raise Conflict(text, current)
+            raise Conflict(text, current(entry))
         return _restore(act, entry, revision, now)
 
     return change_flags(act, entry.target, write)
@@ -72,21 +77,24 @@ def _restage(act: Act, entry: AuditEntry) -> Order:
 
 
 def _restore(act: Act, entry: AuditEntry, revision: int, now: datetime) -> tuple[_Told, _Told]:
+    """By the guards of any definition: what may not come to be so now does not come back either."""
+    around = guards.Around.look(now)
+    there = around.flags.get(entry.target)
     if not entry.before:
         flag = locked(entry.target, None)
+        defining.refuse_required(flag, around.flags.values())
+        guards.judge_definition(flag, None, around)
         before = defining.told(flag)
-        defining.refuse_required(flag)
         flag.delete()
         return before, {}
-    there = Flag.objects.filter(pk=entry.target).first()
     before = defining.told(there) if there else {}
-    if there:
-        guards.refuse_frozen(there.key, now)
-    flag = there or Flag(key=entry.target)
+    flag = copy(there) if there else Flag(key=entry.target)
     for name, value in entry.before.items():
         setattr(flag, name, value)
-    flag.staged_at = now
-    stamp(flag, act, revision, now)
-    flag.save()
-    carry_plan(flag, Change(act=act, key=flag.key), now)
+    defined.settle(flag, around.flags)
+    guards.judge_definition(there, flag, around)
+    if there is None:
+        flag.staged_at = now
+    stood = Standing.of(there or flag)
+    rewritten(flag, Change(act=act, key=flag.key), revision, now, stood=stood)
     return before, defining.told(flag)

@@ -54,9 +54,31 @@ class Standing:
         one = self.everyone
         return one if one is not None else f"{self.target} on {self.stage} %, {self.rest} else"
 
+    def share(self, variant: str) -> int:
+        """Percent of the units that have it."""
+        of_target = self.stage if variant == self.target else 0
+        return of_target + (ALL - self.stage if variant == self.rest else 0)
+
     def raises(self, before: "Standing", baseline: str) -> bool:
-        """Whether a unit gets what it had not, other than what was there before the stage."""
-        if self.everyone is not None and self.everyone in {baseline, before.rest, before.everyone}:
+        """Whether it is more than lowering. Lowering gives a unit nothing but the baseline, or what
+        units beyond the stage had already.
+        """
+        one = self.everyone
+        rests = before.rest if before.share(before.rest) else None
+        if one is not None:
+            return one not in {baseline, before.everyone, rests}
+        if self.rest not in {baseline, rests} and before.everyone != self.rest:
+            return True
+        if before.everyone == self.target or (
+            before.everyone == self.rest and self.target == baseline
+        ):
             return False
-        same = (self.target, self.rest, self.unit) == (before.target, before.rest, before.unit)
+        same = (self.target, self.unit) == (before.target, before.unit)
         return not same or self.stage > before.stage
+
+    def brings(self, before: "Standing", baseline: str) -> bool:
+        """Whether it changes nothing for any unit, and names a variant for later that none has."""
+        if self.everyone is None or self.everyone != before.everyone:
+            return False
+        named = {self.target, self.rest} - {before.target, before.rest, baseline}
+        return any(not before.share(variant) for variant in named)

@@ -7,8 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
+import structlog
 
 from console.flags.states import NAMES, FlagState
+
+log = structlog.get_logger(__name__)
 
 _JSON = frozenset({"variants", "units", "requires", "bake_s", "targeting", "metadata"})
 
@@ -33,13 +36,19 @@ def read(
     version = Version(*rows[0][:2])
     if version == known:
         return None
-    return version, [_state(row[2:]) for row in rows if row[2] is not None]
+    states = (_state(row[2:]) for row in rows if row[2] is not None)
+    return version, [state for state in states if state is not None]
 
 
-def _state(row: tuple[Any, ...]) -> FlagState:
+def _state(row: tuple[Any, ...]) -> FlagState | None:
+    """None of a row that no form let in: it keeps nobody from the others."""
     columns = dict(zip(NAMES, row, strict=True))
-    for name in _JSON:
-        columns[name] = None if columns[name] is None else msgspec.json.decode(columns[name])
+    try:
+        for name in _JSON:
+            columns[name] = None if columns[name] is None else msgspec.json.decode(columns[name])
+    except (RecursionError, ValueError) as exc:
+        log.error("flags.unreadable", flag=columns["key"], error=type(exc).__name__)  # noqa: TRY400 - of its kind
+        return None
     return FlagState(**columns)
 
 

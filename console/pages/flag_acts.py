@@ -70,7 +70,7 @@ def _ask_roll_back(flag: Flag, _: ActForm) -> Asked:
 def _facts(seen: Preview) -> Facts:
     """Before → after, whom it reaches, and what comes with it."""
     found = [("Now", seen.now_is), ("After", seen.would_be), ("Reaches", seen.reach.text)]
-    rates = reading.flag(seen.key).per_minute
+    rates = reading.per_minute(seen.key)
     if rates is not None:
         asked = figures.count(round(sum(rates.values())))
         found.append(("Asked for", f"{asked} times a minute, by all together"))

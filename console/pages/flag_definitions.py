@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from console import strict_json
 from console.access.roles import requires
 from console.controls import Refused
 from console.flags import defined, defining
@@ -160,8 +161,8 @@ def _own(flag: Flag) -> dict[str, Any]:
 def _fields(text: str) -> dict[str, object]:
     """Raises Refused for what is no JSON object."""
     try:
-        found = json.loads(text or "null")
-    except (ValueError, RecursionError) as error:
+        found = strict_json.decoded(text or "null")
+    except ValueError as error:
         raise Refused("definition", text[:80], f"JSON ({error})") from error
     if not isinstance(found, dict):
         raise Refused("definition", text[:80], "a JSON object")

@@ -29,7 +29,8 @@ def bring(request: HttpRequest) -> HttpResponse:
             ("Mind", "all of it or nothing; of this release's flags only how they stand is taken"),
         ],
         "button": "Import this file",
-        "definition_hint": "What this page and manage.py flags export, or flagd itself reads.",
+        "definition_hint": "What this page and manage.py flags export, or flagd itself reads: "
+        f"at most {flagd_file.LARGEST // 2**20} MB.",
         "back": reverse("flags"),
     }
     if request.method != "POST":

@@ -7,7 +7,8 @@ from typing import Any
 from django import forms
 from django.http import QueryDict
 
-from console.flags import clock
+from console.controls import Refused
+from console.flags import clock, flagd_file
 from console.flags.bounds import STAGES
 from console.flags.models import Flag, Unit
 from console.pages.act_forms import ActForm
@@ -105,13 +106,17 @@ class ImportForm(ActForm):
     """A flagd document, as a file or as text."""
 
     file = forms.FileField(required=False, allow_empty_file=True)
-    definition = forms.CharField(required=False, max_length=_LONGEST_DEFINITION)
+    definition = forms.CharField(required=False)
 
     def document(self) -> str:
+        """Raises Refused for a file that is no text, or larger than is read."""
         upload = self.cleaned_data.get("file")
         if upload is None:
             return str(self.cleaned_data["definition"])
-        return bytes(upload.read(_LONGEST_DEFINITION)).decode("utf-8", errors="replace")
+        if upload.size > flagd_file.LARGEST:
+            expected = f"one of at most {flagd_file.LARGEST} bytes"
+            raise Refused("file", f"{upload.size} bytes", expected)
+        return flagd_file.text_of(upload.read())
 
 
 class DeleteForm(ActForm):

@@ -27,7 +27,7 @@ def freeze(request: HttpRequest, key: str = "") -> HttpResponse:
         "button": f"Freeze {what}",
         "facts": [
             *context["facts"],
-            ("After", "no stage is raised; lowering and rolling back stay free"),
+            ("After", "no stage is raised, none switched off; lowering and rolling back stay free"),
             ("Waits", _waiting(key)),
         ],
     }

@@ -11,6 +11,7 @@ from console.flags.catalogue import BY_KEY
 from console.flags.models import Unit
 from console.flags.reading import FlagView, Step
 from console.flags.standing import ALL, Standing
+from console.pages import figures
 from console.pages.flag_split import own_defaults
 from console.pages.states import State
 
@@ -52,6 +53,8 @@ _STATES: Final = {
     "baseline": State(glyph="idle", word="Baseline", effect="on all"),
     "everyone": State(glyph="closed", word="In force", effect="on all"),
 }
+# In the place of a number that there is none of.
+NOT_THEIRS: Final = "–"
 _NOT_WIRED: Final = State(glyph="idle", word="Not wired", effect="nothing reads it")
 
 
@@ -87,6 +90,21 @@ class Row:
         """That may be raised to; None at the top, and where no stage may be set."""
         flag = self.flag
         return None if flag.next is None or flag.why_not else flag.next.percent
+
+    @property
+    def stage_href(self) -> str:
+        """Of the dialog that moves it, which begins with the next stage where there is one."""
+        address = reverse("flag-stage", args=[self.flag.key])
+        return f"{address}?stage={self.next_stage}" if self.next_stage else address
+
+    @property
+    def obeyed(self) -> str:
+        """By how many workers; "" where none reports, NOT_THEIRS where they have no part in it."""
+        if not self.is_told_by_workers:
+            return NOT_THEIRS
+        if not self.flag.heard or self.flag.acknowledged is None:
+            return ""
+        return f"{figures.count(self.flag.acknowledged)} of {figures.count(self.flag.heard)}"
 
     @property
     def can_roll_back(self) -> bool:
@@ -182,7 +200,8 @@ def _state(flag: FlagView) -> State:
     if number := failing(flag):
         return State(glyph="open", word="Failing", effect=f"on {number} of {flag.heard}")
     if flag.state == "held":
-        return State(glyph="half", word="Held", effect=f"as at 0 %, not {flag.stage} %")
+        waits = ", ".join(need.flag for need in flag.requires if not need.met)
+        return State(glyph="half", word="Held", effect=f"nobody has it: waits for {waits}")
     if flag.state == "partial":
         return State(glyph="half", word="Rolling out", effect=f"{flag.stage} %")
     return _STATES[flag.state]

@@ -142,8 +142,9 @@ def test_what_is_refused_says_why_and_changes_nothing(
 
 
 def test_what_nothing_reads_is_not_staged(programs: dict[str, Client]) -> None:
-    Flag.objects.filter(key="db.pool_formula").update(wired=False)
-    answer = post(programs["admin"], "flags/db.pool_formula/stage", stage=5, reason=WHY)
+    flag("not.wired")
+    Flag.objects.filter(key="not.wired").update(builtin=True, wired=False)
+    answer = post(programs["admin"], "flags/not.wired/stage", stage=5, reason=WHY)
     assert (answer.status_code, "not wired yet" in answer.json()["detail"]) == (409, True)
 
 

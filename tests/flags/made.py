@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.contrib.auth.models import Group, User
+
 from console.access.audit import Actor
 from console.access.models import AuditEntry
 from console.access.roles import Role
@@ -20,6 +22,13 @@ def flag(key: str = "checkout.codec", **fields: Any) -> Flag:
     """Its baseline, "old", on all; rolled out by processes."""
     given = {"variants": VARIANTS, "baseline": "old", "unit": "process", "fleet": "worker"}
     return defining.create(actor("admin"), key, given | fields, reason=WHY)
+
+
+def person(name: str = "ada", role: str = "operator") -> User:
+    """Who may act by that name now."""
+    found, _ = User.objects.get_or_create(username=name)
+    found.groups.add(Group.objects.get_or_create(name=role)[0])
+    return found
 
 
 def newest() -> AuditEntry:

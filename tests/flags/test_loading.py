@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from console.access.models import AuditEntry
-from console.flags import loading
+from console.flags import acts, clock, loading, plans
 from console.flags.catalogue import BY_KEY, CATALOGUE
 from console.flags.models import Flag, Unit
+from tests.flags.made import WHY, actor, person
 from validation import flags as keys
 from validation.models import Control
 
@@ -58,13 +59,27 @@ def test_once_more_writes_nothing() -> None:
 
 def test_a_new_release_leaves_what_operators_wanted() -> None:
     stand(target="sieve", rest="lru", stage=25, reason="Trying it.", actor="ada")
+    seen = flag()
     released(title="Which entry goes", variants={**EVICTION.variants, "clock": "clock"})
     now = flag()
     assert (now.title, now.variants["clock"]) == ("Which entry goes", "clock")
     wanted = (now.target, now.rest, now.stage, now.reason, now.actor)
     assert wanted == ("sieve", "lru", 25, "Trying it.", "ada")
-    assert now.revision == Control.objects.get(kind="flags").revision
+    # Who saw the flag has seen how it stands; processes read the words by the revision of all.
+    assert (now.revision, now.changed_at) == (seen.revision, seen.changed_at)
+    assert Control.objects.get(kind="flags").revision > now.revision
     assert not AuditEntry.objects.exists()
+
+
+def test_other_words_end_no_plan_and_no_draft() -> None:
+    person()
+    stand(wired=True, target="sieve", rest="fifo", stage=0, bake_s={})
+    seen = acts.set_stage(actor(), EVICTION.key, stage=5, reason=WHY).revision
+    plans.plan(actor(), EVICTION.key, [(clock.now(), 25)], reason=WHY, based_on=seen)
+    released(title="Which entry goes")
+    assert [step.state for step in plans.run_due()] == ["done"]
+    acts.roll_back(actor(), EVICTION.key, reason=WHY, based_on=flag().revision)
+    assert flag().title == "Which entry goes"
 
 
 @pytest.mark.parametrize("stage", [0, 25, 100])

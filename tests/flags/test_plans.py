@@ -7,17 +7,28 @@ from itertools import pairwise
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Group, User
 from django.db import OperationalError, connection
 
+from console.access.audit import Actor
 from console.access.models import AuditEntry
+from console.access.roles import Role
 from console.celery import app
 from console.controls import Conflict, Refused, RoleTooLow
 from console.flags import acts, clock, freezing, plans, tasks
 from console.flags.models import Flag, PlannedStage
-from tests.flags.made import WHY, actor, flag, newest
+from tests.flags.made import WHY, actor, flag, newest, person
 
 pytestmark = pytest.mark.django_db
 KEY = "checkout.codec"
+
+
+@pytest.fixture(autouse=True)
+def _ada(db: None) -> None:
+    del db
+    person()
+
+
 BAKES = {"5": 600, "25": 600, "50": 600}
 
 
@@ -106,6 +117,66 @@ def test_a_change_behind_our_back_ends_it_too() -> None:
     assert stage() == 0
 
 
+def test_who_may_no_longer_raise_it_does_not_by_a_plan_either() -> None:
+    flag(bake_s={})
+    for change in ({"is_active": False}, {"groups": "viewer"}):
+        plans.plan(actor(), KEY, [(after(-30), 25), (after(60), 50)], reason=WHY)
+        user = person()
+        user.is_active = "is_active" not in change
+        user.save()
+        user.groups.set([Group.objects.get_or_create(name=change.get("groups", "operator"))[0]])
+        assert due() == [25]
+        assert stage() == 0
+        refused, lapsed = PlannedStage.objects.order_by("-id")[:2][::-1]
+        assert (refused.state, lapsed.state) == ("refused", "lapsed")
+        assert ("ada, who planned it" in refused.note) or ("needs the role" in refused.note)
+        assert lapsed.note.startswith("The step to 25 % was not done: ")
+        User.objects.filter(pk=user.pk).update(is_active=True)
+        user.groups.set([Group.objects.get(name="operator")])
+
+
+def test_a_step_says_from_where_it_was_planned() -> None:
+    flag(bake_s={})
+    came = Actor(
+        name="ada",
+        role=Role.ADMIN,
+        origin="api",
+        token="ramps",
+        source="192.0.2.7",
+        trace_id="a" * 32,
+    )
+    plans.plan(came, KEY, [(after(-30), 25)], reason=WHY)
+    assert due() == [25]
+    entry = newest()
+    assert (entry.token, entry.source, entry.trace_id) == ("ramps", "192.0.2.7", "a" * 32)
+    # An admin then, an operator now.
+    assert (entry.origin, entry.role) == ("plan", "operator")
+
+
+def test_what_was_planned_at_a_terminal_needs_nobody_who_signs_in() -> None:
+    flag(bake_s={})
+    plans.plan(Actor.at_terminal("root@host"), KEY, [(after(-30), 25)], reason=WHY)
+    assert due() == [25]
+    assert stage() == 25
+
+
+def test_a_flag_deleted_meanwhile_costs_the_others_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    flag(bake_s={})
+    flag("another", bake_s={})
+    plans.plan(actor(), KEY, [(after(-30), 25)], reason=WHY)
+    plans.plan(actor(), "another", [(after(-20), 25)], reason=WHY)
+    real = PlannedStage.refresh_from_db
+
+    def gone(step: PlannedStage) -> None:
+        if step.flag_id == KEY:
+            Flag.objects.filter(pk=KEY).delete()
+        real(step)
+
+    monkeypatch.setattr(PlannedStage, "refresh_from_db", gone)
+    assert due() == [25]
+    assert Flag.objects.get(pk="another").stage == 25
+
+
 def test_a_step_that_is_refused_says_why_and_ends_the_plan() -> None:
     flag()
     plans.plan(actor(), KEY, [(after(60), 25), (after(120), 50)], reason=WHY)
@@ -115,7 +186,7 @@ def test_a_step_that_is_refused_says_why_and_ends_the_plan() -> None:
     first, second = PlannedStage.objects.order_by("at")
     assert "frozen until" in first.note
     assert "quarter ends" in first.note
-    assert second.note == "The step to 25 % was refused."
+    assert second.note.startswith("The step to 25 % was not done: checkout.codec is frozen until")
     assert (stage(), due(after(2000))) == (0, [])
 
 

@@ -169,7 +169,7 @@ def test_what_it_needs_and_what_shares_its_layer(admin: Client, see: See) -> Non
     acts.set_stage(actor(), "shop.cart", stage=100, reason=WHY)
     _quarter()
     page = see(admin, "/flags/shop.cart/")
-    assert "Held · as at 0 %, not 100 %" in page.text
+    assert "Held · nobody has it: waits for" in page.text
     assert f"It needs {EVICTION} at s3fifo everywhere, and that is tinylfu on 25 %" in page.text
     assert f"{EVICTION} at 25 %" in see(admin, "/flags/cache.l1_size/").text
 
