@@ -112,7 +112,9 @@ class ScriptedNode:
         return call["params"][0] if call["params"] else "0x0"
 
     async def start(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", self.port, backlog=1_024
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
