@@ -102,6 +102,10 @@ def test_both_stand_in_the_trail_without_the_secret(admin: Client, see: See) -> 
     assert f"{active} → revoked, as operator of the-admin for read, runs" in page.text
     assert TOKENS in page.hrefs()
     assert not any("/revert/" in href for href in page.hrefs())
+    sent = {"reason": "it was not meant so", "revision": "0"}
+    assert admin.get(f"/audit/{revoked.pk}/revert/").status_code < 500
+    assert admin.post(f"/audit/{revoked.pk}/revert/", sent).status_code in {409, 422}
+    assert AuditEntry.objects.count() == 2
 
 
 def test_a_reason_too_short_is_said_and_nothing_is_done(admin: Client) -> None:
