@@ -1,7 +1,7 @@
 """The fetch modes: what goes over the wire in each, and that in all else they are one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -188,10 +188,10 @@ async def test_a_node_that_had_a_request_all_along_is_to_blame(
 
 
 async def test_a_node_that_answers_each_in_time_is_not_to_blame_for_their_number(
-    node: ScriptedNode,
+    node: ScriptedNode, lapse: Callable[[float], None]
 ) -> None:
     async def slowly(asked: Asked) -> None:
-        await asyncio.sleep(0.06)
+        lapse(0.06)
         asked.answer()
 
     node.default = slowly
@@ -205,9 +205,11 @@ async def test_a_node_that_answers_each_in_time_is_not_to_blame_for_their_number
         assert breakers.get(breaker_name(node.node, "lookup")).state == "closed"
 
 
-async def test_a_breaker_measures_one_request_and_not_their_sum(node: ScriptedNode) -> None:
+async def test_a_breaker_measures_one_request_and_not_their_sum(
+    node: ScriptedNode, lapse: Callable[[float], None]
+) -> None:
     async def slowly(asked: Asked) -> None:
-        await asyncio.sleep(0.05)
+        lapse(0.05)
         asked.answer()
 
     node.default = slowly
@@ -300,10 +302,10 @@ async def test_closing_tells_whoever_waits(node: ScriptedNode, mode: str) -> Non
 
 
 async def test_a_hedge_waits_for_as_many_requests_as_there_are_to_be(
-    node: ScriptedNode, other: ScriptedNode
+    node: ScriptedNode, other: ScriptedNode, lapse: Callable[[float], None]
 ) -> None:
     async def slowly(asked: Asked) -> None:
-        await asyncio.sleep(0.02)
+        lapse(0.02)
         asked.answer()
 
     node.default = slowly

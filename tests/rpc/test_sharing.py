@@ -120,15 +120,19 @@ class Moving:
         asked.send_json(answers if asked.is_batch else answers[0])
 
     async def ask_before_and(
-        self, *after: Callable[[], Awaitable[Reply]], before: Awaitable[Reply]
+        self, *after: Callable[[], Awaitable[Reply]], before: Awaitable[Reply], sends: int
     ) -> list[tuple[object, ...]]:
-        """The values of `before`, asked of the old state, and of those asked of the new."""
+        """The values of `before`, asked of the old state, and of those asked of the new, for which
+        so many requests are sent.
+        """
         known = len(self._node.asked)
         first = asyncio.ensure_future(before)
         await self._node.was_asked(known + 1)
         self.state = "new"
         others = [asyncio.ensure_future(ask()) for ask in after]
-        await asyncio.sleep(0.05)
+        await self._node.was_asked(known + 1 + sends)
+        for _ in range(5):
+            await asyncio.sleep(0)  # for those who send nothing
         self._gate.set()
         return [reply.values for reply in await asyncio.gather(first, *others)]
 
@@ -140,6 +144,7 @@ async def test_a_fresh_fetch_shares_nothing_that_was_sent_before_it(node: Script
             partial(client.fetch, [echo("x")], fresh=True),
             partial(client.fetch, [echo("x")]),
             before=client.fetch([echo("x")]),
+            sends=1,
         )
     assert told == [("old",), ("new",), ("new",), ("new",)]
     assert node.sizes == [1, 1]  # what had not been sent was shared
@@ -154,17 +159,19 @@ async def test_what_is_asked_after_a_parting_shares_nothing_of_before(
             await asyncio.to_thread(client.part)
             return await client.fetch([echo("x")])
 
-        told = await Moving(node).ask_before_and(parted, before=client.fetch([echo("x")]))
+        told = await Moving(node).ask_before_and(parted, before=client.fetch([echo("x")]), sends=1)
     assert told == [("old",), ("new",)]
 
 
-async def test_after_a_parting_calls_are_shared_as_ever(node: ScriptedNode) -> None:
+async def test_after_a_parting_calls_are_shared_as_ever(
+    node: ScriptedNode, lapse: Callable[[float], None]
+) -> None:
     async with client_of(node) as client:
         await client.fetch([echo("y")])
         client.part()
-        await asyncio.sleep(0.01)
+        lapse(0.01)
         told = await Moving(node).ask_before_and(
-            partial(client.fetch, [echo("x")]), before=client.fetch([echo("x")])
+            partial(client.fetch, [echo("x")]), before=client.fetch([echo("x")]), sends=0
         )
     assert told == [("old",), ("old",)]
 
