@@ -27,6 +27,7 @@ UNKNOWN: Final = "There is no flag {key!r} here."
 NO_FLAGS: Final = "No flags are known yet: neither the database nor a copy of them can be read."
 # A flag takes some 80 µs: nobody waits longer than 4 ms for another's thousand.
 _AT_ONCE: Final = 50
+_TRIES: Final = 3
 _STATUS: Final = {ErrorCode.FLAG_NOT_FOUND: 404}
 
 
@@ -86,12 +87,11 @@ class Evaluation:
 
         Other calls have their turns in between; all answers are of one document all the same.
         """
-        for turns in (True, True, False):
-            flags = self._known()
+        tries, answers = 0, None
+        while answers is None:
+            flags, tries = self._known(), tries + 1
             revision, metadata = flags.revision, flags.document.get("metadata", {})
-            answers = await self._answers(flags, context, turns=turns)
-            if answers is not None:
-                break
+            answers = await self._answers(flags, context, turns=tries < _TRIES)
         body = encode(
             Bulk(
                 flags=answers,
@@ -107,7 +107,8 @@ class Evaluation:
         self, flags: Flags, context: EvaluationContext, *, turns: bool
     ) -> list[Success | Failure] | None:
         """None where the flags changed meanwhile; without `turns` nothing happens meanwhile."""
-        document, answers = flags.document, []
+        document = flags.document
+        answers: list[Success | Failure] = []
         for key in tuple(self._shapes):
             if turns and answers and not len(answers) % _AT_ONCE:
                 await asyncio.sleep(0)
