@@ -60,6 +60,7 @@ def _prepare(tab: Page, addresses: list[str]) -> list[str]:
     node = tab.locator("table.nodes a.mono").first.get_attribute("href")
     addresses += [f"{node}", f"{node}drill/"]
     addresses += ["/breakers/", "/breakers/?q=zzz", "/pools/", "/caches/", "/caches/purge/"]
+    addresses += ["/database/"]
     addresses += ["/caches/resize/", *(f"/breakers/{LOOKUP}/{a}" for a in ("", "open/", "tune/"))]
     _override(tab)
     return addresses

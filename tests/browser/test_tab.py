@@ -47,6 +47,7 @@ def test_pages_by_keys(tab: Page) -> None:
         ("gb", "/breakers/"),
         ("gp", "/pools/"),
         ("gc", "/caches/"),
+        ("gd", "/database/"),
         ("go", "/"),
     ):
         for key in keys:
