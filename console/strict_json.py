@@ -5,6 +5,8 @@ import math
 from typing import Any, Final, NoReturn
 
 DEEPEST: Final = 64
+# More than any number that is kept; Python reads no longer ones.
+_MOST_DIGITS: Final = 1000
 
 
 class NotStrict(ValueError):
@@ -21,7 +23,11 @@ def decoded(text: str | bytes) -> Any:
         text = text.decode(json.detect_encoding(text))  # json itself lets halves of pairs pass
     try:
         found = json.loads(
-            text, parse_constant=_no_number, parse_float=_number, object_pairs_hook=_unique
+            text,
+            parse_constant=_no_number,
+            parse_float=_number,
+            parse_int=_whole,
+            object_pairs_hook=_unique,
         )
         is_kept = "\\u" not in text or is_text(found)
     except RecursionError as exc:
@@ -61,6 +67,12 @@ def _within(value: object) -> list[Any]:
 
 def _no_number(name: str) -> NoReturn:
     raise NotStrict(name, f"{name} is no JSON number")
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise NotStrict(f"{text[:20]}…", f"a number of {len(text)} digits is larger than any here")
+    return int(text)
 
 
 def _number(text: str) -> float:

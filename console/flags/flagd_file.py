@@ -97,7 +97,7 @@ def _flag(where: str, flag: object, evaluators: Mapping[str, Any]) -> Document:
     if not isinstance(variants, dict) or not variants:
         raise Refused(f"{where}.variants", _shown(variants), "an object of at least one variant")
     default = _named(flag.get("defaultVariant"))
-    if default not in variants:
+    if not isinstance(default, str) or default not in variants:
         expected = f"one of {', '.join(variants)}: what holds where targeting names none"
         raise Refused(f"{where}.defaultVariant", _shown(default), expected)
     _scalars(f"{where}.metadata", flag.get("metadata", {}))

@@ -136,6 +136,8 @@ for _ in range(100):
         (one(variants=[]), "flags.f.variants: '[]'"),
         (one(defaultVariant="maybe"), "flags.f.defaultVariant: '\"maybe\"' is not one of on, off"),
         (one(defaultVariant=None), "flags.f.defaultVariant: 'nothing'"),
+        (one(defaultVariant=["on"]), "flags.f.defaultVariant: '[\"on\"]'"),
+        (one(defaultVariant={}), "flags.f.defaultVariant: '{}'"),
         (one(metadata={"a": []}), "flags.f.metadata.a: '[]'"),
         (one(colour="red"), "flags.f.colour: '\"red\"'"),
         (one(targeting="on"), "flags.f.targeting: '\"on\"'"),
@@ -143,8 +145,9 @@ for _ in range(100):
         (one(targeting={"if": [{"log": "x"}, "on"]}), "flags.f.targeting: 'log'"),
         (one(targeting={"$ref": "staff"}), "flags.f.targeting: '\"staff\"'"),
         (one(targeting=DEEP), "nested less than"),
+        ('{"flags": {"f": %s}}' % ("9" * 5000), "a number of 5000 digits"),
     ],
-    ids=range(18),
+    ids=range(21),
 )  # fmt: skip
 def test_a_refusal_names_flag_field_and_value(text: str, says: str) -> None:
     with pytest.raises(Refused) as refusal:
