@@ -165,7 +165,7 @@ class Engine:
         async def work() -> None:
             for place, subject in waiting:
                 await pace.step()  # what L1 answers is awaited and yet done in one go
-                fetcher = chooser.fetcher(subject)
+                fetcher = pace.of(chooser.fetcher(subject))
                 item = parse_subject(subject)
                 tell(place, await self._validate(item, asked, keeping, fetcher, until=until))
 
