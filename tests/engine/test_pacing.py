@@ -11,6 +11,7 @@ from tests.validators import world
 from validation import engine as engines
 from validation.engine import Engine
 from validation.pacing import Pace
+from validation.rpc import Call
 from validation.validators import Grounds
 
 
@@ -55,3 +56,24 @@ async def test_who_is_cancelled_takes_nobody_else_with_him() -> None:
     await asyncio.gather(*steps, return_exceptions=True)
     assert [step.cancelled() for step in steps] == [True, False, False]
     await pace.step()
+
+
+async def test_who_was_kept_waiting_for_an_answer_reads_it_in_a_turn_with_time_left() -> None:
+    """A second by this clock is what is done with an answer; all of them come at once."""
+    now, node, came = [0.0], knowing(), asyncio.Event()
+    node.gate = came
+    pace, turns = Pace(5.0, clock=lambda: now[0]), Turns()
+    call = Call("eth_getBalance", ("0x" + "11" * 20, "latest"), str)
+
+    async def item() -> None:
+        await pace.of(node).fetch([call])
+        now[0] += 1.0
+
+    items = [asyncio.create_task(item()) for _ in range(100)]
+    while node.questions < 100:  # noqa: ASYNC110 - nothing tells it
+        await asyncio.sleep(0)
+    before = turns.seen
+    came.set()
+    await asyncio.gather(*items)
+    turns.stop()
+    assert turns.seen - before >= 100 / (5 + 16)
