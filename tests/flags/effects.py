@@ -1,15 +1,13 @@
 """What each flag of the workers does that can be seen from outside, variant by variant.
 
-Most effects are counted, at the node, in Valkey or by the workers. Where nothing can be counted
-within seconds (how long L1 keeps an entry, in which order it lets go of them), what the part says
-of itself stands for it; the part's own tests hold it to its promise.
+Every variant has an effect that is counted while a fleet works, at the node, in Valkey or by each
+worker, or a behaviour that one process shows (`tests.flags.behaviours`), or both.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from monitoring.snapshots import WorkerSnapshot
 from tests.flags.walking import Seen
 from validation import flags
 
@@ -19,8 +17,9 @@ type Effect = Callable[[Seen, Seen], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """`told`: what a worker says is in force, by variant; `effects` where something is counted.
-    `fails`: the share of calls that the node fails meanwhile.
+    """`told`: what a worker says is in force, by variant; `effects` where something is counted, of
+    each worker by itself unless `counted_together`. `fails`: the share of calls that the node fails
+    meanwhile.
     """
 
     told: Mapping[str, str]
@@ -32,14 +31,12 @@ class Walk:
     """How an item's calls are asked meanwhile: in parallel there are many requests to look at."""
     uncached: bool = True
     """Nothing is kept meanwhile, so that there is something to ask."""
+    counted_together: bool = False
+    """Where it is counted nobody tells one worker from another, or what one did all have."""
 
 
 def _grown(first: Seen, last: Seen, *names: str) -> int:
     return sum(last.sums[name] - first.sums[name] for name in names)
-
-
-def _all(holds: Callable[[WorkerSnapshot], bool]) -> Effect:
-    return lambda _first, last: all(holds(worker) for worker in last.workers)
 
 
 def _grows(*names: str) -> Effect:
@@ -95,45 +92,24 @@ def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
-def _cache(field: str, **values: object) -> dict[str, Effect]:
-    """What the workers' cache reports say."""
-    return {
-        variant: _all(lambda worker, v=value: getattr(worker.cache, field) == v)  # type: ignore[misc]
-        for variant, value in values.items()
-    }
+def _at_rest(*names: str, **others: str) -> Walk:
+    """A process by itself shows what it does; here, that each worker has it and loses nothing."""
+    return Walk(told=_same(*names) | others, effects={}, uncached=False)
 
-
-def _breakers(*states: str) -> Effect:
-    return _all(lambda worker: {each.state for each in worker.breakers} <= set(states))
-
-
-def _pools(field: str, value: object) -> Effect:
-    return _all(lambda worker: {getattr(pool, field) for pool in worker.pools} == {value})
-
-
-def _guard(name: str) -> Effect:
-    return _all(lambda worker: worker.memory is not None and worker.memory.guard == name)
-
-
-_SIZES: Final = {"1000": "1000", "5000": "5000", "10000": "10000", "deployment": "10000"}
-_POOLS: Final = ("512", "256", "50", "8")
 
 WALKS: Final[Mapping[str, Walk]] = {
-    flags.L1_EVICTION.key: Walk(
-        told=_same("fifo", "lru", "sieve", "s3fifo", "tinylfu"),
-        effects=_cache("policy", **_same("fifo", "lru", "sieve", "s3fifo", "tinylfu")),
-        uncached=False,
-    ),
-    flags.L1_SIZE.key: Walk(
-        told=_SIZES,
-        effects=_cache("max_entries", **{name: int(size) for name, size in _SIZES.items()}),
-        uncached=False,
-    ),
-    flags.L1_TTL.key: Walk(
-        told={"60": "60", "300": "300", "deployment": "300"}, effects={}, uncached=False
-    ),
-    flags.L1_EXPIRY.key: Walk(told=_same("sweep", "lazy"), effects={}, uncached=False),
-    flags.L1_SIZING.key: Walk(told=_same("fixed", "adaptive"), effects={}, uncached=False),
+    flags.L1_EVICTION.key: _at_rest("fifo", "lru", "sieve", "s3fifo", "tinylfu"),
+    flags.L1_SIZE.key: _at_rest("1000", "5000", "10000", deployment="10000"),
+    flags.L1_TTL.key: _at_rest("60", "300", deployment="300"),
+    flags.L1_EXPIRY.key: _at_rest("sweep", "lazy"),
+    flags.L1_SIZING.key: _at_rest("fixed", "adaptive"),
+    flags.WARMING.key: _at_rest("off", "on"),
+    flags.POOL_SIZE.key: _at_rest("512", "256", "50", "8"),
+    flags.CONCURRENCY.key: _at_rest("none", "fixed", "adaptive"),
+    flags.BREAKER_USE.key: _at_rest("off", "metrics_only", "on"),
+    flags.BREAKER_WINDOW.key: _at_rest("list", "count", "time"),
+    flags.STATEMENT_TIMEOUT.key: _at_rest("7500", "30000"),
+    flags.MEMORY_GUARD.key: _at_rest("off", "on"),
     flags.CODEC.key: Walk(
         told=_same("base64", "none", "gzip", "brotli", "zstd-fast", "zstd"),
         effects={
@@ -141,6 +117,7 @@ WALKS: Final[Mapping[str, Walk]] = {
         },
         purged=True,
         uncached=False,
+        counted_together=True,
     ),
     flags.COMPRESSION_THRESHOLD.key: Walk(
         told={"5120": "5120", "1024": "1024", "512": "512", "codec": "0"},
@@ -151,6 +128,7 @@ WALKS: Final[Mapping[str, Walk]] = {
         },
         purged=True,
         uncached=False,
+        counted_together=True,
     ),
     flags.CACHED_KINDS.key: Walk(
         told=_same("tx", "none", "all"),
@@ -159,11 +137,6 @@ WALKS: Final[Mapping[str, Walk]] = {
             "none": _looked(tx=False, others=False),
             "all": _looked(tx=True, others=True),
         },
-        uncached=False,
-    ),
-    flags.WARMING.key: Walk(
-        told=_same("off", "on"),
-        effects={"off": _stays("warmed", while_grows="items")},
         uncached=False,
     ),
     flags.FETCH_MODE.key: Walk(
@@ -182,13 +155,6 @@ WALKS: Final[Mapping[str, Walk]] = {
             "on": _ratio("dialled", "requests", 0.0, 0.3),
         },
         mode="parallel",
-    ),
-    flags.POOL_SIZE.key: Walk(
-        told=_same(*_POOLS), effects={name: _pools("max", int(name)) for name in _POOLS}
-    ),
-    flags.CONCURRENCY.key: Walk(
-        told=_same("none", "fixed", "adaptive"),
-        effects={name: _pools("limiter", name) for name in ("none", "fixed", "adaptive")},
     ),
     flags.RETRY.key: Walk(
         told=_same("none", "backoff", "budgeted"),
@@ -220,16 +186,8 @@ WALKS: Final[Mapping[str, Walk]] = {
             ),
             "fleet": lambda first, last: last.rates > first.rates,
         },
+        counted_together=True,
     ),
-    flags.BREAKER_USE.key: Walk(
-        told=_same("off", "metrics_only", "on"),
-        effects={
-            "off": _breakers("disabled"),
-            "metrics_only": _breakers("metrics_only"),
-            "on": _breakers("closed"),
-        },
-    ),
-    flags.BREAKER_WINDOW.key: Walk(told=_same("list", "count", "time"), effects={}),
     flags.REQUEST_LOG.key: Walk(
         told=_same("all", "sampled", "failures"),
         effects={
@@ -238,12 +196,6 @@ WALKS: Final[Mapping[str, Walk]] = {
             "failures": _lines(0.0, 0.1),
         },
         mode="parallel",
-    ),
-    # What Postgres ends then is seen in tests/database.
-    flags.STATEMENT_TIMEOUT.key: Walk(told=_same("7500", "30000"), effects={}, uncached=False),
-    flags.MEMORY_GUARD.key: Walk(
-        told=_same("off", "on"),
-        effects={name: _guard(name) for name in ("off", "on")},
-        uncached=False,
+        counted_together=True,
     ),
 }

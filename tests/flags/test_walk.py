@@ -10,6 +10,7 @@ from console.embedded.cluster import Cluster
 from console.flags import loading
 from console.flags.catalogue import BY_KEY, CATALOGUE
 from console.flags.models import Flag
+from tests.flags.behaviours import BEHAVIOURS
 from tests.flags.effects import WALKS, Walk
 from tests.flags.walking import WORKERS, World, fleet_on
 from tests.fleet import wait_until
@@ -17,8 +18,10 @@ from validation.models import Run
 
 log = structlog.get_logger(__name__)
 
-# The goal is a second. Cores that tests share give a thread its turn later than that now and then.
-_WITHIN_S = 10.0
+# The goal is a second, of nine changes in ten. Cores that tests share give a thread its turn later
+# than that now and then.
+_SOON_S = 1.0
+_WITHIN_S = 5.0
 _SHOWS_WITHIN_S = 20.0
 # Workers tell their counts once a second.
 _WINDOW_S = 4.0
@@ -33,7 +36,9 @@ def test_the_table_names_what_each_variant_of_each_flag_does() -> None:
     assert set(WALKS) == set(walked())
     for key, walk in WALKS.items():
         assert set(walk.told) == set(BY_KEY[key].variants), key
-        assert set(walk.effects) <= set(walk.told), key
+        behaviour = BEHAVIOURS.get(key)
+        shown = set(walk.effects) | set(() if behaviour is None else behaviour.finds)
+        assert shown == set(walk.told), f"{key}: nothing shows that some variant is in force"
 
 
 def put_in_force(world: World, key: str, variant: str) -> float:
@@ -46,14 +51,16 @@ def put_in_force(world: World, key: str, variant: str) -> float:
 
 def show(world: World, key: str, variant: str) -> None:
     """Waits for the effect: of the items of one moment, or of the next."""
-    effect = WALKS[key].effects.get(variant)
+    walk = WALKS[key]
+    effect = walk.effects.get(variant)
     if effect is None:
         return
     first, began = [world.seen()], [time.monotonic()]
 
     def shows() -> bool:
         last = world.seen()
-        if effect(first[0], last):
+        parts = [(first[0], last)] if walk.counted_together else list(first[0].apart(last))
+        if parts and all(effect(then, now) for then, now in parts):
             return True
         if time.monotonic() > began[0] + _WINDOW_S:
             # What was begun before the switch is over by now.
@@ -121,6 +128,30 @@ def roll_back_a_stage_of_items(world: World) -> None:
     put_in_force(world, key, BY_KEY[key].ships)
 
 
+def walk_the_table(world: World) -> tuple[list[float], list[str]]:
+    """How long each change took, and what went wrong."""
+    began, delays, failures = time.monotonic(), list[float](), list[str]()
+    for key in sorted(WALKS, key=lambda key: (WALKS[key].uncached, WALKS[key].mode, key)):
+        try:
+            delays += walk_through(world, key, WALKS[key])
+        except AssertionError as error:
+            failures.append(f"{key}: {error}")
+            world.switch(key, BY_KEY[key].ships)
+    log.info(
+        "flags.walked",
+        changes=len(delays),
+        in_s=round(time.monotonic() - began),
+        median_s=round(statistics.median(delays), 3),
+        p90_s=round(_p90(delays), 3),
+        worst_s=round(max(delays), 3),
+    )
+    return delays, failures
+
+
+def _p90(delays: list[float]) -> float:
+    return statistics.quantiles(delays, n=10)[-1]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_each_flag_changes_the_fleet_at_work_loses_nothing_and_goes_back(
@@ -131,31 +162,15 @@ def test_each_flag_changes_the_fleet_at_work_loses_nothing_and_goes_back(
     with fleet_on(services, NODE_RATE_LIMIT="1000000") as fleet:
         world = World(fleet=fleet)
         world.node(jitter_ms=20)
-        world.keep_busy()
-        began = time.monotonic()
-        world.until(lambda: len(world.workers()) == WORKERS, within_s=30, what="both workers")
-        world.until(lambda: world.seen().sums["items"] > 0, within_s=30, what="the first items")
-        took: dict[str, list[float]] = {}
-        failures = []
-        for key in sorted(WALKS, key=lambda key: (WALKS[key].uncached, key)):
-            try:
-                took[key] = walk_through(world, key, WALKS[key])
-            except AssertionError as error:
-                failures.append(f"{key}: {error}")
-                world.switch(key, BY_KEY[key].ships)
-        delays = [delay for each in took.values() for delay in each]
-        log.info(
-            "flags.walked",
-            changes=len(delays),
-            in_s=round(time.monotonic() - began),
-            median_s=round(statistics.median(delays), 3),
-            worst_s=round(max(delays), 3),
-        )
-        roll_back_a_stage_of_processes(world)
-        roll_back_a_stage_of_items(world)
-        put_in_force(world, "cache.kinds", BY_KEY["cache.kinds"].ships)
+        with world.at_work():
+            world.until(lambda: len(world.workers()) == WORKERS, within_s=30, what="both workers")
+            world.until(lambda: world.seen().sums["items"] > 0, within_s=30, what="the first items")
+            delays, failures = walk_the_table(world)
+            roll_back_a_stage_of_processes(world)
+            roll_back_a_stage_of_items(world)
+            put_in_force(world, "cache.kinds", BY_KEY["cache.kinds"].ships)
         open_runs = Run.objects.filter(pk__in=world.runs).exclude(state="done")
         wait_until(lambda: not open_runs.exists(), within_s=60, what="all runs are done")
         assert world.lost() == []
         assert not failures, "\n".join(failures)
-        assert statistics.median(delays) < 1
+        assert _p90(delays) <= _SOON_S, sorted(delays)

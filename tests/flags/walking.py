@@ -4,10 +4,12 @@ It works on the session's servers and the test's database, so that Django here s
 """
 
 import json
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count, cycle, islice
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,7 @@ from validation.subjects import Kind, Subject
 
 WORKERS = 2
 _POLL_S = 0.05
+_FEED_S = 0.1
 _AT_ONCE = 6
 """Chunks that wait at least: there is always work."""
 _ITEMS = 600
@@ -57,14 +60,21 @@ def fleet_on(cluster: Cluster, **environment: str) -> Fleet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The fleet at one moment: what its workers say, and sums over them."""
+    """The fleet at one moment: what its workers count, each and in all."""
 
-    workers: tuple[WorkerSnapshot, ...]
+    figures: Mapping[str, Counter[str]]
+    """By worker."""
     sums: Counter[str]
     lines: int
     """Of requests, in the workers' log."""
     rates: int
     """Calls that the fleet counted in Valkey."""
+
+    def apart(self, last: "Seen") -> Iterator[tuple["Seen", "Seen"]]:
+        """Each worker by itself, now and then."""
+        for worker, then in last.figures.items():
+            now = self.figures.get(worker, Counter())
+            yield replace(self, sums=now), replace(last, sums=then)
 
     def grown(self, last: "Seen") -> dict[str, int]:
         """What happened until then, for who wonders why nothing shows."""
@@ -80,13 +90,40 @@ class World:
     runs: list[int] = field(default_factory=list)
     faulty: list[int] = field(default_factory=list)
     """Runs under way while the node failed on purpose."""
+    failed: Exception | None = None
+    """What kept the thread from starting work."""
     kinds: Iterator[Kind] = field(
         default_factory=lambda: cycle((Kind.TX, Kind.BLOCK, Kind.TX, Kind.ADDRESS))
     )
 
     # -- work
 
-    def keep_busy(self) -> None:
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Meanwhile there is always work, started by a thread: who waits for a change to show must
+        not be late by starting some.
+        """
+        done = threading.Event()
+
+        def feed() -> None:
+            try:
+                while not done.wait(_FEED_S):
+                    self._keep_busy()
+            except Exception as error:  # noqa: BLE001 - told where somebody waits for its work
+                self.failed = error
+            finally:
+                connection.close()
+
+        feeder = threading.Thread(target=feed, name="feeder")
+        self._keep_busy()
+        feeder.start()
+        try:
+            yield
+        finally:
+            done.set()
+            feeder.join()
+
+    def _keep_busy(self) -> None:
         if Chunk.objects.filter(state__in=("ready", "leased")).count() >= _AT_ONCE:
             return
         kind = next(self.kinds)
@@ -99,12 +136,13 @@ class World:
         self.runs.append(services.start_run(subjects, level=2, origin="cli").pk)
 
     def until(self, done: Callable[[], bool], *, within_s: float, what: str) -> float:
-        """Seconds until `done`, the fleet being at work all the time."""
+        """Seconds until `done`."""
         began = time.monotonic()
         while not done():
+            if self.failed is not None:
+                raise self.failed
             if time.monotonic() - began > within_s:
                 raise AssertionError(f"not within {within_s:.0f} s: {what}")
-            self.keep_busy()
             time.sleep(_POLL_S)
         return time.monotonic() - began
 
@@ -152,16 +190,13 @@ class World:
         return tuple(each for each in snapshots.workers() or () if each.state == "up")
 
     def seen(self) -> Seen:
-        workers = self.workers()
-        sums: Counter[str] = Counter()
-        for each in workers:
-            sums.update(_figures(each))
+        figures = {each.id: Counter(_figures(each)) for each in self.workers()}
         log = Path(self.fleet.log).read_bytes()
         client = valkey.client()
         rates = [client.get(key) for key in client.scan_iter("*switchyard:rate*", count=1000)]
         return Seen(
-            workers=workers,
-            sums=sums,
+            figures=figures,
+            sums=sum(figures.values(), Counter[str]()),
             lines=log.count(b"rpc.request"),
             rates=sum(int(rate) for rate in rates if rate),
         )
