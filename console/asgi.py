@@ -31,9 +31,9 @@ django.setup(set_prefix=False)
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
 from console import collecting  # noqa: E402 - as above
 from console.flags import follower, rates, web  # noqa: E402 - as above
-from console.flags.ofrep import PREFIX as OFREP  # noqa: E402 - as above
-from console.flags.ofrep import Ofrep  # noqa: E402 - as above
-from console.flags.ofrep_cors import Cors  # noqa: E402 - as above
+from console.flags.ofrep.app import PREFIX as OFREP  # noqa: E402 - as above
+from console.flags.ofrep.app import Ofrep  # noqa: E402 - as above
+from console.flags.ofrep.cors import Cors  # noqa: E402 - as above
 from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.metrics import Metrics, MetricsConfig  # noqa: E402 - as above

@@ -17,8 +17,10 @@ class NotStrict(ValueError):
         super().__init__(said)
 
 
-def decoded(text: str | bytes) -> Any:
-    """Raises ValueError, also where it is nested too deeply for a decoder."""
+def decoded(text: str | bytes, *, halves: bool = False) -> Any:
+    """Raises ValueError, also where it is nested too deeply for a decoder. With `halves` the caller
+    sees to lone surrogates itself.
+    """
     if isinstance(text, bytes):
         text = text.decode(json.detect_encoding(text))  # json itself lets halves of pairs pass
     try:
@@ -29,7 +31,7 @@ def decoded(text: str | bytes) -> Any:
             parse_int=_whole,
             object_pairs_hook=_unique,
         )
-        is_kept = "\\u" not in text or is_text(found)
+        is_kept = halves or "\\u" not in text or is_text(found)
     except RecursionError as exc:
         raise NotStrict("JSON", "it is nested too deeply") from exc
     if not is_kept:

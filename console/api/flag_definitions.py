@@ -10,7 +10,7 @@ from console.api.asked import COMMON, Asked, body
 from console.api.auth import admin, viewer
 from console.api.flag_rows import FlagChanged, FlagList, actor_of, changed, listed, stood
 from console.api.wanted import newest_audit_id
-from console.flags import acts, compiling, defined, defining, flagd_file, importing
+from console.flags import acts, compiling, definition_acts, definition_fields, flagd_file, importing
 from console.flags.models import Flag
 from validation.models import ControlKind
 
@@ -83,9 +83,9 @@ def list_flags(request: HttpRequest) -> dict[str, Any]:
 )
 def create(request: HttpRequest) -> Status[dict[str, Any]]:
     """Its baseline on all units; `stage` raises it."""
-    asked = Asked(request, "key", *defined.FIELDS, "reason")
+    asked = Asked(request, "key", *definition_fields.FIELDS, "reason")
     why, fields = asked.text("reason", ""), asked.rest("key", "reason")
-    made = defining.create(actor_of(request), asked.text("key"), fields, reason=why)
+    made = definition_acts.create(actor_of(request), asked.text("key"), fields, reason=why)
     return Status(201, changed(made, None))
 
 
@@ -120,8 +120,8 @@ def import_flags(request: HttpRequest) -> dict[str, Any]:
 )
 def edit(request: HttpRequest, key: str) -> dict[str, Any]:
     """What is not sent stays. Of a flag of the release only `bake_s` and `slot_s`."""
-    asked, was = Asked(request, *defined.FIELDS, "reason", "revision"), stood(key)
-    made = defining.edit(
+    asked, was = Asked(request, *definition_fields.FIELDS, "reason", "revision"), stood(key)
+    made = definition_acts.edit(
         actor_of(request),
         key,
         asked.rest("reason", "revision"),
@@ -141,7 +141,7 @@ def edit(request: HttpRequest, key: str) -> dict[str, Any]:
 def delete(request: HttpRequest, key: str) -> dict[str, Any]:
     """Not one of the release. Whoever asks gets its own default from then on."""
     asked = Asked(request, "confirm", "reason", "revision")
-    defining.delete(
+    definition_acts.delete(
         actor_of(request),
         key,
         reason=asked.text("reason", ""),

@@ -23,6 +23,7 @@ class Memory(Schema):
     used_bytes: int | None
     limit_bytes: int | None
     drops: int
+    freed_bytes: int
 
 
 class Worker(Schema):

@@ -1,4 +1,4 @@
-"""What may be done to a flag: stages, rolling back, on and off. Definitions are `defining`'s."""
+"""What may be done to a flag: stages, rolling back, on and off; see `definition_acts` for more."""
 
 from datetime import datetime
 

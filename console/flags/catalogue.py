@@ -158,7 +158,8 @@ CATALOGUE: Final[tuple[Definition, ...]] = (
     ),
     _of(
         keys.BREAKER_WINDOW, "Window of breakers", _names("list", "count", "time"), "time",
-        "Where a breaker's calls are counted: a list of the latest, a ring of the last, buckets of time.",
+        "Where a breaker's calls are counted: a list of the latest, a ring of the last, or buckets "
+        "of time.",
         layer="breakers",
     ),
     _of(

@@ -13,7 +13,7 @@ from console.access.roles import Role
 from console.controls.bounds import needs, reason_of
 from console.controls.change import Act, change_many_flags
 from console.controls.errors import Refused
-from console.flags import clock, defined, defining, guards
+from console.flags import clock, definition_acts, definition_fields, guards
 from console.flags.changing import Change, carry_plan, stamp
 from console.flags.compiling import TOLD, compiled
 from console.flags.guards import Around
@@ -23,7 +23,7 @@ from console.flags.standing import Standing
 # What an export of ours says besides; a file of anybody else's may say some of it too.
 _TEXTS = ("title", "description", "fleet", "layer", "unit", "baseline", "target", "rest", "slot_s")
 _JSON = ("units", "requires", "bake_s")
-_COLUMNS = sorted({"type", *Standing.__slots__, *defined.FIELDS, "staged_at"})
+_COLUMNS = sorted({"type", *Standing.__slots__, *definition_fields.FIELDS, "staged_at"})
 _COLUMNS += ["revision", "changed_at", "actor", "reason"]
 _STATES = {"ENABLED": True, "DISABLED": False}
 
@@ -64,16 +64,18 @@ def import_file(actor: Actor, document: Mapping[str, Any], *, reason: str) -> Im
 
 def _entries(document: Mapping[str, Any]) -> dict[str, _Told]:
     entries = document.get("flags")
-    if not isinstance(entries, dict) or len(entries) > defining.MOST_FLAGS:
-        expected = f"an object of at most {defining.MOST_FLAGS} flags, as flagd's format has it"
+    if not isinstance(entries, dict) or len(entries) > definition_acts.MOST_FLAGS:
+        expected = (
+            f"an object of at most {definition_acts.MOST_FLAGS} flags, as flagd's format has it"
+        )
         raise Refused("flags", type(entries).__name__, expected)
     if document.get("$evaluators"):
         raise Refused("$evaluators", "…", "supported: write what they say into each targeting")
-    return {defined.key_of(key): _fields_of(key, entry) for key, entry in entries.items()}
+    return {definition_fields.key_of(key): _fields_of(key, entry) for key, entry in entries.items()}
 
 
 def _fields_of(key: str, entry: object) -> _Told:
-    """As `defined.judged` takes them, and `enabled`."""
+    """As `definition_fields.judged` takes them, and `enabled`."""
     if not isinstance(entry, dict) or entry.get("state") not in _STATES:
         raise Refused(f"flags.{key}", entry, "a flag whose state is ENABLED or DISABLED")
     variants, metadata = entry.get("variants"), entry.get("metadata") or {}
@@ -92,7 +94,7 @@ def _fields_of(key: str, entry: object) -> _Told:
     }
     fields |= {name: metadata[name] for name in _TEXTS if name in metadata}
     fields |= {name: _loaded(key, name, metadata[name]) for name in _JSON if name in metadata}
-    judged = defined.judged(fields) | {"enabled": _STATES[entry["state"]]}
+    judged = definition_fields.judged(fields) | {"enabled": _STATES[entry["state"]]}
     return judged | {"targeting": _targeting(key, judged, entry)}
 
 
@@ -110,7 +112,7 @@ def _targeting(key: str, fields: _Told, entry: Mapping[str, Any]) -> Any:
     by_stage = compiled(Flag(key=key, **(fields | {"stage": stage}))).get("targeting")
     if given is None or given == by_stage:
         return None
-    return defined.judged({"targeting": given})["targeting"]
+    return definition_fields.judged({"targeting": given})["targeting"]
 
 
 def _in_order(entries: Mapping[str, _Told]) -> list[tuple[str, _Told]]:
@@ -151,14 +153,14 @@ def _judged(entries: Sequence[tuple[str, _Told]], around: Around) -> list[_Broug
         was = flags.get(key)
         flag = copy(was) if was else Flag(key=key, target="", rest="", baseline="", variants={})
         _set(flag, fields)
-        if was and defining.told(flag) == defining.told(was):
+        if was and definition_acts.told(flag) == definition_acts.told(was):
             continue
-        defined.settle(flag, flags)
+        definition_fields.settle(flag, flags)
         guards.judge_definition(was, flag, Around(flags=flags, freezes=around.freezes))
         flags[key] = flag
         found.append(_Brought(was=was, flag=flag))
-    if len(flags) > defining.MOST_FLAGS:
-        expected = f"within the {defining.MOST_FLAGS} flags there may be"
+    if len(flags) > definition_acts.MOST_FLAGS:
+        expected = f"within the {definition_acts.MOST_FLAGS} flags there may be"
         raise Refused("flags", f"{len(flags)} with those that are there", expected)
     return found
 
@@ -176,13 +178,16 @@ def _keep(
     for flag in edited:
         carry_plan(flag, Change(act=act, key=flag.key), now)
     return {
-        one.flag.key: (defining.told(one.was) if one.was else {}, defining.told(one.flag))
+        one.flag.key: (
+            definition_acts.told(one.was) if one.was else {},
+            definition_acts.told(one.flag),
+        )
         for one in brought
     }
 
 
 def _set(flag: Flag, fields: _Told) -> None:
     """Of a flag of the release only what operators may change of it."""
-    may = {*defined.OF_RELEASE, *Standing.__slots__} if flag.builtin else set(fields)
+    may = {*definition_fields.OF_RELEASE, *Standing.__slots__} if flag.builtin else set(fields)
     for name in fields.keys() & may:
         setattr(flag, name, fields[name])

@@ -10,13 +10,13 @@ from console.controls.bounds import needs
 from console.controls.change import Act, change_flags
 from console.controls.errors import Conflict
 from console.controls.orders import Order
-from console.flags import defined, defining, guards
+from console.flags import definition_acts, definition_fields, guards
 from console.flags.changing import Change, locked, order_of, restage, rewritten
 from console.flags.models import Flag
 from console.flags.standing import Standing
 from validation.models import ControlKind
 
-# Those of `defining`, which an admin alone may take back, and those of stages.
+# Those of `definition_acts`, which an admin alone may take back, and those of stages.
 _DEFINED = frozenset({"create", "edit", "delete", "import"})
 _STAGED = frozenset({"stage", "roll_back", "enable", "disable"})
 ACTIONS = _DEFINED | _STAGED | {"revert"}
@@ -82,19 +82,19 @@ def _restore(act: Act, entry: AuditEntry, revision: int, now: datetime) -> tuple
     there = around.flags.get(entry.target)
     if not entry.before:
         flag = locked(entry.target, None)
-        defining.refuse_required(flag, around.flags.values())
+        definition_acts.refuse_required(flag, around.flags.values())
         guards.judge_definition(flag, None, around)
-        before = defining.told(flag)
+        before = definition_acts.told(flag)
         flag.delete()
         return before, {}
-    before = defining.told(there) if there else {}
+    before = definition_acts.told(there) if there else {}
     flag = copy(there) if there else Flag(key=entry.target)
     for name, value in entry.before.items():
         setattr(flag, name, value)
-    defined.settle(flag, around.flags)
+    definition_fields.settle(flag, around.flags)
     guards.judge_definition(there, flag, around)
     if there is None:
         flag.staged_at = now
     stood = Standing.of(there or flag)
     rewritten(flag, Change(act=act, key=flag.key), revision, now, stood=stood)
-    return before, defining.told(flag)
+    return before, definition_acts.told(flag)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from console import strict_json
 from console.access.roles import requires
 from console.controls import Refused
-from console.flags import defined, defining
+from console.flags import definition_acts, definition_fields
 from console.flags.changing import order_of
 from console.flags.models import Flag
 from console.flags.standing import Standing
@@ -56,7 +56,7 @@ def add(request: HttpRequest) -> HttpResponse:
     def do() -> int:
         fields = _fields(form.cleaned_data["definition"])
         key = form.cleaned_data["key"]
-        return defining.create(actor, key, fields, reason=form.why).revision
+        return definition_acts.create(actor, key, fields, reason=form.why).revision
 
     if request.method != "POST":
         return asking.show(request, form, context, template=TEMPLATE)
@@ -79,7 +79,7 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
 
     def do() -> int:
         fields = _fields(form.cleaned_data["definition"])
-        made = defining.edit(actor, key, fields, reason=form.why, based_on=form.based_on)
+        made = definition_acts.edit(actor, key, fields, reason=form.why, based_on=form.based_on)
         return made.revision
 
     def context() -> dict[str, Any]:
@@ -103,7 +103,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
 
     def do() -> int:
         confirm = form.cleaned_data["confirm"]
-        defining.delete(actor, key, reason=form.why, confirm=confirm, based_on=form.based_on)
+        definition_acts.delete(actor, key, reason=form.why, confirm=confirm, based_on=form.based_on)
         return 0
 
     def context() -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _of_one(flag: Flag) -> dict[str, Any]:
 
 
 def _own(flag: Flag) -> dict[str, Any]:
-    names = defined.OF_RELEASE if flag.builtin else defined.FIELDS
+    names = definition_fields.OF_RELEASE if flag.builtin else definition_fields.FIELDS
     return {name: getattr(flag, name) for name in names}
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Group, User
 from console.access.audit import Actor
 from console.access.models import AuditEntry
 from console.access.roles import Role
-from console.flags import defining
+from console.flags import definition_acts
 from console.flags.models import Flag
 
 WHY = "The node answers with stale blocks"
@@ -21,7 +21,7 @@ def actor(role: str = "operator", name: str = "ada") -> Actor:
 def flag(key: str = "checkout.codec", **fields: Any) -> Flag:
     """Its baseline, "old", on all; rolled out by processes."""
     given = {"variants": VARIANTS, "baseline": "old", "unit": "process", "fleet": "worker"}
-    return defining.create(actor("admin"), key, given | fields, reason=WHY)
+    return definition_acts.create(actor("admin"), key, given | fields, reason=WHY)
 
 
 def person(name: str = "ada", role: str = "operator") -> User:

@@ -9,7 +9,7 @@ import pytest
 from console import controls
 from console.access.models import AuditEntry
 from console.controls import ControlError, Refused, RoleTooLow, UnknownFlag
-from console.flags import acts, clock, defining, freezing, guards
+from console.flags import acts, clock, definition_acts, freezing, guards
 from console.flags.errors import Blocked, Frozen, NotStageable
 from console.flags.models import Flag, Freeze
 from monitoring import events
@@ -175,7 +175,7 @@ def test_frozen_only_what_lowers_is_free() -> None:
     with pytest.raises(Frozen):
         acts.disable(actor("admin"), KEY, reason=WHY)
     with pytest.raises(Frozen):
-        defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+        definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
     acts.set_stage(actor(), KEY, stage=25, reason=WHY)
     acts.roll_back(actor(), KEY, reason=WHY)
     freezing.thaw(actor(), KEY, reason=WHY)
@@ -224,23 +224,25 @@ def test_an_admin_makes_edits_and_deletes_what_the_release_did_not_bring() -> No
     assert (made.type, made.builtin, made.stage, made.rest) == ("string", False, 0, "old")
     acts.set_stage(actor(), KEY, stage=50, reason=WHY)
     with pytest.raises(Refused, match="target: 'new' is not one of old, other"):
-        defining.edit(actor("admin"), KEY, {"variants": {"old": "a", "other": "b"}}, reason=WHY)
+        definition_acts.edit(
+            actor("admin"), KEY, {"variants": {"old": "a", "other": "b"}}, reason=WHY
+        )
     with pytest.raises(Refused, match="a change"):
-        defining.edit(actor("admin"), KEY, {"bake_s": {"5": 60}}, reason=WHY)
-    changed = defining.edit(actor("admin"), KEY, {"slot_s": 5, "layer": "x"}, reason=WHY)
+        definition_acts.edit(actor("admin"), KEY, {"bake_s": {"5": 60}}, reason=WHY)
+    changed = definition_acts.edit(actor("admin"), KEY, {"slot_s": 5, "layer": "x"}, reason=WHY)
     assert (changed.slot_s, changed.layer, changed.stage) == (5, "x", 50)
     flag("dependent", requires=[{"flag": KEY, "variant": "new"}])
     with pytest.raises(Refused, match="dependent requires it"):
-        defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
-    defining.delete(actor("admin"), "dependent", reason=WHY, confirm="dependent")
+        definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+    definition_acts.delete(actor("admin"), "dependent", reason=WHY, confirm="dependent")
     with pytest.raises(Refused, match="confirm"):
-        defining.delete(actor("admin"), KEY, reason=WHY)
-    defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+        definition_acts.delete(actor("admin"), KEY, reason=WHY)
+    definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
     assert not Flag.objects.filter(pk=KEY).exists()
     for act in (
-        lambda: defining.create(actor(), "x", {"variants": VARIANTS}, reason=WHY),
-        lambda: defining.edit(actor(), "x", {}, reason=WHY),
-        lambda: defining.delete(actor(), "x", reason=WHY),
+        lambda: definition_acts.create(actor(), "x", {"variants": VARIANTS}, reason=WHY),
+        lambda: definition_acts.edit(actor(), "x", {}, reason=WHY),
+        lambda: definition_acts.delete(actor(), "x", reason=WHY),
     ):
         with pytest.raises(RoleTooLow):
             act()
@@ -249,12 +251,12 @@ def test_an_admin_makes_edits_and_deletes_what_the_release_did_not_bring() -> No
 def test_of_a_flag_of_the_release_only_its_baking_is_edited() -> None:
     flag()
     Flag.objects.filter(pk=KEY).update(builtin=True, wired=True)
-    edited = defining.edit(actor("admin"), KEY, {"bake_s": {"25": 5}}, reason=WHY)
+    edited = definition_acts.edit(actor("admin"), KEY, {"bake_s": {"25": 5}}, reason=WHY)
     assert edited.bake_s == {"25": 5}
     with pytest.raises(Refused, match="is the release's"):
-        defining.edit(actor("admin"), KEY, {"title": "Mine"}, reason=WHY)
+        definition_acts.edit(actor("admin"), KEY, {"title": "Mine"}, reason=WHY)
     with pytest.raises(Refused, match="created here"):
-        defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+        definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_of_a_flag_of_the_release_only_its_baking_is_edited() -> None:
 )
 def test_a_definition_that_is_none(key: str, fields: dict[str, object], says: str) -> None:
     with pytest.raises(ControlError, match=says):
-        defining.create(actor("admin"), key, fields, reason=WHY)
+        definition_acts.create(actor("admin"), key, fields, reason=WHY)
     assert not AuditEntry.objects.filter(action="create").exists()
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from console.controls import Refused
-from console.flags import compiling, defining, flagd_file, reading
+from console.flags import compiling, definition_acts, flagd_file, reading
 from console.flags.models import Flag
 from console.flags.provider import FlagProvider
 from console.flags.states import FlagState
@@ -116,7 +116,7 @@ def test_requirements_that_come_round_hold_each_other_and_are_refused() -> None:
     flag("one")
     flag("two", requires=[{"flag": "one", "variant": "new"}])
     with pytest.raises(Refused, match="come back to it"):
-        defining.edit(
+        definition_acts.edit(
             actor("admin"), "one", {"requires": [{"flag": "two", "variant": "new"}]}, reason=WHY
         )
     Flag.objects.filter(pk="one").update(requires=[{"flag": "two", "variant": "old"}])
@@ -132,7 +132,7 @@ def test_requirements_go_five_levels_and_no_further() -> None:
         flag("l6", requires=[{"flag": "l5", "variant": "new"}])
     flag("under")
     with pytest.raises(Refused, match="within 5 levels"):
-        defining.edit(
+        definition_acts.edit(
             actor("admin"), "l0", {"requires": [{"flag": "under", "variant": "new"}]}, reason=WHY
         )
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from console import controls
 from console.access.models import AuditEntry
-from console.flags import acts, clock, compiling, defining, freezing, importing
+from console.flags import acts, clock, compiling, definition_acts, freezing, importing
 from console.flags.errors import Blocked, Frozen
 from console.flags.models import Flag
 from console.flags.standing import Standing
@@ -85,7 +85,7 @@ def test_what_was_deleted_comes_back_neither_frozen_nor_beside_another_of_its_la
     flag(layer="l1")
     flag("other", layer="l1")
     acts.set_stage(actor(), KEY, stage=25, reason=WHY)
-    defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+    definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
     gone = newest()
     acts.set_stage(actor(), "other", stage=25, reason=WHY)
     with pytest.raises(Blocked, match="other of the same layer"):
@@ -106,13 +106,13 @@ def test_an_edit_or_a_file_brings_no_second_one_into_a_layer() -> None:
     for key in (KEY, "other"):
         acts.set_stage(actor(), key, stage=25, reason=WHY)
     with pytest.raises(Blocked):
-        defining.edit(actor("admin"), "other", {"layer": "l1"}, reason=WHY)
+        definition_acts.edit(actor("admin"), "other", {"layer": "l1"}, reason=WHY)
     document = compiling.flag_set([Flag.objects.get(pk="other")])
     document["flags"]["other"]["metadata"]["layer"] = "l1"
     with pytest.raises(Blocked):
         importing.import_file(actor("admin"), document, reason=WHY)
     # What does not touch it is free beside another.
-    defining.edit(actor("admin"), "other", {"title": "Another"}, reason=WHY)
+    definition_acts.edit(actor("admin"), "other", {"title": "Another"}, reason=WHY)
 
 
 @pytest.mark.django_db
@@ -122,8 +122,10 @@ def test_while_frozen_only_a_flag_at_its_baseline_is_new() -> None:
     with pytest.raises(Frozen):
         flag("of.others", targeting={"if": [True, "new", "old"]})
     with pytest.raises(Frozen):
-        defining.edit(actor("admin"), KEY, {"variants": {"old": "x", "new": "y"}}, reason=WHY)
-    defining.edit(actor("admin"), KEY, {"bake_s": {"5": 60}}, reason=WHY)
+        definition_acts.edit(
+            actor("admin"), KEY, {"variants": {"old": "x", "new": "y"}}, reason=WHY
+        )
+    definition_acts.edit(actor("admin"), KEY, {"bake_s": {"5": 60}}, reason=WHY)
 
 
 @pytest.mark.django_db
@@ -132,7 +134,7 @@ def test_a_time_slot_is_not_cut_anew_while_frozen() -> None:
     acts.set_stage(actor(), KEY, stage=25, reason=WHY)
     frozen()
     with pytest.raises(Frozen):
-        defining.edit(actor("admin"), KEY, {"slot_s": 61}, reason=WHY)
+        definition_acts.edit(actor("admin"), KEY, {"slot_s": 61}, reason=WHY)
 
 
 @pytest.mark.django_db

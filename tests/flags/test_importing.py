@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from console import controls
 from console.access.models import AuditEntry
 from console.controls import Conflict
-from console.flags import acts, clock, compiling, defining, importing
+from console.flags import acts, clock, compiling, definition_acts, importing
 from console.flags.models import Flag
 from tests.flags.made import WHY, actor, flag, newest
 from validation.models import ControlRevision
@@ -84,7 +84,7 @@ def test_taking_back_what_one_saw_otherwise_says_what_holds() -> None:
 
 def test_what_is_so_already_is_left_and_said() -> None:
     document = many(1)
-    defining.create(
+    definition_acts.create(
         actor("admin"), "shop.f0000", {"variants": {"off": False, "on": True}}, reason=WHY
     )
     assert importing.import_file(actor("admin"), document, reason=WHY).unchanged == ["shop.f0000"]

@@ -8,7 +8,7 @@ from console import controls
 from console.access.models import AuditEntry
 from console.controls import Conflict, NotReversible, RoleTooLow
 from console.controls.reverting import stands
-from console.flags import acts, clock, defining, freezing, plans, telling
+from console.flags import acts, clock, definition_acts, freezing, plans, telling
 from console.flags.errors import Frozen
 from console.flags.models import Flag, PlannedStage
 from tests.flags.made import WHY, actor, flag, newest
@@ -88,14 +88,14 @@ def test_who_could_not_have_done_it_cannot_take_it_back() -> None:
 def test_definitions_come_and_go_and_come_back() -> None:
     flag(bake_s={"5": 60})
     created = newest()
-    defining.edit(actor("admin"), KEY, {"slot_s": 5}, reason=WHY)
+    definition_acts.edit(actor("admin"), KEY, {"slot_s": 5}, reason=WHY)
     assert telling.both(newest()) == ("slot_s 60", "slot_s 5")
     with pytest.raises(Conflict):
         controls.revert(actor("admin"), created, reason=WHY)
     controls.revert(actor("admin"), newest(), reason=WHY)
     assert Flag.objects.get(pk=KEY).slot_s == 60
     acts.set_stage(actor(), KEY, stage=25, reason=WHY)
-    defining.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
+    definition_acts.delete(actor("admin"), KEY, reason=WHY, confirm=KEY)
     gone = newest()
     assert telling.both(gone) == ("new on 25 %, old else", "not there")
     controls.revert(actor("admin"), gone, reason=WHY)

@@ -8,10 +8,10 @@ import pytest
 
 from console.access.quotas import InProcess, Quotas
 from console.flags import compiling
-from console.flags.ofrep import Ofrep
-from console.flags.ofrep_callers import Callers, Standing
-from console.flags.ofrep_cors import Cors
-from console.flags.ofrep_streams import Streams
+from console.flags.ofrep.app import Ofrep
+from console.flags.ofrep.callers import Callers, Standing
+from console.flags.ofrep.cors import Cors
+from console.flags.ofrep.streams import Streams
 from console.flags.provider import FlagProvider
 from console.flags.states import FlagState
 from tests.web.conftest import Call

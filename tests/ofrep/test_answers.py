@@ -10,8 +10,8 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 
 from console.access.quotas import InProcess, Quotas
-from console.flags.ofrep import Ofrep
-from console.flags.ofrep_callers import Callers
+from console.flags.ofrep.app import Ofrep
+from console.flags.ofrep.callers import Callers
 from console.flags.provider import FlagProvider
 from monitoring.instruments import FLAG_EVALUATIONS
 from tests.ofrep.conftest import BULK, GOOD, NARROW, ask, flag, load, told
@@ -202,7 +202,7 @@ async def test_who_heard_of_a_change_elsewhere_waits_until_it_is_here(
     async def passing(_: float) -> None:
         load(flags, 99)
 
-    monkeypatch.setattr("console.flags.ofrep.asyncio.sleep", passing)
+    monkeypatch.setattr("console.flags.ofrep.app.asyncio.sleep", passing)
     answer = told(await ask(app, query="flagConfigEtag=r99"))
     assert answer["metadata"]["revision"] == 99
 

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.db import OperationalError
 
 from console.access.tokens import create_token
-from console.flags import ofrep_callers
-from console.flags.ofrep_callers import REMEMBERED_S, STALE_S, Callers, Standing
-from console.flags.ofrep_wire import OfrepRefused
+from console.flags.ofrep import callers as ofrep_callers
+from console.flags.ofrep.callers import REMEMBERED_S, STALE_S, Callers, Standing
+from console.flags.ofrep.wire import OfrepRefused
 from tests.access.conftest import people, quick_passwords  # noqa: F401 - fixtures, found by name
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from console.flags.ofrep import Ofrep
-from console.flags.ofrep_cors import Cors
+from console.flags.ofrep.app import Ofrep
+from console.flags.ofrep.cors import Cors
 from tests.ofrep.conftest import BULK, ask
 
 HERE, THERE = "https://app.example.com", "http://localhost:5173"

@@ -15,11 +15,11 @@ from django.core.signing import Signer
 from django.db import OperationalError
 from django.test import override_settings
 
-from console.flags import ofrep_streams
-from console.flags.ofrep import Ofrep
-from console.flags.ofrep_cors import Cors
-from console.flags.ofrep_streams import LIFE_S, PATH, Streams, address_for, permitted
-from console.flags.ofrep_wire import OfrepRefused
+from console.flags.ofrep import streams as ofrep_streams
+from console.flags.ofrep.app import Ofrep
+from console.flags.ofrep.cors import Cors
+from console.flags.ofrep.streams import LIFE_S, PATH, Streams, address_for, permitted
+from console.flags.ofrep.wire import OfrepRefused
 from console.flags.provider import FlagProvider
 from tests.ofrep.conftest import ask, load, told
 from tests.web.conftest import Call

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.access.models import AuditEntry
-from console.flags import acts, defining, freezing
+from console.flags import acts, definition_acts, freezing
 from console.flags.models import Flag, Freeze, PlannedStage
 from console.flags.standing import Standing
 from tests.flags.made import actor
@@ -240,7 +240,7 @@ def test_a_definition_that_makes_no_sense_is_refused(
 
 
 def test_an_export_comes_back_by_import(admin: Client, viewer: Client) -> None:
-    defining.create(actor("admin"), "shop.cart", MADE, reason=WHY)
+    definition_acts.create(actor("admin"), "shop.cart", MADE, reason=WHY)
     exported = viewer.get("/flags/shop.cart/export/")
     assert "flags-shop.cart.json" in exported["Content-Disposition"]
     assert json.loads(viewer.get("/flags/-/export/").content)["flags"].keys() > {"shop.cart"}

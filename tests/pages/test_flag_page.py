@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.access.roles import Role
-from console.flags import acts, defining, freezing, plans
+from console.flags import acts, definition_acts, freezing, plans
 from console.flags.models import Flag
 from console.pages import topics
 from monitoring import valkey
@@ -165,7 +165,7 @@ def test_no_worker_reports_is_said(operator: Client, see: See) -> None:
 def test_what_it_needs_and_what_shares_its_layer(admin: Client, see: See) -> None:
     made = {"variants": {"off": "off", "on": "on"}, "fleet": "worker", "unit": "process"}
     needs = [{"flag": EVICTION, "variant": "s3fifo"}]
-    defining.create(actor("admin"), "shop.cart", made | {"requires": needs}, reason=WHY)
+    definition_acts.create(actor("admin"), "shop.cart", made | {"requires": needs}, reason=WHY)
     acts.set_stage(actor(), "shop.cart", stage=100, reason=WHY)
     _quarter()
     page = see(admin, "/flags/shop.cart/")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from console.access.roles import Role
-from console.flags import acts, defining, freezing, plans
+from console.flags import acts, definition_acts, freezing, plans
 from console.flags.models import Flag
 from console.pages import topics
 from tests.flags.made import WHY, actor
@@ -66,7 +66,7 @@ def test_they_are_grouped_by_area(operator: Client, see: See) -> None:
         ("Caches", 9), ("Calls to nodes", 8), ("Breakers", 2), ("Web", 4), ("Database", 3),
     )]  # fmt: skip
     assert places == sorted(places)
-    defining.create(actor("admin"), "rpc.of_a_shop", {"variants": {"a": "x"}}, reason=WHY)
+    definition_acts.create(actor("admin"), "rpc.of_a_shop", {"variants": {"a": "x"}}, reason=WHY)
     assert "Other services 1 " in see(operator, "/flags/").text
 
 

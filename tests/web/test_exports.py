@@ -106,7 +106,7 @@ def test_only_three_modules_stream() -> None:
         for path in CONSOLE.rglob("*.py")
         if "text/event-stream" in path.read_text()
     }
-    assert streams == {"sse.py", "flags/ofrep_streams.py"}
+    assert streams == {"sse.py", "flags/ofrep/streams.py"}
 
 
 def test_each_form_tells_source_age_and_the_block_that_a_verdict_rests_on(

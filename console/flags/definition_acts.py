@@ -10,7 +10,7 @@ from console.access.roles import Role
 from console.controls.bounds import confirmed, needs, reason_of
 from console.controls.change import Act, change_flags
 from console.controls.errors import Refused
-from console.flags import defined, guards
+from console.flags import definition_fields, guards
 from console.flags.changing import Change, locked, rewritten, stamp
 from console.flags.models import Flag, Unit
 from console.flags.standing import Standing
@@ -26,7 +26,7 @@ def create(actor: Actor, key: str, fields: Mapping[str, object], *, reason: str)
     """
     needs(actor, Role.ADMIN, "Creating a flag")
     act = Act(actor=actor, action="create", reason=reason_of(reason))
-    key, found = defined.key_of(key), defined.judged(_own(fields))
+    key, found = definition_fields.key_of(key), definition_fields.judged(_own(fields))
     made: list[Flag] = []
 
     def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
@@ -36,7 +36,7 @@ def create(actor: Actor, key: str, fields: Mapping[str, object], *, reason: str)
         if len(around.flags) >= MOST_FLAGS:
             raise Refused("key", key, f"within the {MOST_FLAGS} flags there may be")
         flag = _begun(key, found)
-        defined.settle(flag, around.flags)
+        definition_fields.settle(flag, around.flags)
         guards.judge_definition(None, flag, around)
         flag.staged_at = now
         stamp(flag, act, revision, now)
@@ -61,7 +61,7 @@ def edit(
     """
     needs(actor, Role.ADMIN, "Editing a flag")
     act = Act(actor=actor, action="edit", reason=reason_of(reason), based_on=based_on)
-    found = defined.judged(_own(fields))
+    found = definition_fields.judged(_own(fields))
     made: list[Flag] = []
 
     def write(revision: int, now: datetime) -> tuple[_Told, _Told]:
@@ -102,13 +102,15 @@ def rewrite(
     before, stood, was = told(flag), Standing.of(flag), copy(flag)
     if flag.builtin:
         for name in found:
-            if name not in defined.OF_RELEASE:
-                expected = f"one of {', '.join(defined.OF_RELEASE)}: {flag.key} is the release's"
+            if name not in definition_fields.OF_RELEASE:
+                expected = (
+                    f"one of {', '.join(definition_fields.OF_RELEASE)}: {flag.key} is the release's"
+                )
                 raise Refused("fields", name, expected)
     for name, value in found.items():
         setattr(flag, name, value)
     around = guards.Around.look(now)
-    defined.settle(flag, around.flags)
+    definition_fields.settle(flag, around.flags)
     if told(flag) == before:
         raise Refused("fields", ", ".join(found), "a change: the flag is so already")
     guards.judge_definition(was, flag, around)
@@ -124,14 +126,14 @@ def refuse_required(flag: Flag, flags: Iterable[Flag]) -> None:
 
 def told(flag: Flag) -> _Told:
     """As an audit entry tells it: enough to make it again."""
-    names = ("type", "builtin", "wired", *defined.FIELDS, *Standing.__slots__)
+    names = ("type", "builtin", "wired", *definition_fields.FIELDS, *Standing.__slots__)
     return {name: getattr(flag, name) for name in names}
 
 
 def _own(fields: Mapping[str, object]) -> Mapping[str, object]:
     for name in fields:
-        if name not in defined.FIELDS:
-            raise Refused("fields", name, f"one of {', '.join(defined.FIELDS)}")
+        if name not in definition_fields.FIELDS:
+            raise Refused("fields", name, f"one of {', '.join(definition_fields.FIELDS)}")
     return fields
 
 

@@ -18,7 +18,7 @@ from psycopg_pool import PoolTimeout, TooManyRequests
 from console.access.models import ApiToken
 from console.access.scopes import Scope
 from console.access.tokens import SECRET_PREFIX, authenticate
-from console.flags.ofrep_wire import OfrepRefused
+from console.flags.ofrep.wire import OfrepRefused
 
 # The database is away, or every connection is taken.
 CANNOT_SAY: Final = (Error, PoolTimeout, TooManyRequests)

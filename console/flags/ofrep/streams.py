@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 from django.core.signing import BadSignature, Signer
 
-from console.flags.ofrep_callers import CANNOT_SAY
-from console.flags.ofrep_wire import OfrepRefused, encode
+from console.flags.ofrep.callers import CANNOT_SAY
+from console.flags.ofrep.wire import OfrepRefused, encode
 from console.wire import Headers, Receive, Send, abort
 
 PATH: Final = "/ofrep/v1/events"

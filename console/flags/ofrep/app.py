@@ -18,12 +18,12 @@ import structlog
 from openfeature.exception import ErrorCode
 
 from console.access.quotas import Quotas
-from console.flags.ofrep_callers import Callers, Standing, still_good
-from console.flags.ofrep_cors import Cors
-from console.flags.ofrep_evaluation import UNKNOWN, Evaluation, Flags
-from console.flags.ofrep_streams import PATH as EVENTS
-from console.flags.ofrep_streams import Streams, address_for, revision_of
-from console.flags.ofrep_wire import (
+from console.flags.ofrep.callers import Callers, Standing, still_good
+from console.flags.ofrep.cors import Cors
+from console.flags.ofrep.evaluation import UNKNOWN, Evaluation, Flags
+from console.flags.ofrep.streams import PATH as EVENTS
+from console.flags.ofrep.streams import Streams, address_for, revision_of
+from console.flags.ofrep.wire import (
     MAX_KEY,
     Endpoint,
     EventStream,

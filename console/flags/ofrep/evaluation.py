@@ -11,7 +11,7 @@ from openfeature.evaluation_context import EvaluationContext
 from openfeature.exception import ErrorCode
 from openfeature.flag_evaluation import FlagResolutionDetails, Reason
 
-from console.flags.ofrep_wire import (
+from console.flags.ofrep.wire import (
     Bulk,
     EventStream,
     Failure,
