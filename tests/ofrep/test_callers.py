@@ -151,8 +151,7 @@ async def test_guesses_in_look_up_keep_no_good_token_out(
     await asyncio.sleep(0)
     asked = len(database.asked)
     assert (await callers.of("swy_a")).token == 1
-    assert database.asked[-1] == "swy_a"  # asked of, not only remembered
-    assert len(database.asked) > asked
+    assert "swy_a" in database.asked[asked:]  # asked of, not only remembered
     database.answers.set()
     await asyncio.gather(*calls, return_exceptions=True)
     callers.close()
