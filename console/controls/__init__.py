@@ -39,7 +39,7 @@ from console.controls.nodes import (
     without_key,
 )
 from console.controls.orders import Order, desired, orders
-from console.controls.reverting import is_reversible, revert
+from console.controls.reverting import is_reversible, revert, why_never
 from console.controls.testing import test_node, test_url
 
 __all__ = [
@@ -80,5 +80,6 @@ __all__ = [
     "url_label",
     "url_of",
     "url_to_add",
+    "why_never",
     "without_key",
 ]

@@ -15,6 +15,13 @@ from validation.models import ControlKind
 
 # Those that change what is wanted; a reset or a purge is done.
 REVERSIBLE = frozenset({*bounds.MODES, "auto", "tune", "resize", "revert"})
+# What ends by an act of its own, and which.
+_INSTEAD = {
+    "plan": "A plan is cancelled on the page of its flag.",
+    "cancel_plan": "A plan that was cancelled is made anew on the page of its flag.",
+    "freeze": "A freeze is ended on the page Flags, or of its flag; it also ends by itself.",
+    "thaw": "A freeze that was ended is begun anew on the page Flags, or of its flag.",
+}
 
 
 class Reverter(Protocol):
@@ -55,6 +62,12 @@ def is_reversible(entry: AuditEntry) -> bool:
     return entry.kind in kinds and entry.action in REVERSIBLE
 
 
+def why_never(entry: AuditEntry) -> str:
+    """Why an act that is not reversible is not, and what to do where something can be done."""
+    done = f"{entry.action.capitalize().replace('_', ' ')} is done once: nothing to take back."
+    return _INSTEAD.get(entry.action, done)
+
+
 def _current(entry: AuditEntry) -> Order:
     if entry.kind in _reverters:
         return _reverters[entry.kind].current(entry)
@@ -77,7 +90,7 @@ def revert(
     """
     bounds.needs(actor, Role.OPERATOR, "Taking back a change")
     if not is_reversible(entry):
-        raise NotReversible(f"{entry.action.capitalize()} is done once: nothing to take back.")
+        raise NotReversible(why_never(entry))
     of_nodes = entry.kind == ControlKind.NODES
     if based_on not in {None, entry.revision}:
         text = f"That act made revision {entry.revision}, and you saw {based_on}: look again."

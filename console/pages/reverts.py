@@ -117,7 +117,7 @@ _HELD: Mapping[str, Callable[[AuditEntry], _Held]] = {
 
 def _why_not(entry: history.Entry, *, stands: bool) -> str:
     if not entry.reversible:
-        return "It is done once: there is nothing to take back."
+        return controls.why_never(entry.row)
     if not stands:
         return "Somebody changed this again since: take that back first."
     return "It has ended by itself: there is nothing left to take back."

@@ -110,5 +110,5 @@ def test_definitions_come_and_go_and_come_back() -> None:
 def test_a_plan_is_cancelled_and_not_taken_back() -> None:
     flag()
     plans.plan(actor(), KEY, through=100, reason=WHY)
-    with pytest.raises(NotReversible):
+    with pytest.raises(NotReversible, match="is cancelled on the page of its flag"):
         controls.revert(actor(), newest(), reason=WHY)

@@ -318,7 +318,7 @@ def test_what_ended_or_was_followed_or_is_done_once_offers_nothing_to_take_back(
     assert "Somebody changed this again" in see(operator, f"/audit/{ended.pk}/revert/").text
     done = AuditEntry.objects.first()
     assert done
-    assert "It is done once" in see(operator, f"/audit/{done.pk}/revert/").text
+    assert "is done once" in see(operator, f"/audit/{done.pk}/revert/").text
 
 
 def test_taking_back_an_end_of_forced_open_asks_for_the_name(operator: Client, see: See) -> None:
