@@ -74,7 +74,8 @@ class Tiers:
         # Other tests keep this machine busy: only those about silence want a short patience.
         # L1 forgets after five minutes what these tests let grow old for hours.
         given: dict[str, Any] = {
-            "key": KEY, "reply_s": 2.0, "url": self._url, "l1_ttl_s": 1e9, "blind_s": 1e9,
+            "key": KEY, "reply_s": 2.0, "connect_s": 5.0, "url": self._url, "l1_ttl_s": 1e9,
+            "blind_s": 1e9,
         } | config  # fmt: skip
         cache = TieredCache(CacheConfig(**given), breaker=breaker, clock=clock, orphaned=orphaned)
         self._made.append(cache)
