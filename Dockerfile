@@ -21,6 +21,7 @@ COPY validation validation
 COPY monitoring monitoring
 COPY templates templates
 COPY static static
+COPY docs/runbooks docs/runbooks
 # The code is compiled and the static files are hashed and compressed once, here: the file system
 # of a running container is read-only.
 RUN python -m compileall -q /app /venv && python manage.py collectstatic --no-input

@@ -20,7 +20,7 @@ up: run-packages ## starts everything on this machine and prints the address (Ct
 	@exec $(VENV)/python -m console.embedded.up
 
 test: all-packages ## runs the whole test suite, two processes on servers of their own (ARGS="-n 0 -k name" for a part)
-	@exec $(VENV)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(VENV)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: all-packages ## lint, types, import contracts, templates, migrations, deployment checks
 	$(VENV)/ruff check .

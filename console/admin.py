@@ -16,6 +16,7 @@ from django.views.decorators.csrf import csrf_exempt
 from console.access.models import ApiToken, AuditCheck, AuditEntry, AuditHead
 from console.access.roles import Role, role_of
 from console.flags.models import Flag, Freeze, PlannedStage
+from console.roadmap.models import Edit, Entry, Optimisation, Phase, Programme
 from validation.models import Control, Run
 
 if TYPE_CHECKING:
@@ -121,6 +122,11 @@ _SHOWN = (
     (Flag, Flags),
     (PlannedStage, Plans),
     (Freeze, ReadOnly),
+    (Programme, ReadOnly),
+    (Phase, ReadOnly),
+    (Optimisation, ReadOnly),
+    (Entry, ReadOnly),
+    (Edit, ReadOnly),
     (Control, Controls),
 )
 for model, options in _SHOWN:

@@ -23,13 +23,15 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from console.bodies import BodyConfig
 from console.bridge import BridgeConfig, WsgiBridge
 from console.handler import RoutedHandler
+from console.served import Served
 from console.wire import Message, Receive, Scope, Send
 
 # What follows imports models.
 django.setup(set_prefix=False)
 
 import console.pages.topics  # noqa: E402, F401 - importing registers the live regions
-from console import collecting  # noqa: E402 - as above
+from console import alerting, collecting, open_files  # noqa: E402 - as above
+from console.faults import held_connections  # noqa: E402 - as above
 from console.flags import follower, rates, web  # noqa: E402 - as above
 from console.flags.ofrep.app import PREFIX as OFREP  # noqa: E402 - as above
 from console.flags.ofrep.app import Ofrep  # noqa: E402 - as above
@@ -38,7 +40,11 @@ from console.health import Readyz, livez, readiness  # noqa: E402 - as above
 from console.hub import Hub  # noqa: E402 - as above
 from console.metrics import Metrics, MetricsConfig  # noqa: E402 - as above
 from console.postgres import lending  # noqa: E402 - as above
+from console.replicas import watching  # noqa: E402 - as above
+from console.rollouts import ticking  # noqa: E402 - as above
 from console.sse import Events, end_streams_on_sign_out  # noqa: E402 - as above
+from monitoring import tracing  # noqa: E402 - as above
+from monitoring.loop_lag import LoopLag  # noqa: E402 - as above
 from monitoring.probes import PROBES  # noqa: E402 - as above
 from monitoring.publisher import Publisher  # noqa: E402 - as above
 from validation import tasks  # noqa: E402 - as above
@@ -47,6 +53,7 @@ type App = Callable[[Scope, Receive, Send], Awaitable[None]]
 type Handler = Callable[[int, FrameType | None], Any]
 
 _POOLS = "database pools"
+_LOOP = "event loop"
 
 
 class Web:
@@ -58,9 +65,15 @@ class Web:
             session_cookie=settings.SESSION_COOKIE_NAME,
         )
         self.hub = Hub()
+        self._served = Served()
         self._django = WsgiBridge(
             RoutedHandler(),
-            BridgeConfig(bodies=bodies, compression=web.compression, request_log=web.request_log),
+            BridgeConfig(
+                bodies=bodies,
+                compression=web.compression,
+                request_log=web.request_log,
+                served=self._served.begin,
+            ),
         )
         self._events = Events(self.hub)
         self._metrics = Metrics(
@@ -89,14 +102,25 @@ class Web:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _live(self, receive: Receive, send: Send) -> None:
+        open_files.raise_limit()
         loop = asyncio.get_running_loop()
         loop.run_in_executor(None, tasks.dial)
         PROBES.register(_POOLS, lending.samples)
-        publisher = Publisher("web")
+        lag = LoopLag("web")
+        lag.begin()
+        PROBES.register(_LOOP, lag.samples)
+        end_tracing = tracing.begin("web")
+        publisher = Publisher("web", counts=self._served.counts)
         publisher.start()
         end_collecting = collecting.begin("web")
-        flags = follower.Follower(web.decide)
+        end_alerting = alerting.begin("web")
+        end_rollouts = ticking.begin()
+        end_watching = watching.begin()
+        flags = follower.Follower(
+            lambda standing: self._served.hold(web.decide(standing).variants, flags.flags.revision)
+        )
         flags.start()
+        end_holding = held_connections.begin()
         end_streams_on_sign_out(self.hub, loop)
         _before_shutdown(loop, self._end)
         while True:
@@ -107,10 +131,17 @@ class Web:
                 self._ofrep.close()
                 self._django.close()
                 self._metrics.close()
+                await loop.run_in_executor(None, end_holding)
                 await loop.run_in_executor(None, flags.stop)
                 await loop.run_in_executor(None, end_collecting)
+                await loop.run_in_executor(None, end_alerting)
+                await loop.run_in_executor(None, end_rollouts)
+                await loop.run_in_executor(None, end_watching)
                 await loop.run_in_executor(None, publisher.stop)
+                await loop.run_in_executor(None, end_tracing)
                 PROBES.unregister(_POOLS)
+                PROBES.unregister(_LOOP)
+                lag.end()
             await send({"type": f"{message['type']}.complete"})
             if message["type"] == "lifespan.shutdown":
                 return

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
+import psycopg
 from django.conf import settings
 from django.db import connections
 from psycopg import OperationalError
@@ -28,8 +29,8 @@ class Why(StrEnum):
 
 
 def why(error: BaseException) -> Why:
-    """By what the driver raised; Django's own error wraps it."""
-    raised = error.__cause__ or error
+    """By what the driver raised; Django's own error wraps it. Ours have causes of their own."""
+    raised = error if isinstance(error, psycopg.Error) else error.__cause__ or error
     match raised:
         case PoolTimeout() | TooManyRequests():
             return Why.FULL

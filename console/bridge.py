@@ -22,10 +22,13 @@ from console.bodies import Bodies, BodyConfig
 from console.compression import NO_COMPRESSION, Compression
 from console.handler import ROUTE
 from console.request_log import REQUEST_LOGS, RequestLog
+from console.served import Ended, nobody
 from console.wire import Headers, Receive, Refused, Scope, Send, abort, refuse
 from monitoring.instruments import HTTP_DURATION
 
 _SEND_IDLE_S = 30.0
+# Threads that draw streamed answers: an export keeps its connection until it is written.
+EXPORTS = 2
 _CHUNK = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "upgrade", "server", "date"}
 
@@ -43,6 +46,8 @@ class BridgeConfig:
     # Asked at each answer: they follow flags.
     compression: Callable[[], Compression] = lambda: NO_COMPRESSION
     request_log: Callable[[], RequestLog] = lambda: REQUEST_LOGS["failures"]
+    # Asked as a request begins for what is told of its answer.
+    served: Callable[[], Ended] = nobody
 
 
 @dataclass(slots=True)
@@ -62,12 +67,12 @@ class WsgiBridge:
         self._wsgi = wsgi
         self._config = config
         self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="web")
-        self._streams = ThreadPoolExecutor(2, thread_name_prefix="export")
+        self._streams = ThreadPoolExecutor(EXPORTS, thread_name_prefix="export")
         self._bodies = Bodies(config.bodies)
         self._pending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        route, began = "none", time.perf_counter()
+        route, began, ended = "none", time.perf_counter(), self._config.served()
         try:
             self._check_room()
             async with self._bodies.of(scope, receive) as body:
@@ -76,9 +81,9 @@ class WsgiBridge:
                 environ = environ_of(scope, body)
                 began = time.perf_counter()  # a slow client's body is no slow answer
                 answer = await self._answer(environ)
-                self._count(scope["method"], environ.get(ROUTE, route), answer.status, began)
+                self._count(scope["method"], environ.get(ROUTE, route), answer.status, began, ended)
         except Refused as exc:
-            self._count(scope["method"], route, exc.status, began)
+            self._count(scope["method"], route, exc.status, began, ended)
             await refuse(scope, send, exc.status, str(exc), closes=exc.closes)
             return
         await self._send(scope, answer, receive, send)
@@ -148,10 +153,11 @@ class WsgiBridge:
         headers, body = self._config.compression().encode(accepted, status, headers, body)
         return _Answer(status, headers, body, None, lambda: None)
 
-    def _count(self, method: str, route: str, status: int, began: float) -> None:
+    def _count(self, method: str, route: str, status: int, began: float, ended: Ended) -> None:
         took_s = time.perf_counter() - began
         HTTP_DURATION.labels(route, str(status)).observe(took_s)
         self._config.request_log().note(method, route, status, took_s)
+        ended(route, status, took_s)
 
     # How the answer goes out.
 

@@ -1,13 +1,21 @@
 """The Celery application: `celery -A console.celery worker`. Messages only ring."""
 
 import atexit
+import gc
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_embedded_init, beat_init, setup_logging
+from celery.signals import (
+    beat_embedded_init,
+    beat_init,
+    setup_logging,
+    worker_before_create_process,
+)
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+# They load each page, and Celery drops what they find. `make check` heeds it.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 from django.conf import settings
 
@@ -39,9 +47,19 @@ app.conf.update(
         "flag-plans": {"task": "flags.run_plans", "schedule": 1.0, "options": {"expires": 5}},
         "flag-counts": {"task": "flags.count", "schedule": 10.0},
         "forget-old-drafts": {"task": "validation.forget_old_drafts", "schedule": 3600.0},
+        "experiments": {"task": "experiments.look", "schedule": 20.0, "options": {"expires": 15}},
+        "rehearsals": {"task": "rehearsals.look", "schedule": 5.0, "options": {"expires": 5}},
+        "make-room": {"task": "retention.make_room", "schedule": 3600.0},
+        "retention": {"task": "retention.turn", "schedule": 60.0, "options": {"expires": 60}},
     },
 )
-app.autodiscover_tasks(["console.access", "console.flags", "validation", "monitoring"])
+app.autodiscover_tasks(
+    [
+        *("console.access", "console.flags", "console.retention", "console.experiments"),
+        "console.rehearsals",
+        *("validation", "monitoring"),
+    ]
+)
 
 
 @setup_logging.connect
@@ -49,14 +67,24 @@ def _keep_our_logging(**_: Any) -> None:
     """Django's LOGGING stands; Celery would lay its own over it."""
 
 
+@worker_before_create_process.connect
+def _share_what_is_there(**_: Any) -> None:
+    """A child's collector would write to each page of what it was forked with, and have its own."""
+    gc.collect()
+    gc.freeze()
+
+
 @beat_init.connect
 @beat_embedded_init.connect
 def _tell_of_beat(**_: Any) -> None:
     # Here: they need the apps, which Celery sets up after it has imported this module.
-    from console import collecting  # noqa: PLC0415 - as said
+    from console import alerting, collecting  # noqa: PLC0415 - as said
+    from console.rollouts import ticking  # noqa: PLC0415 - as said
     from monitoring.publisher import Publisher  # noqa: PLC0415 - as said
 
     publisher = Publisher("beat")
     publisher.start()
     atexit.register(publisher.stop)
     atexit.register(collecting.begin("beat"))
+    atexit.register(alerting.begin("beat"))
+    atexit.register(ticking.begin())

@@ -10,6 +10,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, connections
 
+from monitoring.alerts.sending import is_understood
 from validation.rpc.addresses import AddressPolicy
 
 
@@ -44,7 +45,7 @@ def servers_are_set(**_: Any) -> list[CheckMessage]:
 def the_broker_has_a_server_of_its_own(**_: Any) -> list[CheckMessage]:
     """Eviction is a setting of a server, not of a database in it: a full cache ate a queue."""
     urls = (settings.REDIS_URL, settings.CELERY_BROKER_URL)
-    if not all(urls) or len({_server(url) for url in urls}) == len(urls):
+    if not all(urls) or len({server_of(url) for url in urls}) == len(urls):
         return []
     message = "CELERY_BROKER_URL and REDIS_URL name the same server."
     hint = "Give the broker a server of its own that never evicts (maxmemory-policy noeviction)."
@@ -125,6 +126,20 @@ def nodes_may_be_asked(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register(deploy=True)
+def those_who_are_told_can_be(**_: Any) -> list[CheckMessage]:
+    """Asked of Apprise here and not at each start, which it would make half a second longer."""
+    return [
+        Error(
+            f"NOTIFY_URLS names {one.name}, and Apprise does not understand its address.",
+            hint=f"Write it as Apprise's page about {one.scheme}:// says; quote what is special.",
+            id="switchyard.E005",
+        )
+        for one in settings.NOTIFY_DESTINATIONS
+        if not is_understood(one)
+    ]
+
+
 @register(Tags.database, deploy=True)
 def the_trail_is_not_the_applications(
     databases: Sequence[str] | None = None, **_: Any
@@ -155,7 +170,7 @@ ORDER BY relname
 _SERVERS = "Run `make up`, or set DATABASE_URL, REDIS_URL and CELERY_BROKER_URL."
 
 
-def _server(url: str) -> tuple[str, int] | str:
+def server_of(url: str) -> tuple[str, int] | str:
     parts = urlsplit(url)
     if parts.scheme in {"unix", "redis+socket"}:
         return parts.path

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from console.celery import app
 from console.pages import throughput
+from console.replicas import watching
 from monitoring.collecting import Collector
 from monitoring.history.figures import Figure
 
@@ -21,7 +22,7 @@ def begin(kind: str) -> Callable[[], None]:
         return _nothing
     # A number of a process comes again, and one that forks is two.
     name = f"{kind}:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    collector = Collector(name, queue=app.conf.task_default_queue, more=[_chunks])
+    collector = Collector(name, queue=app.conf.task_default_queue, more=[_chunks, watching.figures])
     collector.start()
     return collector.stop
 

@@ -1,5 +1,6 @@
 """Turns DATABASE_URL and the Redis URLs into Django's settings, refusing bad ones by name."""
 
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -8,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from console import env
 from console.postgres.formulas import Sizes, by_deployment
-from console.postgres.lending import lost
+from console.postgres.lending import Attempt, lost
 
 # A network that drops packets silently would otherwise hold a worker for a quarter of an hour.
 _NEVER_FOR_EVER = {
@@ -76,6 +77,7 @@ def _pool_settings(name: str, sizes: Sizes) -> dict[str, Any]:
         # The pool gives up at once: `Outage` looks again, sooner than the pool's doubling pauses.
         "reconnect_timeout": 0,
         "reconnect_failed": lost,
+        "connection_class": Attempt,
         # `Lender` looks whether a connection answers: the pool's own check sleeps in between.
         "check": None,
     }
@@ -85,15 +87,51 @@ def postgres_url(name: str) -> str:
     """The address of a Postgres, or of what speaks like one, in `name`; empty where not set."""
     url = env.text(name)
     if url:
-        try:
-            # libpq's own text may quote the password.
-            right = urlsplit(url).scheme in {"postgres", "postgresql"}
-            _check_port(str(conninfo_to_dict(url).get("port") or ""))
-        except (ProgrammingError, ValueError):
-            right = False
-        if not right:
-            env.refuse(name, "…", "a Postgres URL: postgresql://user:password@host:5432/name")
+        _refuse_no_postgres(name, url)
     return url
+
+
+def _refuse_no_postgres(name: str, url: str) -> None:
+    try:
+        # libpq's own text may quote the password.
+        right = urlsplit(url).scheme in {"postgres", "postgresql"}
+        _check_port(str(conninfo_to_dict(url).get("port") or ""))
+    except (ProgrammingError, ValueError):
+        right = False
+    if not right:
+        env.refuse(name, "…", "a Postgres URL: postgresql://user:password@host:5432/name")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaUrl:
+    """A read replica. `label` is its name in metrics and on pages, and its database alias."""
+
+    label: str
+    url: str
+    weight: int
+
+
+_MOST_REPLICAS = 8
+_MOST_WEIGHT = 1000
+
+
+def replica_urls(name: str) -> tuple[ReplicaUrl, ...]:
+    """The comma-separated replicas of the variable `name`; each may end in `;weight=60`."""
+    found: list[ReplicaUrl] = []
+    for text in env.listed(name):
+        url, _, weight = text.partition(";weight=")
+        weight = weight or "1"
+        if not (weight.isascii() and weight.isdigit() and 1 <= int(weight) <= _MOST_WEIGHT):
+            env.refuse(name, f"…;weight={weight}", f"a weight from 1 to {_MOST_WEIGHT}")
+        _refuse_no_postgres(name, url)
+        if ";" in url.rpartition("@")[2]:
+            env.refuse(name, "…", "a list of URLs that end in ;weight=60, or in nothing")
+        found.append(ReplicaUrl(label=f"replica_{len(found) + 1}", url=url, weight=int(weight)))
+    if len(found) > _MOST_REPLICAS:
+        env.refuse(name, f"{len(found)} replicas", f"a list of {_MOST_REPLICAS} at most")
+    if len({replica.url for replica in found}) < len(found):
+        env.refuse(name, "…", "a list without repetitions: give one URL a larger weight")
+    return tuple(found)
 
 
 def _check_port(port: str) -> None:

@@ -30,10 +30,20 @@ def var_dir() -> Path:
     return Path(os.environ.get("VAR_DIR") or ROOT / "var").expanduser().resolve()
 
 
+def stack_file(var: Path) -> Path:
+    return var / "stack.env"
+
+
+def forget_stack(var: Path) -> None:
+    """Takes back what a `make up` said of itself: nothing runs in `var`."""
+    stack_file(var).unlink(missing_ok=True)
+    _stack.cache_clear()
+
+
 @cache
 def _stack() -> dict[str, str]:
     """What a running `make up` says of itself; nothing where none runs."""
-    path = var_dir() / "stack.env"
+    path = stack_file(var_dir())
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -90,6 +100,17 @@ def listed(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
+def chosen(name: str, among: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of a list that are wanted; all where nothing is said, none by `none`."""
+    wanted = listed(name) or list(among)
+    if wanted == ["none"]:
+        return ()
+    for part in wanted:
+        if part not in among:
+            refuse(name, part, f"one of {', '.join(among)}, or none")
+    return tuple(part for part in among if part in wanted)
+
+
 def networks(name: str) -> list[Network]:
     found: list[Network] = []
     for part in listed(name):
@@ -108,6 +129,19 @@ def origins(name: str) -> list[str]:
             refuse(name, part, "an origin such as https://app.example.com (no path, in lower case)")
         found.append(part)
     return found
+
+
+def web_address(name: str) -> str:
+    """The address of a server of the web; empty where it is not set. It may hold a password."""
+    value = text(name)
+    try:
+        parts = urlsplit(value)
+        right = parts.scheme in _WEB_PORTS and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if value and not right:
+        refuse(name, "…", "a URL such as https://prometheus.example.com")
+    return value
 
 
 def _origin(text: str) -> str | None:

@@ -18,6 +18,7 @@ from django.http import StreamingHttpResponse
 
 from console.flags import web
 from console.flags.catalogue import EXPORTS_STREAMING
+from console.replicas import reading
 from validation import services
 from validation.models import Result, Run
 
@@ -69,6 +70,8 @@ def result_object(result: Result) -> dict[str, Any]:
 def stream_results(run: Run, form: str) -> StreamingHttpResponse:
     """The results of `run` so far as a download; `form` is a key of `FORMATS`."""
     wanted = FORMATS[form]
+    # A replica that has heard of the end has all results; one that has not lacks some.
+    reading.only_if(run.is_finished)
     return _download(_chunks(run, wanted), f"{run}.{form}", wanted.content_type)
 
 

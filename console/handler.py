@@ -4,6 +4,8 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http import HttpResponseBase
 
+from console import request_spans
+
 ROUTE = "switchyard.route"
 
 
@@ -11,8 +13,10 @@ class RoutedHandler(WSGIHandler):
     """Its routes are names of the code, so there are as many as addresses in it: no path, no id."""
 
     def get_response(self, request: WSGIRequest) -> HttpResponseBase:  # type: ignore[override]
-        response = super().get_response(request)
-        request.environ[ROUTE] = _route(request)
+        with request_spans.serving(request) as answered:
+            response = super().get_response(request)
+            route = request.environ[ROUTE] = _route(request)
+            answered(route, response.status_code)
         return response
 
 

@@ -27,8 +27,8 @@ NUDGED_S = 0.5
 HEALING_S = 2.0
 BEAT_S = 5.0
 WRITE_S = 10.0
-# 8 topics of 8 regions are the 64 entries that a client may lack at most.
-MAX_REGIONS = 8
+# 8 topics of 16 regions are the 128 entries that a client may lack at most.
+MAX_REGIONS = 16
 _FRESH_S = 3 * HEALING_S
 _TICKS = 10
 _REGION = re.compile(r"[A-Za-z][\w-]{0,63}")

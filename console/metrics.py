@@ -14,7 +14,7 @@ from django.db import Error, connections
 from console.access.tokens import authenticate
 from console.env import Network
 from console.wire import Headers, Receive, Scope, Send
-from monitoring import exposition, snapshots
+from monitoring import collected, exposition, snapshots
 from monitoring.totals import Totals
 
 # A scraper waits ten seconds unless it is told otherwise.
@@ -108,7 +108,8 @@ class Metrics:
         try:
             if secret is not None:
                 self._tokens.check(secret)
-            return exposition.render(self._totals.read(), snapshots.workers(), accept=accept)
+            reading, workers = self._totals.read(), snapshots.workers()
+            return exposition.render(reading, workers, accept=accept, more=collected.families())
         finally:
             connections.close_all()
 

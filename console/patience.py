@@ -1,5 +1,7 @@
 """How long a request may wait: one second over all queues that it stands in, not one in each."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
@@ -13,6 +15,16 @@ _queued_s: ContextVar[float] = ContextVar("queued_s", default=0.0)
 def has_queued(seconds: float) -> None:
     """To be told in the thread that takes a request up, of each: the thread serves many."""
     _queued_s.set(seconds)
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Within, no wait is longer: there is somebody else to ask."""
+    token = _queued_s.set(max(_queued_s.get(), WAIT_S - seconds))
+    try:
+        yield
+    finally:
+        _queued_s.reset(token)
 
 
 def left_s() -> float:

@@ -13,9 +13,12 @@ from console.database import (
     CACHE_SCHEMES,
     database_settings,
     postgres_url,
+    replica_urls,
     server_url,
 )
 from console.logs import logging_settings
+from console.notify_urls import destinations, public_url
+from monitoring import tracing
 from validation.checkpoint import Checkpoint
 from validation.rpc.endpoints import NodeUrl
 
@@ -32,11 +35,26 @@ ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS") or (
     ["localhost", "127.0.0.1", "[::1]", HOST] if DEVELOPMENT else []
 )
 CSRF_TRUSTED_ORIGINS = env.listed("CSRF_TRUSTED_ORIGINS")
+# Where people open the console: notifications link there.
+PUBLIC_URL = public_url(
+    env.origins("PUBLIC_URL"),
+    CSRF_TRUSTED_ORIGINS,
+    here=f"http://{HOST}:{PORT}" if DEVELOPMENT else "",
+    hosts=ALLOWED_HOSTS,
+)
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # Who may read /metrics without a token.
 METRICS_NETWORKS = tuple(env.networks("METRICS_NETWORKS"))
-# Whether this process, web or beat, offers to look at the servers every ten seconds: one does.
+# Where ranges of more than six hours are read from; "": from Postgres, as all others.
+PROMETHEUS_URL = env.web_address("PROMETHEUS_URL")
+# Whether this process, web or beat, offers to look at the servers every five seconds: one does.
 COLLECT = env.boolean("COLLECT", default=True)
+# OTEL_* is read by OpenTelemetry itself; here only what it would take and then not send.
+if _refused := tracing.refusal(os.environ):
+    env.refuse(*_refused)
+# Who is told of alerts: addresses of Apprise, each may end in ;severity=critical and ;name=on-call.
+NOTIFY_DESTINATIONS = destinations("NOTIFY_URLS")
+NOTIFY_DIGESTS = env.chosen("NOTIFY_DIGESTS", ("daily", "weekly", "monthly"))
 # Whose pages may ask /ofrep/ from a browser, and how many calls a token may make a minute, there
 # and in /api/v1/.
 OFREP_ORIGINS = tuple(env.origins("OFREP_ORIGINS"))
@@ -55,6 +73,10 @@ INSTALLED_APPS = [
     "console",
     "console.access",
     "console.flags",
+    "console.experiments",
+    "console.rehearsals",
+    "console.roadmap",
+    "console.rollouts",
     "validation",
     "monitoring",
 ]
@@ -73,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "console.replicas.middleware.ReadReplicas",
 ]
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
@@ -92,14 +115,21 @@ TEMPLATES = [
 ]
 
 DB_POOL_MAX = env.integer("DB_POOL_MAX", 8, low=1, high=1000)
+# A pool serves many request threads; a worker child keeps one plain connection of its own.
+_IS_WEB = os.environ.get("SWITCHYARD_PROCESS") == "web"
 DATABASES: dict[str, dict[str, Any]] = {
-    "default": database_settings(
-        env.text("DATABASE_URL"),
-        # A pool serves many request threads; a worker child keeps one plain connection of its own.
-        pooled=os.environ.get("SWITCHYARD_PROCESS") == "web",
-        pool_max=DB_POOL_MAX,
-    )
+    "default": database_settings(env.text("DATABASE_URL"), pooled=_IS_WEB, pool_max=DB_POOL_MAX)
 }
+# Which web processes read from; each is one of their databases, with a pool of its own.
+REPLICAS = replica_urls("DATABASE_REPLICA_URLS")
+if _IS_WEB and REPLICAS:
+    DATABASES |= {
+        replica.label: database_settings(
+            replica.url, pooled=True, pool_max=DB_POOL_MAX, pool=f"db.{replica.label}"
+        )
+        for replica in REPLICAS
+    }
+    DATABASE_ROUTERS = ["console.replicas.router.ReplicaRouter"]
 # Postgres itself, as the role that migrates: behind PgBouncer the only way around it.
 DATABASE_OWNER_URL = postgres_url("DATABASE_OWNER_URL")
 # PgBouncer's own database, `pgbouncer`, whose SHOW commands are read.
@@ -109,6 +139,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Valkey or Redis: the cache and telemetry may evict, the broker never.
 REDIS_URL = server_url("REDIS_URL", CACHE_SCHEMES)
 CELERY_BROKER_URL = server_url("CELERY_BROKER_URL", BROKER_SCHEMES)
+
+# Days until what has ended is dropped; 0: never.
+RETAIN_RUNS_DAYS = env.integer("RETAIN_RUNS_DAYS", 0, low=0, high=36_500)
+RETAIN_EVIDENCE_DAYS = env.integer("RETAIN_EVIDENCE_DAYS", 30, low=0, high=36_500)
+RETAIN_AUDIT_DAYS = env.integer("RETAIN_AUDIT_DAYS", 0, low=0, high=36_500)
+RETAIN_ALERTS_DAYS = env.integer("RETAIN_ALERTS_DAYS", 90, low=0, high=36_500)
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -180,6 +216,11 @@ NODE_PRIVATE_NETWORKS = tuple(env.networks("NODE_PRIVATE_NETWORKS"))
 # Calls in flight a node over the whole fleet, shared out to WORKERS processes.
 NODE_MAX_IN_FLIGHT = env.integer("NODE_MAX_IN_FLIGHT", 256, low=1, high=100_000)
 WORKERS = env.integer("WORKERS", 2, low=1, high=512)
+# What each worker process may hold; 0: its part of its group's or machine's memory. One that has
+# just begun holds about 150 MB.
+WORKER_MEMORY_MB = env.integer("WORKER_MEMORY_MB", 0, low=0, high=1_000_000)
+if 0 < WORKER_MEMORY_MB < 192:  # noqa: PLR2004 - as the line below says
+    env.refuse("WORKER_MEMORY_MB", str(WORKER_MEMORY_MB), "0, or at least 192")
 # Calls a second a node over the whole fleet; 0: as many as it takes.
 NODE_RATE_LIMIT = env.integer("NODE_RATE_LIMIT", 0, low=0, high=10_000_000)
 # The first tier of the cache, in each worker process: entries, and the seconds one is kept at most.

@@ -1,5 +1,5 @@
-"""Collects every ten seconds, in one of all processes that offer to: publishes what each source
-said, and keeps the figures in Postgres.
+"""Collects every five seconds, in one of all processes that offer to: publishes what each source
+said, and keeps the figures of every other look in Postgres.
 
 In a thread of its own of the web processes and of beat, so that neither busy workers nor a broker
 that is away leave the console blind. While Postgres is away nobody can be elected: then all who
@@ -21,16 +21,17 @@ import structlog
 from django.conf import settings
 from django.db import connection, connections, transaction
 
-from monitoring import events, snapshots
-from monitoring.collectors import celery, pgbouncer, told, valkey
+from monitoring import canary, events, snapshots
+from monitoring.collectors import celery, pgbouncer, processes, tasks, told, valkey
 from monitoring.collectors.outcome import Outcome, look
 from monitoring.collectors.pgbouncer import PgBouncerCollector
 from monitoring.collectors.postgres import SOURCE, PostgresCollector
 from monitoring.collectors.questions import LIMITS, QUESTION_S, Questions, limits, questions
+from monitoring.collectors.tasks import TasksCollector
 from monitoring.history import figures, writing
 from monitoring.history.figures import Figure
-from monitoring.history.lease import STEP_S, Lease, Turn
-from monitoring.totals import Totals
+from monitoring.history.lease import LOOK_S, Lease, Turn
+from monitoring.totals import Reading, Totals
 
 TOPIC: Final = "database"
 _AWAY_S: Final = 5.0
@@ -38,8 +39,8 @@ _ADD_UP_S: Final = 60.0
 _TEND_S: Final = 3_600.0
 # A slot has begun by then, whatever the clocks' resolution.
 _AFTER_S: Final = 0.1
-# Those who do not collect ask behind the one who does.
-_BEHIND_S: Final = 2.0
+# Those who do not collect ask when the one who does has had its time, and not all at once.
+_BEHIND_S: Final = (0.1, 0.6)
 
 log = structlog.get_logger(__name__)
 
@@ -72,6 +73,7 @@ class Collector:
         self._clock = clock
         self._postgres = PostgresCollector(clock=clock)
         self._pgbouncer = PgBouncerCollector(clock=clock)
+        self._tasks = TasksCollector(clock=clock)
         self._writer = writing.Writer()
         self._totals = Totals()
         self._added_at = self._tended_at = float("-inf")
@@ -123,6 +125,7 @@ class Collector:
             yield look(valkey.BROKER, lambda: valkey.collect(broker))
         if url := settings.PGBOUNCER_ADMIN_URL:
             yield look(pgbouncer.SOURCE, lambda: self._pgbouncer.collect(url))
+        yield look(processes.SOURCE, processes.collect)
         workers = snapshots.workers()
         yield look(celery.SOURCE, lambda: celery.collect(broker, self._queue, workers))
 
@@ -163,7 +166,14 @@ class Collector:
             connections.close_all()
 
     def _counted(self) -> Iterable[Figure]:
-        return figures.of_totals(self._totals.read())
+        reading = self._totals.read()
+        self._tell_of_tasks(reading)
+        return figures.of_totals(reading)
+
+    def _tell_of_tasks(self, reading: Reading) -> None:
+        found = look(tasks.SOURCE, lambda: self._tasks.collect(reading, canary.truth()))
+        if found.sample is not None:
+            told.publish(Outcome(source=tasks.SOURCE, took_s=found.took_s, sample=found.sample))
 
     def _give_up(self) -> None:
         with questions() as on:
@@ -177,10 +187,15 @@ class Collector:
             try:
                 elected = self.turn().elected
                 if elected is not None:
-                    wait_s = STEP_S - time.time() % STEP_S + (_AFTER_S if elected else _BEHIND_S)
+                    wait_s = self._to_the_next(elected=elected)
             except Exception:
                 # A mistake of ours in one turn must not end all that come.
                 log.exception("collect.failed")
+
+    def _to_the_next(self, *, elected: bool) -> float:
+        if elected:
+            return LOOK_S - time.time() % LOOK_S + _AFTER_S
+        return self._lease.left_s + random.uniform(*_BEHIND_S)  # noqa: S311 - no secret
 
 
 def _within_limits(ask: MoreFigures) -> tuple[Figure, ...]:
@@ -205,6 +220,8 @@ def _figures(outcomes: Iterable[Outcome[Any]]) -> Iterator[Figure]:
             continue
         if outcome.source == SOURCE:
             yield from figures.of_postgres(outcome.sample)
+        elif outcome.source == processes.SOURCE:
+            yield from figures.of_processes(outcome.sample)
         elif outcome.source == celery.SOURCE:
             yield from figures.of_celery(outcome.sample)
         elif outcome.source == pgbouncer.SOURCE:

@@ -13,8 +13,9 @@ from prometheus_client.registry import Collector
 
 from monitoring import gauges
 from monitoring.incarnations import LOST
-from monitoring.instruments import COUNTED_ELSEWHERE, GAUGES, REGISTRY
-from monitoring.samples import Sample, total
+from monitoring.instruments import COUNTED_ELSEWHERE, GAUGES, REGISTRY, WORST
+from monitoring.lent import of_pools
+from monitoring.samples import Sample, Series, total
 from monitoring.snapshots import WorkerSnapshot
 from monitoring.totals import Reading
 
@@ -24,14 +25,21 @@ PROCESSES: Final = ("worker", "web", "beat")
 
 
 def render(
-    reading: Reading, workers: list[WorkerSnapshot] | None, *, accept: str = ""
+    reading: Reading,
+    workers: list[WorkerSnapshot] | None,
+    *,
+    accept: str = "",
+    more: Iterable[Metric] = (),
 ) -> tuple[bytes, str]:
-    """(text, content type) for what a scraper accepts. `workers` None: nobody could be asked."""
+    """(text, content type) for what a scraper accepts. `workers` None: nobody could be asked.
+    `more`: families of other names.
+    """
     try:
         encode, content_type = choose_encoder(accept)
     except (TypeError, ValueError, IndexError):  # a version that is none
         encode, content_type = choose_encoder("")
-    return encode(_Collected([*_counted(reading), *_measured(reading, workers)])), content_type
+    found = [*_counted(reading), *_measured(reading, workers), *more]
+    return encode(_Collected(found)), content_type
 
 
 class _Collected(Collector):
@@ -81,6 +89,7 @@ def _measured(reading: Reading, workers: list[WorkerSnapshot] | None) -> Iterato
     found = [
         *(gauges.of_workers(workers) if workers is not None else ()),
         *(gauge for process in reading.live or () for gauge in process.gauges),
+        *of_pools(reading.live or ()),
         *_lost(reading),
         *(
             Sample("switchyard_telemetry_up", {"source": source}, up)
@@ -89,10 +98,20 @@ def _measured(reading: Reading, workers: list[WorkerSnapshot] | None) -> Iterato
         Sample("switchyard_build_info", _build(), 1),
     ]
     by_name: dict[str, list[Sample]] = defaultdict(list)
-    for sample in total([[gauge] for gauge in found]):
+    sums = total([gauge] for gauge in found if gauge.name not in WORST)
+    for sample in (*sums, *_worst(gauge for gauge in found if gauge.name in WORST)):
         by_name[sample.name].append(sample)
     for name, samples in by_name.items():
         yield _metric(name, GAUGES.get(name, "Not known to this release."), "gauge", samples)
+
+
+def _worst(gauges: Iterable[Sample]) -> Iterable[Sample]:
+    found: dict[Series, Sample] = {}
+    for gauge in gauges:
+        known = found.get(gauge.series)
+        if known is None or gauge.value > known.value:
+            found[gauge.series] = gauge
+    return found.values()
 
 
 def _lost(reading: Reading) -> Iterator[Sample]:

@@ -12,9 +12,11 @@ from typing import Final
 
 import structlog
 
+from monitoring.pauses import GcPauses
 from monitoring.samples import Sample
 
 _PSS_EVERY_S = 10.0
+_CPU_OVER_S = 5.0
 _SELF: Final = Path("/proc/self")
 
 log = structlog.get_logger(__name__)
@@ -68,15 +70,24 @@ class ProcessProbe:
         self._proc = proc
         self._clock = clock
         self._pss: int | None = None
-        self._next_pss = float("-inf")
+        self._sockets: int | None = None
+        self._next_walk = float("-inf")
+        self._cpu: float | None = None
+        self._cpu_read: tuple[float, float] | None = None
+        self.pauses = GcPauses()
 
     def __call__(self) -> tuple[Sample, ...]:
+        self._walk()
         figures = {
             "processes": 1,
             "process_resident_memory_bytes": self._resident(),
-            "process_proportional_memory_bytes": self._proportional(),
+            "process_proportional_memory_bytes": self._pss,
             "process_open_fds": self._open_files(),
+            "process_max_fds": _most_files(),
+            "process_open_sockets": self._sockets,
             "process_threads": threading.active_count(),
+            "process_cpu_ratio": self._on_cpu(),
+            "process_gc_pause_worst_seconds": self.pauses.worst.value,
         }
         return tuple(
             Sample(f"switchyard_{name}", self._labels, value)
@@ -85,9 +96,15 @@ class ProcessProbe:
         )
 
     def counters(self) -> tuple[Sample, ...]:
-        """Time on a processor, which outlives the process like all that is counted."""
-        seconds = time.process_time()
-        return (Sample("switchyard_process_cpu_seconds_total", self._labels, seconds),)
+        """Time on a processor and for garbage: it outlives the process like all that is counted."""
+        counted = {
+            "process_cpu_seconds_total": time.process_time(),
+            "process_gc_pause_seconds_total": self.pauses.seconds,
+            "process_gc_collections_total": self.pauses.collections,
+        }
+        return tuple(
+            Sample(f"switchyard_{name}", self._labels, value) for name, value in counted.items()
+        )
 
     def _resident(self) -> int:
         try:
@@ -96,22 +113,51 @@ class ProcessProbe:
             return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         return pages * resource.getpagesize()
 
-    def _proportional(self) -> int | None:
-        """Resident, with what is shared divided among those who share it: sums of it are true.
-
-        The kernel walks all pages for it, so it is asked every ten seconds only.
+    def _walk(self) -> None:
+        """What is resident with what is shared divided among those who share it, so that sums of it
+        are true; and which of the open files are sockets. The kernel walks all pages for the one,
+        and each file is asked for the other, so this is done every ten seconds only.
         """
         now = self._clock()
-        if now >= self._next_pss:
-            self._next_pss = now + _PSS_EVERY_S
+        if now >= self._next_walk:
+            self._next_walk = now + _PSS_EVERY_S
             self._pss = _kilobytes(self._proc / "smaps_rollup", "Pss:")
-        return self._pss
+            self._sockets = _sockets(self._proc / "fd")
+
+    def _on_cpu(self) -> float | None:
+        """The share of one processor over the last five seconds or a little more."""
+        now, spent = self._clock(), time.process_time()
+        before = self._cpu_read
+        if before is None or now - before[0] >= _CPU_OVER_S:
+            self._cpu_read = (now, spent)
+            if before is not None:
+                self._cpu = max(0.0, spent - before[1]) / (now - before[0])
+        return self._cpu
 
     def _open_files(self) -> int | None:
         try:
             return len(os.listdir(self._proc / "fd"))  # noqa: PTH208 - no Path a file, each second
         except OSError:
             return None
+
+
+def _sockets(folder: Path) -> int | None:
+    found = 0
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - as above
+    except OSError:
+        return None
+    for name in names:
+        try:
+            found += os.readlink(folder / name).startswith("socket:")  # noqa: PTH115 - as above
+        except OSError:
+            continue  # closed meanwhile
+    return found
+
+
+def _most_files() -> int | None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
 
 
 def _kilobytes(path: Path, field: str) -> int | None:

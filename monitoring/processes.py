@@ -7,6 +7,7 @@ import msgspec
 import structlog
 
 from monitoring import valkey
+from monitoring.clocks import ClockReading
 from monitoring.samples import Sample
 
 _INDEX = "switchyard:processes"
@@ -31,6 +32,8 @@ class ProcessSnapshot(msgspec.Struct, kw_only=True, frozen=True):
     gauges: tuple[Sample, ...] = ()
     # The last word of a process that ends in good order.
     final: bool = False
+    # Its wall clock against the cache server's, as of now; None: a release that does not tell.
+    clock: ClockReading | None = None
     # Set by the reader, from the server's clock.
     age_s: float = 0.0
 

@@ -8,18 +8,21 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
 import redis
 import structlog
 from django.db import connection
 from prometheus_client import CollectorRegistry
 
-from monitoring import incarnations, processes
+from monitoring import arms, canary, clocks, incarnations, processes
+from monitoring.arm_counts import ArmCounts
 from monitoring.instruments import REGISTRY
 from monitoring.probes import PROBES, Probes, ProcessProbe
 from monitoring.processes import ProcessSnapshot
 from monitoring.samples import Sample, less, read
 
 _EVERY_S = 1.0
+_HALF_S = _EVERY_S / 2
 # Then it goes on under another name: what it told last may have been added up for good since.
 _RENEW_AFTER_S = 3_600.0
 
@@ -32,7 +35,9 @@ def _boot_clock() -> float:
 
 
 class Publisher:
-    """The word of one process of a kind: worker, web or beat."""
+    """The word of one process of a kind: worker, web or beat; and what it did by its flags, where
+    it `counts` that.
+    """
 
     def __init__(
         self,
@@ -40,9 +45,11 @@ class Publisher:
         *,
         registry: CollectorRegistry = REGISTRY,
         probes: Probes = PROBES,
+        counts: ArmCounts | None = None,
         clock: Callable[[], float] = _boot_clock,
     ) -> None:
         self._kind = kind
+        self._counts = counts
         self._registry = registry
         self._probes = probes
         self._clock = clock
@@ -58,6 +65,7 @@ class Publisher:
         self._begin()
 
     def start(self) -> None:
+        self._process.pauses.begin()
         self._thread.start()
 
     def stop(self) -> None:
@@ -65,6 +73,9 @@ class Publisher:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout=2)
+        self._process.pauses.end()
+        if self._counts is not None:
+            arms.retire(self._counts.process)
         with self._lock:
             last = self._snapshot(final=True)
         try:
@@ -82,10 +93,13 @@ class Publisher:
         with self._lock:
             if self._clock() - self._told_at > _RENEW_AFTER_S:
                 self._renew()
-            snapshot = self._snapshot()
+            clock = clocks.read()
+            snapshot = msgspec.structs.replace(self._snapshot(), clock=clock)
             processes.publish(snapshot)
             self._last = snapshot
             self._told_at = self._clock()
+        if self._counts is not None:
+            arms.publish(self._counts.told())
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -96,7 +110,10 @@ class Publisher:
             except Exception:
                 # The fleet would believe that this process is gone.
                 log.exception("publish.failed")
-            self._stopping.wait(_EVERY_S)
+            # Between two words, as what is counted is.
+            if not self._stopping.wait(_HALF_S):
+                canary.sing()
+            self._stopping.wait(_HALF_S)
 
     def _begin(self) -> None:
         self._incarnation = processes.incarnation(os.getpid(), time.time())

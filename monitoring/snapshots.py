@@ -159,6 +159,26 @@ class MemoryReport(msgspec.Struct, kw_only=True, frozen=True):
     # How often something was let go, since the start, and what the system got back by it.
     drops: int = 0
     freed_bytes: int = 0
+    # Whether the limit is WORKER_MEMORY_MB, of each process; else its part of the group's or
+    # machine's memory.
+    own_limit: bool = False
+
+    @property
+    def share(self) -> float | None:
+        if self.used_bytes is None or not self.limit_bytes:
+            return None
+        return self.used_bytes / self.limit_bytes
+
+    @property
+    def words(self) -> str:
+        """What its process holds of what it may, as pages and alerts say it; "" where nothing
+        tells.
+        """
+        if self.used_bytes is None or not self.limit_bytes:
+            return ""
+        refuses = ", and begins nothing new" if self.refuses else ""
+        used, limit = self.used_bytes / 2**20, self.limit_bytes / 2**20
+        return f"holds {used:.0f} of {limit:.0f} MiB{refuses}"
 
 
 class FlagReport(msgspec.Struct, kw_only=True, frozen=True):

@@ -4,7 +4,10 @@ import redis
 import structlog
 from celery import shared_task
 
-from monitoring import incarnations
+from monitoring import celery_counts, incarnations
+
+# Its receivers are connected by importing it.
+__all__ = ["celery_counts", "fold"]
 
 log = structlog.get_logger(__name__)
 

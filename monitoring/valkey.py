@@ -12,6 +12,8 @@ from redis.retry import Retry
 from monitoring.absence import Absence
 
 _SHORT_S = 0.25
+_TRIED = "switchyard:tried"
+_TRIED_S = 60
 
 
 class ValkeyUnset(redis.ConnectionError):
@@ -48,6 +50,21 @@ def announce(index: str, name: str, key: str, body: bytes, *, life_s: int) -> No
             raise
         client().delete(index)
         client().sadd(index, name)
+
+
+def refusal() -> str:
+    """Why the server takes nothing though it answers; "" where it does take what is written.
+    Raises redis.RedisError where it does not answer.
+    """
+    try:
+        client().set(_TRIED, b"1", ex=_TRIED_S)
+    except redis.exceptions.OutOfMemoryError:
+        return "it is full"
+    except redis.ReadOnlyError:
+        return "it follows another server"
+    except redis.ResponseError:
+        return "it refuses to write"
+    return ""
 
 
 class _Remembering(redis.Redis):

@@ -1,4 +1,4 @@
-"""What tests use where a machine has it: a browser, a real node, PgBouncer."""
+"""What tests use where a machine has it: a browser, a real node, PgBouncer, Prometheus."""
 
 import contextlib
 import os
@@ -63,6 +63,27 @@ def pgbouncer() -> str:
     )
     if not found:
         _lacks("pgbouncer", "PgBouncer (pooled connections)", "apt-get install pgbouncer")
+    return str(found)
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of Prometheus' tool, which judges metrics and rules."""
+    return _of_prometheus("promtool")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """The path of a Prometheus."""
+    return _of_prometheus("prometheus")
+
+
+def _of_prometheus(name: str) -> str:
+    found = shutil.which(name)
+    if not found:
+        _lacks(
+            "prometheus", "Prometheus (metrics, rules, long ranges)", "apt-get install prometheus"
+        )
     return str(found)
 
 

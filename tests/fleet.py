@@ -19,6 +19,7 @@ import psutil
 import psycopg
 
 from console.embedded.cluster import Cluster
+from tests.migrated import migrate
 from tests.services import ROOT, process_environment
 from validation.devnode import packaged
 
@@ -65,7 +66,7 @@ class Fleet:
             "WORKERS": str(self.workers),
             **self.environment,
         }
-        self.manage("migrate", "-v0")
+        migrate(self.environment)
         try:
             self._spawn("node", "manage.py", "devnode", "--port", str(port), *self.node_options)
             self.start_worker()

@@ -58,6 +58,7 @@ def a_table(**more: Any) -> Table:
         "name": "public.validation_chunk", "bytes": 84_000_000, "live": 100_000, "dead": 60_000,
         "dead_share": 0.375, "seq_scans": 90, "seq_rows": 9_000_000, "index_scans": 12,
         "hit_ratio": 0.9, "vacuumed_s_ago": 7_300.0, "analyzed_s_ago": None,
+        "bloat_bytes": 60_000_000, "bloat_share": 0.714,
     }  # fmt: skip
     return Table(**(said | more))
 

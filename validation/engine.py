@@ -127,7 +127,7 @@ class Engine:
         await self._validate_each(subjects, asked, found.__setitem__, keeping, chooser, until=until)
         outcomes = [found[place] for place in range(len(subjects))]
         if not is_to_repeat(outcomes):
-            chooser.tell(len(outcomes))
+            chooser.tell(outcomes)
         return outcomes
 
     async def validate_each(
@@ -161,13 +161,17 @@ class Engine:
         until: float = math.inf,
     ) -> None:
         waiting, pace = iter(enumerate(subjects)), Pace()
+        drag_on = chooser.drags()
 
         async def work() -> None:
             for place, subject in waiting:
                 await pace.step()  # what L1 answers is awaited and yet done in one go
-                fetcher = pace.of(chooser.fetcher(subject))
+                fetcher = pace.of(chooser.fetcher(subject, place))
                 item = parse_subject(subject)
-                tell(place, await self._validate(item, asked, keeping, fetcher, until=until))
+                outcome = await self._validate(item, asked, keeping, fetcher, until=until)
+                if drag_on is not None and (drag := drag_on(place)) is not None:
+                    outcome = await drag.longer(outcome)
+                tell(place, outcome)
 
         workers = [asyncio.create_task(work()) for _ in range(_AT_ONCE)]
         try:
@@ -187,7 +191,8 @@ class Engine:
         until: float = math.inf,
     ) -> Outcome:
         heard: list[Heard] = []
-        now = asyncio.get_running_loop().time()
+        clock = asyncio.get_running_loop().time
+        now = clock()
         if now >= until:
             return _out_of_time(subject)
         until = min(until, now + ITEM_S)
@@ -205,11 +210,11 @@ class Engine:
                     explain=asked.explain,
                 )
         except TimeoutError:
-            return _out_of_time(subject)
+            return _out_of_time(subject, after_ms=(clock() - now) * 1000)
         if _is_plain(outcome) and asked.agreement is None:
-            return outcome
+            return outcome if outcome.spans is UNSET else _begun(outcome, now)
         first = Examined(outcome, heard, level)
-        return await self._follow_up(subject, asked, first, keeping, until=until)
+        return _begun(await self._follow_up(subject, asked, first, keeping, until=until), now)
 
     async def _follow_up(
         self,
@@ -293,12 +298,16 @@ def is_to_repeat(outcomes: Iterable[Outcome]) -> bool:
     return any(outcome.reason in _SHUT for outcome in outcomes)
 
 
+def _begun(outcome: Outcome, at: float) -> Outcome:
+    return msgspec.structs.replace(outcome, began_at=UNSET if outcome.spans is UNSET else at)
+
+
 def _is_plain(outcome: Outcome) -> bool:
     """Passed, and soon: nothing is kept of it but its result."""
     return outcome.verdict is Verdict.VALID and outcome.ms < SLOW_MS
 
 
-def _out_of_time(subject: Subject) -> Outcome:
+def _out_of_time(subject: Subject, *, after_ms: float = 0.0) -> Outcome:
     told = f"not settled within {ITEM_S:.0f} s, or its chunk within {CHUNK_S:.0f} s: slow nodes?"
     return Outcome(
         subject=str(subject),
@@ -307,7 +316,7 @@ def _out_of_time(subject: Subject) -> Outcome:
         reason="deadline_exceeded",
         checks=(Check("answered", Status.FAIL, told),),
         node="",
-        ms=0.0,
+        ms=round(after_ms, 3),
     )
 
 

@@ -9,12 +9,8 @@ from typing import Any
 
 import structlog
 
-from monitoring.snapshots import (
-    CacheReport,
-    MemoryReport,
-    NodeReport,
-    PoolReport,
-)
+from monitoring.snapshots import CacheReport, MemoryReport, NodeReport, PoolReport
+from validation import ballast, drag
 from validation.cache import CacheConfig, CachedFetcher, Steering, TieredCache
 from validation.checkpoint import Checkpoint
 from validation.deciding import Decisions
@@ -62,6 +58,8 @@ class EngineConfig:
     processes: int
     valkey_url: str = ""
     checkpoint: Checkpoint | None = None
+    # Bytes that this process may hold; 0: its part of what there is.
+    memory_limit: int = 0
 
 
 class FleetEngine:
@@ -94,8 +92,9 @@ class FleetEngine:
         self._budgets = RateBudgets(self._fleet, processes=self._processes)
         self.timeouts = SessionTimeouts()
         self._switchboard = Switchboard(self._parts)
+        self.arms = self._switchboard.arms
         self._guard = MemoryGuard(
-            lambda: read_footprint(self._here),
+            lambda: read_footprint(self._here, own_limit=ballast.limit() or config.memory_limit),
             drop_half=lambda: self._portal.run(self._shrink(0.5), timeout_s=_STOP_S),
             drop_all=lambda: self._portal.run(self._shrink(0.0), timeout_s=_STOP_S),
         )
@@ -166,7 +165,7 @@ class FleetEngine:
                 agreement=agreement,
                 explain=explain,
                 keeping=Keeping(),
-                plan=self._switchboard.items,
+                plan=self._switchboard.plan(drag.current()),
             )
 
         return self._portal.submit(work())

@@ -16,19 +16,23 @@ _DATA: Final = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footprint:
     """Bytes. `used` is resident, shared pages counted in full. `fair` is what there is in all,
-    divided by those who share it; 0: nothing tells.
+    divided by those who share it; 0: nothing tells. `is_own`: an operator gave this process alone
+    its limit.
     """
 
     used: int
     limit: int
     fair: int = 0
+    is_own: bool = False
 
     @property
     def share(self) -> float:
         return self.used / self.limit if self.limit > 0 else 1.0
 
 
-def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | None:
+def read_footprint(
+    processes: int, *, own_limit: int = 0, root: Path = Path("/")
+) -> Footprint | None:
     """Of this process among so many of its kind in one control group or on one machine; None
     where nothing tells.
 
@@ -36,7 +40,8 @@ def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | Non
     machine have left: the group's memory is what runs out, whoever took it, and a small process is
     not blamed for a large neighbour before there is next to nothing left for either. What a limit
     of the process's own leaves of its data is its own. One of its addresses is not asked: stacks
-    and arenas take ten times as many as they hold.
+    and arenas take ten times as many as they hold. `own_limit`: what an operator allows each
+    process; 0: nobody said.
     """
     used = resident_bytes(root)
     if used is None:
@@ -51,6 +56,8 @@ def read_footprint(processes: int, *, root: Path = Path("/")) -> Footprint | Non
     if most_data != resource.RLIM_INFINITY and data is not None:
         rooms.append(max(0, most_data - data))
         wholes.append(most_data)
+    if own_limit and used + min(rooms, default=own_limit) >= own_limit:
+        return Footprint(used=used, limit=own_limit, fair=own_limit, is_own=True)
     return Footprint(used=used, limit=used + min(rooms), fair=min(wholes)) if rooms else None
 
 

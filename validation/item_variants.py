@@ -5,7 +5,7 @@ is asked of any of them.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from mmh3 import mmh3_32_uintdigest
 
 from validation.flags import CACHED_KINDS, FETCH_MODE, FlagKey
-from validation.validators import Fetcher
+from validation.validators import Fetcher, Outcome
 
 PERCENT: Final = 100
 # Bytes of a key whose head is made before: an address with three slots is longer.
@@ -21,6 +21,8 @@ _USUAL: Final = 128
 
 type Variants = tuple[str, str]
 """How an item's calls are asked, and which kinds of answers are kept."""
+VARIED: Final = (FETCH_MODE.key, CACHED_KINDS.key)
+"""The flags that they are of."""
 
 
 class Share(Protocol):
@@ -96,6 +98,13 @@ class Split:
         return f"{self._target} on {self._stage} %, {self._rest} else"
 
 
+class Drag(Protocol):
+    """Has items of some variants take longer, to see what is made of it: `validation.drag`."""
+
+    def is_on(self, variants: Variants) -> bool: ...
+    async def longer(self, outcome: Outcome) -> Outcome: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemPlan:
     """How items are split between variants. A chunk keeps the one that it began with."""
@@ -103,6 +112,9 @@ class ItemPlan:
     of: Mapping[str, Share] = field(default_factory=dict)
     # Told once a chunk, by whoever counted how many items had which variant.
     count: Callable[[str, Mapping[str, int]], None] = lambda _key, _counts: None
+    # Told once a chunk, for each two variants that items of it had: what became of those.
+    done: Callable[[Variants, Sequence[Outcome]], None] = lambda _variants, _outcomes: None
+    drag: Drag | None = None
 
     def share(self, flag: FlagKey[str]) -> Share:
         return self.of.get(flag.key, Whole(flag.default))
@@ -112,12 +124,15 @@ class ItemPlan:
 
 
 class Chooser(Protocol):
-    """Of one chunk."""
+    """Of one chunk, whose items it knows by their places in it."""
 
-    def fetcher(self, subject: str) -> Fetcher: ...
+    def fetcher(self, subject: str, place: int) -> Fetcher: ...
 
-    def tell(self, items: int) -> None:
-        """The chunk of so many items is done, and not to be repeated: who had what is counted."""
+    def drags(self) -> Callable[[int], Drag | None] | None:
+        """What tells the drag on an item that has its fetcher; None: there is none on any."""
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        """The chunk is done, and not to be repeated: who had what is counted."""
 
 
 class Always:
@@ -126,12 +141,15 @@ class Always:
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
 
-    def fetcher(self, subject: str) -> Fetcher:
-        del subject
+    def fetcher(self, subject: str, place: int) -> Fetcher:
+        del subject, place
         return self._fetcher
 
-    def tell(self, items: int) -> None:
-        del items
+    def drags(self) -> Callable[[int], Drag | None] | None:
+        return None
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        del outcomes
 
 
 class Same(Always):
@@ -142,8 +160,12 @@ class Same(Always):
         self._variants = variants
         self._plan = plan
 
-    def tell(self, items: int) -> None:
-        _count(self._plan, {self._variants: items})
+    def drags(self) -> Callable[[int], Drag | None] | None:
+        drag = self._plan.drag
+        return (lambda _place: drag) if drag is not None and drag.is_on(self._variants) else None
+
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        _count(self._plan, {self._variants: outcomes})
 
 
 class ByItem:
@@ -154,23 +176,25 @@ class ByItem:
     ) -> None:
         self._mode, self._kinds = mode.variant_of, kinds.variant_of
         self._plan = plan
-        self._chosen = {variants: _Chosen(fetcher) for variants, fetcher in fetchers.items()}
+        self._fetchers = fetchers
+        self._chosen: dict[int, Variants] = {}
 
-    def fetcher(self, subject: str) -> Fetcher:
+    def fetcher(self, subject: str, place: int) -> Fetcher:
         text = subject.encode()
-        chosen = self._chosen[self._mode(text), self._kinds(text)]
-        chosen.items += 1
-        return chosen.fetcher
+        chosen = self._chosen[place] = self._mode(text), self._kinds(text)
+        return self._fetchers[chosen]
 
-    def tell(self, items: int) -> None:
-        del items
-        _count(self._plan, {variants: of.items for variants, of in self._chosen.items()})
+    def drags(self) -> Callable[[int], Drag | None] | None:
+        drag, chosen = self._plan.drag, self._chosen
+        if drag is None:
+            return None
+        return lambda place: drag if drag.is_on(chosen[place]) else None
 
-
-@dataclass(slots=True)
-class _Chosen:
-    fetcher: Fetcher
-    items: int = 0
+    def tell(self, outcomes: Sequence[Outcome]) -> None:
+        found: dict[Variants, list[Outcome]] = {variants: [] for variants in self._fetchers}
+        for place, variants in self._chosen.items():
+            found[variants].append(outcomes[place])
+        _count(self._plan, found)
 
 
 class Choices:
@@ -194,12 +218,15 @@ class Choices:
         return made
 
 
-def _count(plan: ItemPlan, counts: Mapping[Variants, int]) -> None:
-    for place, flag in enumerate((FETCH_MODE, CACHED_KINDS)):
+def _count(plan: ItemPlan, outcomes: Mapping[Variants, Sequence[Outcome]]) -> None:
+    for place, key in enumerate(VARIED):
         found: Counter[str] = Counter()
-        for variants, count in counts.items():
-            found[variants[place]] += count
-        plan.count(flag.key, found)
+        for variants, those in outcomes.items():
+            found[variants[place]] += len(those)
+        plan.count(key, found)
+    for variants, those in outcomes.items():
+        if those:
+            plan.done(variants, those)
 
 
 def _cbor_head(size: int) -> bytes:

@@ -48,6 +48,8 @@ class Claim:
     subjects: tuple[str, ...]
     total: int
     """Items of the whole run."""
+    traceparent: str = ""
+    """Of whoever began the run, where that is traced."""
 
 
 class Ledger:
@@ -106,9 +108,9 @@ class Ledger:
             if row is None:
                 return None
             chunk, run, first, size, fence, attempts = row
-            level, agreement, node_urls, subjects, total, started = self.connection.execute(
+            level, agreement, node_urls, subjects, total, started, trace = self.connection.execute(
                 _LOAD, {"run": run, "first": first, "end": first + size}
-            ).fetchone() or (None, None, [], [], 0, True)
+            ).fetchone() or (None, None, [], [], 0, True, "")
         if not started:
             # After the commit: cancelling locks the run first and its chunks then.
             self.connection.execute(_START, (run,))
@@ -123,6 +125,7 @@ class Ledger:
             node_urls=tuple(node_urls),
             subjects=tuple(subjects),
             total=total,
+            traceparent=trace,
         )
 
     def renew(self, claim: Claim) -> bool:
@@ -260,7 +263,7 @@ _LOAD = """
 SELECT level, agreement, array(SELECT jsonb_array_elements_text(node_urls)), array(
     SELECT subject FROM validation_item
     WHERE run_id = %(run)s AND ordinal >= %(first)s AND ordinal < %(end)s ORDER BY ordinal
-), total, started_at IS NOT NULL FROM validation_run WHERE id = %(run)s
+), total, started_at IS NOT NULL, traceparent FROM validation_run WHERE id = %(run)s
 """
 
 _START = "UPDATE validation_run SET started_at = now() WHERE id = %s AND started_at IS NULL"

@@ -29,6 +29,8 @@ LOOK_EVERY_S: Final = 1.0
 DROP_AGAIN_S: Final = 5.0
 # It refused for so long, with no chunk at hand: if this process grew, a new one will help.
 HOPELESS_S: Final = 60.0
+# The same where the limit is its own: nobody else could give way.
+SPENT_S: Final = 5.0
 # Grown: so many times what it began with, and so much of its part of all there is.
 GROWN_TIMES: Final = 2.0
 GROWN_SHARE: Final = 0.5
@@ -119,7 +121,8 @@ class MemoryGuard:
         process helps. Where others took the memory, a new one would find no more of it.
         """
         since = self._idle_since
-        is_long = since is not None and self._clock() - since >= HOPELESS_S
+        patience_s = SPENT_S if self._seen is not None and self._seen.is_own else HOPELESS_S
+        is_long = since is not None and self._clock() - since >= patience_s
         return self.refuses and is_long and self._has_grown()
 
     def tend(self, *, is_idle: bool = False) -> Level:
@@ -152,12 +155,16 @@ class MemoryGuard:
             "limit_bytes": None if seen is None else seen.limit,
             "drops": self.drops,
             "freed_bytes": self.freed_bytes,
+            "own_limit": seen is not None and seen.is_own,
         }
 
     def _has_grown(self) -> bool:
         seen, began_with = self._seen, self._began_with
         if seen is None or began_with is None:
             return False
+        if seen.is_own:
+            # A limit that a new process would reach again at once is too low, not a reason.
+            return began_with < HALF_UNTIL * seen.limit
         return seen.used >= max(GROWN_TIMES * began_with, GROWN_SHARE * seen.fair)
 
     def _look(self, now: float) -> None:

@@ -1,6 +1,6 @@
-"""What is deleted with time."""
+"""What is deleted with time, whatever the settings say; `console.retention` does the rest."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
@@ -11,7 +11,6 @@ from validation.models import Anchor, Catch, Evidence, Item, Orphan, Retraction,
 
 DRAFT_LIFE = timedelta(hours=24)
 ORPHAN_LIFE = timedelta(hours=24)
-EVIDENCE_LIFE = timedelta(days=30)
 EVIDENCE_BYTES = 2 << 30
 """Of all bundles and timelines together, as the table stores them."""
 CATCHES = 20_000
@@ -31,26 +30,31 @@ def forget_orphans() -> int:
 
     Verdicts stay retracted; a verdict given later in such a block is found by looking it up.
     """
-    gone = ~Exists(Run.objects.filter(pk=OuterRef("run_id")))
-    for left in (Anchor, Retraction, Evidence):
-        left.objects.filter(gone).delete()
-    Catch.objects.filter(gone, run_id__isnull=False).delete()
+    with connection.cursor() as cursor:
+        for model in (Anchor, Retraction, Evidence, Catch):
+            cursor.execute(_DROP_LEFT.format(table=model._meta.db_table), [_LEFT_AT_ONCE])  # noqa: SLF001 - Django's own name for what is public
     old = Orphan.objects.filter(seen_at__lt=Now() - ORPHAN_LIFE)
     # A verdict that rests on one is retracted first.
     resting = Anchor.objects.filter(block_hash=OuterRef("block_hash"))
     return old.filter(~Exists(resting)).delete()[0]
 
 
-def forget_evidence() -> int:
-    """Deletes what is kept of items for too long, and the oldest of what is too much; how many."""
-    found = Evidence.objects.filter(kept_at__lt=Now() - EVIDENCE_LIFE).delete()[0]
+def forget_evidence(before: datetime, *, most: int) -> int:
+    """Deletes what was kept of items before that time, so many rows at most; returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DROP_OLD, [before, most])
+        return int(cursor.rowcount)
+
+
+def forget_most_evidence() -> int:
+    """Deletes the oldest where there is too much; returns how many."""
     with connection.cursor() as cursor:
         cursor.execute(_TABLE_BYTES)
         # No smaller than what is in it: most of the time this says that there is room.
-        if cursor.fetchone()[0] > EVIDENCE_BYTES:
-            cursor.execute(_DROP_OLDEST, {"most": EVIDENCE_BYTES})
-            found += cursor.rowcount
-    return found
+        if cursor.fetchone()[0] <= EVIDENCE_BYTES:
+            return 0
+        cursor.execute(_DROP_OLDEST, {"most": EVIDENCE_BYTES})
+        return int(cursor.rowcount)
 
 
 def forget_catches() -> int:
@@ -73,6 +77,21 @@ def forget_draft(pk: int) -> bool:
         Item.objects.filter(run_id=pk).delete()
     return True
 
+
+# Of runs that retention dropped, `dropped.sweep` takes the rows.
+_LEFT_AT_ONCE = 100_000
+_DROP_LEFT = """
+DELETE FROM {table} WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM {table} of_run WHERE run_id IS NOT NULL
+    AND NOT EXISTS (SELECT FROM validation_run WHERE id = of_run.run_id)
+    AND NOT EXISTS (SELECT FROM validation_droppedrun d WHERE d.run_id = of_run.run_id)
+    LIMIT %s))
+"""
+
+_DROP_OLD = """
+DELETE FROM validation_evidence WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM validation_evidence WHERE kept_at < %s ORDER BY kept_at LIMIT %s))
+"""
 
 _TABLE_BYTES = "SELECT pg_total_relation_size('validation_evidence')"
 

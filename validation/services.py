@@ -1,16 +1,16 @@
 """What an operator can do with runs. Each act is one transaction; wake-ups follow its commit."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, router, transaction
 from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 
-from validation import anchors, quorum, retention, tasks
+from validation import anchors, quorum, retention, tasks, tracing
+from validation.intake import TAKE_TIME, Intake
 from validation.models import (
     VERDICTS,
     Chunk,
@@ -21,38 +21,15 @@ from validation.models import (
     Run,
     RunState,
 )
+from validation.refusals import AgreementRefused as AgreementRefused  # noqa: PLC0414 - given on
+from validation.refusals import IdempotencyConflict as IdempotencyConflict  # noqa: PLC0414 - as above
+from validation.refusals import MalformedItems as MalformedItems  # noqa: PLC0414 - as above
+from validation.refusals import RunRefused as RunRefused  # noqa: PLC0414 - as above
 from validation.subjects import Malformed, Subject
 
 CHUNK_SIZE = 400
 INTERACTIVE_SIZE = 2_000
-MAX_ITEMS = 5_000_000
-MALFORMED_KEPT = 1_000
 RATE_WINDOW_S = 10
-_COPY_ROWS = 10_000
-# Five million items take a minute; a deployment bounds statements by less.
-_TAKE_TIME = "SET LOCAL statement_timeout = '10min'"
-
-
-class RunRefused(Exception):
-    """What was asked cannot be done; the text says why and what to do."""
-
-
-class MalformedItems(RunRefused):
-    """Lines that are no subject; nothing was started. `malformed` holds the first of `count`."""
-
-    def __init__(self, malformed: list[Malformed], count: int) -> None:
-        self.malformed = malformed
-        self.count = count
-        first = malformed[0]
-        super().__init__(f"{count} malformed, the first on line {first.line}: {first.reason}")
-
-
-class AgreementRefused(RunRefused):
-    """There are not as many nodes as are to say the same."""
-
-
-class IdempotencyConflict(RunRefused):
-    """The same key came with another request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +96,7 @@ def start_run(
                 node_urls=list(node_urls),
                 agreement=agreement,
             )
-            intake = _Intake(run, keep_going=on_malformed != "refuse")
+            intake = Intake(run, keep_going=on_malformed != "refuse")
             intake.copy(entries)
             run.title = title or intake.title()
             if not intake.malformed_count or on_malformed == "accept":
@@ -191,7 +168,7 @@ def retry_run(
             retry_of=run,
         )
         with connection.cursor() as cursor:
-            cursor.execute(_TAKE_TIME)
+            cursor.execute(TAKE_TIME)
             sql, params = failed.values_list("ordinal", "subject").query.sql_with_params()
             cursor.execute(
                 "INSERT INTO validation_item (run_id, ordinal, subject) "
@@ -209,7 +186,8 @@ def retry_run(
 
 def progress(run_ids: Sequence[int]) -> dict[int, Progress]:
     """The state of each run in one query; counts derive from closed chunks alone."""
-    with connection.cursor() as cursor:
+    # Where Django would read it.
+    with connections[router.db_for_read(Run)].cursor() as cursor:
         cursor.execute(_PROGRESS, {"ids": list(run_ids), "window": RATE_WINDOW_S})
         columns = [column.name for column in cursor.description or ()]
         rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
@@ -241,78 +219,6 @@ def results_page(run: Run, *, after: int = -1, limit: int = 2_000) -> list[Resul
     return page
 
 
-class _Intake:
-    """Streams entries into the item table by COPY and counts them."""
-
-    def __init__(self, run: Run, *, keep_going: bool) -> None:
-        self.run = run
-        self.keep_going = keep_going
-        self.malformed_count = 0
-        self.malformed: list[Malformed] = []
-        self.kinds: dict[str, int] = {}
-        self.first = ""
-
-    def copy(self, entries: Iterable[Subject | Malformed]) -> None:
-        subjects = self._subjects(entries)
-        total = 0
-        with connection.wrap_database_errors, connection.cursor() as cursor:
-            cursor.execute(_TAKE_TIME)
-            copy_in = cursor.copy("COPY validation_item (run_id, ordinal, subject) FROM STDIN")
-            with copy_in as copy:
-                while rows := list(islice(subjects, _COPY_ROWS)):
-                    lines = [f"{self.run.pk}\t{n}\t{s}\n" for n, s in enumerate(rows, total)]
-                    copy.write("".join(lines).encode())
-                    total += len(rows)
-        if self.malformed and not self.keep_going:
-            raise MalformedItems(self.malformed, self.malformed_count)
-        if not total:
-            if self.malformed:
-                raise MalformedItems(self.malformed, self.malformed_count)
-            raise RunRefused("There is nothing to validate: give at least one subject.")
-        self.run.total = total
-        self.run.malformed_count = self.malformed_count
-        self.run.malformed = [
-            {"line": m.line, "text": m.text, "reason": m.reason} for m in self.malformed
-        ]
-
-    def _subjects(self, entries: Iterable[Subject | Malformed]) -> Iterator[str]:
-        kinds = self.kinds
-        count = 0
-        for entry in entries:
-            if isinstance(entry, Malformed):
-                self.malformed_count += 1
-                if len(self.malformed) < MALFORMED_KEPT:
-                    self.malformed.append(entry)
-                continue
-            if self.malformed and not self.keep_going:
-                continue  # only the report is wanted now
-            count += 1
-            if count > MAX_ITEMS:
-                raise RunRefused(f"A run holds at most {MAX_ITEMS:,} items: split this one.")
-            kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
-            subject = str(entry)
-            self.first = self.first or subject
-            yield subject
-
-    def title(self) -> str:
-        if sum(self.kinds.values()) == 1:
-            return self.first
-        return ", ".join(_counted(count, _NAMES[kind]) for kind, count in self.kinds.items())
-
-
-_NAMES = {
-    "tx": ("transaction", "transactions"),
-    "block": ("block", "blocks"),
-    "address": ("address", "addresses"),
-    "head": ("head", "heads"),
-}
-
-
-def _counted(count: int, names: tuple[str, str]) -> str:
-    """As pages write numbers: 10 000 blocks, with narrow spaces that do not break."""
-    return f"{count:,} {names[count != 1]}".replace(",", "\u202f")
-
-
 def _known(user: User | None, key: str, digest: str) -> Run | None:
     run = Run.objects.filter(created_by=user and user.pk, idempotency_key=key).first()
     if run and run.request_digest != digest:
@@ -325,6 +231,7 @@ def _known(user: User | None, key: str, digest: str) -> Run | None:
 def _release(run: Run) -> None:
     """Cuts a draft into chunks that workers can claim. The caller saves the run."""
     run.state = RunState.RUNNING
+    run.traceparent = tracing.carried()
     run.priority = 0 if run.total <= INTERACTIVE_SIZE else 1
     size = max(25, min(CHUNK_SIZE, -(-run.total // (4 * tasks.fleet_size()))))
     ready = Chunk.objects.filter(state=ChunkState.READY, priority=run.priority)

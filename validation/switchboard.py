@@ -1,15 +1,19 @@
 """The toggles of one process: applies what was decided where it differs, and tells what holds."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
+from monitoring.arm_counts import ArmCounts
 from validation.deciding import Decision, Decisions
 from validation.engine import Engine
 from validation.flags import OF_ITEMS
-from validation.item_variants import ItemPlan
+from validation.item_variants import VARIED, Drag, ItemPlan, Variants
 from validation.said import Said
 from validation.toggles import ITEM_VARIANTS, TOGGLES, Parts, Toggle
+from validation.validators import Outcome, Verdict
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +36,10 @@ class Switchboard:
         self._said = Said()
         self.items = ItemPlan()
         """Of the next chunk, with no variant in it that this release does not know."""
+        self.arms = ArmCounts("worker")
+        """What was done under which variants: told by whoever owns the process."""
+        # Which variant of each flag of a process is in force: another object where one changed.
+        self._processes: Mapping[str, str] = {}
 
     def has_news(self, decisions: Decisions) -> bool:
         """Whether `apply` would change anything, or try again. Any thread."""
@@ -73,7 +81,19 @@ class Switchboard:
                 names = ", ".join(repr(name) for name in wanted.variants if name not in known)
                 refused[flag.key] = f"there is none named {names}; one of {', '.join(known)}"
         self.items = ItemPlan(of=shares, count=decisions.items.count)
+        processes = {
+            key: decision.variant
+            for key, decision in decisions.of.items()
+            if key in self._toggles and key not in self._refused
+        }
+        if processes != self._processes:
+            self._processes = processes
+        self.arms.decide({**processes, **_whole(self.items)}, decisions.revision)
         return {**self._refused, **refused}
+
+    def plan(self, drag: Drag | None = None) -> ItemPlan:
+        """Of a chunk that begins now: its items count for what holds now."""
+        return replace(self.items, done=partial(self._done, self._processes), drag=drag)
 
     def equip(self, engine: Engine) -> Engine:
         """One that was just made is as the others are."""
@@ -87,6 +107,18 @@ class Switchboard:
         told = {key: self._told(key, toggle, parts) for key, toggle in self._toggles.items()}
         return told | {flag.key: str(self.items.share(flag)) for flag in OF_ITEMS}
 
+    def _done(
+        self, held: Mapping[str, str], variants: Variants, outcomes: Sequence[Outcome]
+    ) -> None:
+        """A flag of a process that changed meanwhile has done it with neither variant."""
+        if (holds := self._processes) is not held:
+            held = dict(held.items() & holds.items())
+        self.arms.count(
+            (*zip(VARIED, variants, strict=True), *held.items()),
+            [outcome.ms / 1000 for outcome in outcomes],
+            failed=[outcome.verdict for outcome in outcomes].count(Verdict.ERROR),
+        )
+
     def _told(self, key: str, toggle: Toggle, parts: Parts) -> str:
         try:
             return toggle.in_force(parts)
@@ -99,3 +131,9 @@ class Switchboard:
     def _differs(self, decision: Decision) -> bool:
         key = decision.key
         return key in self._toggles and self._applied.get(key) != decision.value
+
+
+def _whole(plan: ItemPlan) -> dict[str, str]:
+    """The variants of flags of items that no stage splits."""
+    shares = {key: share.variants for key, share in plan.of.items()}
+    return {key: variants[0] for key, variants in shares.items() if len(variants) == 1}

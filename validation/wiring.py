@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from monitoring.loop_lag import LoopLag
+from monitoring.probes import PROBES
 from validation.cache import CacheConfig, L1Config
 from validation.deciding import FlagSource, NoFlags
 from validation.fleet_engine import EngineConfig, FleetEngine
@@ -57,6 +59,7 @@ def engine_config() -> EngineConfig:
         processes=processes,
         valkey_url=settings.REDIS_URL,
         checkpoint=settings.CHECKPOINT,
+        memory_limit=settings.WORKER_MEMORY_MB << 20,
     )
 
 
@@ -64,7 +67,14 @@ def fleet_engine() -> FleetEngine:
     """To be called after the fork: it starts a thread."""
     portal = Portal()
     portal.start()
+    lag = LoopLag("worker")
+    portal.run(_watch(lag))
+    PROBES.register("event loop", lag.samples)
     return FleetEngine(portal, engine_config())
+
+
+async def _watch(lag: LoopLag) -> None:
+    lag.begin()
 
 
 def flag_source() -> FlagSource:

@@ -12,13 +12,15 @@ from typing import Any, Protocol
 import structlog
 
 from monitoring import snapshots
-from validation import heeding, retractions, tally
+from monitoring.instruments import WORKERS_RECYCLED
+from validation import heeding, retractions, tally, tracing
 from validation.deciding import FlagSource, NoFlags
 from validation.engine import is_to_repeat
 from validation.footprint import resident_bytes
 from validation.heeding import DATABASE_AWAY, Heeding
 from validation.ledger import HEARTBEAT_S, LEASE_S, Claim, Ledger
 from validation.listening import Listener
+from validation.rate import Rate
 from validation.reporter import Reporter
 from validation.said import Said
 from validation.validators import Outcome, Verdict
@@ -91,6 +93,7 @@ class Worker:
         clock: Callable[[], float] = time.monotonic,
         heartbeat_s: float = HEARTBEAT_S,
         die: Callable[[], None] = lambda: os._exit(70),
+        recycle: Callable[[], None] = lambda: os._exit(70),
     ) -> None:
         self.id = snapshots.worker_id()
         self._ledger = ledger
@@ -100,6 +103,8 @@ class Worker:
         self._clock = clock
         self._heartbeat_s = heartbeat_s
         self._die = die
+        self._recycle = recycle
+        self._is_spent = False
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._looker = threading.Thread(target=self._look_for_work, name="looker", daemon=True)
@@ -118,7 +123,7 @@ class Worker:
         self._held: dict[int, float] = {}
         self._items = 0
         self._chunks = 0
-        self._rate = _Rate(clock)
+        self._rate = Rate(clock)
 
     def start(self) -> None:
         self._heeding.start()
@@ -183,13 +188,20 @@ class Worker:
                 log.exception("controls.not_heeded")
 
     def _has_room(self) -> bool:
-        """False where a chunk might be one too many for this process's memory: others take it."""
+        """False where a chunk might be one too many for this process's memory: others take it.
+        Caller holds the lock, and no chunk: where this process ends here, no item knows of it.
+        """
         memory = self._guarded(is_idle=True)
         if memory is None:
             return True  # what cannot be looked at is no reason to let work lie
-        if memory.is_hopeless:
-            log.error("worker.out_of_memory", do="nothing: a new process takes its place")
-            self._die()
+        if memory.is_hopeless and not self._is_spent:
+            self._is_spent = True
+            WORKERS_RECYCLED.inc()
+            log.warning(
+                "worker.recycled", why="memory", do="nothing: a new process takes its place"
+            )
+            # Whoever ends it waits for the lock, which the caller holds.
+            threading.Thread(target=self._recycle, name="recycler", daemon=True).start()
         return not memory.refuses
 
     def _guarded(self, *, is_idle: bool) -> Memory | None:
@@ -213,26 +225,34 @@ class Worker:
     def _work(self, claim: Claim) -> None:
         self._run = claim.run
         try:
-            outcomes = self._outcomes(claim)
-            if outcomes is None:
-                log.info("chunk.lost", run=claim.run, first=claim.first, fence=claim.fence)
-                return
-            if self._holds(claim, outcomes):
-                return
-            cordons = self._ledger.cordons
-            if self._settled(claim, outcomes):
-                tally.count(outcomes)
-                if any(outcome.caught for outcome in outcomes):
-                    for topic in ("nodes", "overview"):
-                        self._reporter.changed(topic)
-                if self._ledger.cordons != cordons:
-                    self._reporter.changed("controls")  # every worker heeds at once
-                self._items += len(outcomes)
-                self._chunks += 1
-                self._rate.add(len(outcomes))
+            with tracing.chunk(claim) as traced:
+                if outcomes := self._worked(claim):
+                    traced(outcomes)
         finally:
             self._run = None
             self._reporter.changed(f"run:{claim.run}")
+
+    def _worked(self, claim: Claim) -> list[Outcome] | None:
+        """What was settled; None where the chunk was lost, given back or held."""
+        outcomes = self._outcomes(claim)
+        if outcomes is None:
+            log.info("chunk.lost", run=claim.run, first=claim.first, fence=claim.fence)
+            return None
+        if self._holds(claim, outcomes):
+            return None
+        cordons = self._ledger.cordons
+        if not self._settled(claim, outcomes):
+            return None
+        tally.count(outcomes)
+        if any(outcome.caught for outcome in outcomes):
+            for topic in ("nodes", "overview"):
+                self._reporter.changed(topic)
+        if self._ledger.cordons != cordons:
+            self._reporter.changed("controls")  # every worker heeds at once
+        self._items += len(outcomes)
+        self._chunks += 1
+        self._rate.add(len(outcomes))
+        return outcomes
 
     def _holds(self, claim: Claim, outcomes: list[Outcome]) -> bool:
         """Gives a chunk back where its nodes let nobody ask, so that an outage or an operator's
@@ -371,25 +391,6 @@ def _failed(subject: str) -> Outcome:
         node="",
         ms=0.0,
     )
-
-
-class _Rate:
-    """Items a second over the last ten seconds."""
-
-    _WINDOW_S = 10.0
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._seen: list[tuple[float, int]] = []
-
-    def add(self, count: int) -> None:
-        now = self._clock()
-        # A new list each time: the attendant reads while Celery's thread adds.
-        self._seen = [e for e in self._seen if e[0] > now - self._WINDOW_S] + [(now, count)]
-
-    def per_second(self) -> float:
-        since = self._clock() - self._WINDOW_S
-        return sum(count for at, count in self._seen if at > since) / self._WINDOW_S
 
 
 def _rss_bytes() -> int:

@@ -2,10 +2,12 @@
 
 A row is what its hash says, stands where its position says and follows the row whose hash it names;
 the last one is the head. An anchor is a head as it was: whoever changed rows and computed all later
-hashes again cannot have changed what was written down elsewhere.
+hashes again cannot have changed what was written down elsewhere. Where the oldest rows were dropped
+(`forgetting`), the chain begins behind the row that its record names.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, Self
@@ -64,6 +66,8 @@ class Walk:
     reached: Anchor
     rows: int
     broken: Break | None = None
+    # Behind which row the trail begins: that which was dropped last, on record.
+    begins: Anchor = BEGINNING
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +91,46 @@ def head() -> Anchor:
     return Anchor(position=found[0], hash=found[1]) if found else BEGINNING
 
 
-def link(position: int) -> Anchor:
+def start() -> Anchor:
+    """The row that was dropped last, as the newest record of it in the trail says."""
+    found = _one(_DROPPED)
+    said = json.loads(found[0]) if found else {}
+    try:
+        return Anchor.parse(f"{said['position']}:{said['hash']}")
+    except (KeyError, TypeError, ValueError):
+        return BEGINNING  # a record that names none: rows that are missing are told as missing
+
+
+def steadily(look: Callable[[Anchor], Walk]) -> Walk:
+    """What `look` finds from the beginning that there is; once more where rows were dropped
+    meanwhile, for then it missed them where none was missing.
+    """
+    while True:
+        begins = start()
+        found = look(begins)
+        if found.broken is None or start() == begins:
+            return found
+
+
+def link(position: int, begins: Anchor = BEGINNING) -> Anchor:
     """What the row at `position` says that its hash is: where a walk in the middle begins."""
-    if position < 1:
-        return BEGINNING
+    if position <= begins.position:
+        return begins
     found = _one("SELECT hash FROM access_auditentry WHERE position = %s", position)
     return Anchor(position=position, hash=found[0] if found else "")
 
 
 def verify(anchors: Iterable[Anchor] = ()) -> Walk:
     """The whole trail, up to the head that there is when it begins."""
-    last = head()
-    walked = walk(BEGINNING, last.position)
-    broken = walked.broken or ends(last) or held(anchors)
-    return Walk(reached=walked.reached, rows=walked.rows, broken=broken)
+    anchors = list(anchors)
+
+    def look(begins: Anchor) -> Walk:
+        last = head()
+        walked = walk(begins, last.position)
+        broken = walked.broken or ends(last, begins) or held(anchors, begins)
+        return Walk(reached=walked.reached, rows=walked.rows, broken=broken, begins=begins)
+
+    return steadily(look)
 
 
 def walk(after: Anchor, until: int) -> Walk:
@@ -121,9 +151,9 @@ def walk(after: Anchor, until: int) -> Walk:
     return Walk(reached=reached, rows=rows)
 
 
-def ends(last: Anchor) -> Break | None:
+def ends(last: Anchor, begins: Anchor = BEGINNING) -> Break | None:
     """Whether the row at the head is the one that the head names, and no row stands outside."""
-    if broken := _outside():
+    if broken := _outside(begins):
         return broken
     if last.position and link(last.position).hash != last.hash:
         said = f"the head names another hash for row {last.position} than the row has"
@@ -131,10 +161,14 @@ def ends(last: Anchor) -> Break | None:
     return None
 
 
-def held(anchors: Iterable[Anchor]) -> Break | None:
-    """The first anchor that the trail does not hold any more."""
+def held(anchors: Iterable[Anchor], begins: Anchor = BEGINNING) -> Break | None:
+    """The first anchor that the trail does not hold any more. Of one before its beginning nothing
+    can be said.
+    """
     for anchor in sorted(anchors, key=lambda one: one.position):
-        found = link(anchor.position)
+        if anchor.position < begins.position:
+            continue
+        found = link(anchor.position, begins)
         if not found.hash:
             said = f"row {anchor.position} is missing, and an anchor names it"
             return Break(fault="truncated", position=anchor.position, said=said)
@@ -164,9 +198,9 @@ def _wrong(row: _Row, before: Anchor) -> Break | None:
     return None
 
 
-def _outside() -> Break | None:
+def _outside(begins: Anchor) -> Break | None:
     """A row that the chain never gave a place: beyond the head, or before the first."""
-    found = _one(_OUTSIDE)
+    found = _one(_OUTSIDE, begins.position)
     if found is None:
         return None
     said = f"entry {found[0]} at position {found[1]} stands outside of the chain"
@@ -219,10 +253,14 @@ WHERE (position, id) > (%s, %s) AND position <= %s
 ORDER BY position, id
 LIMIT %s
 """
+_DROPPED = """
+SELECT after::text FROM access_auditentry
+WHERE kind = 'retention' AND target = 'audit' AND action = 'drop' ORDER BY id DESC LIMIT 1
+"""
 # One statement: a row that is chained meanwhile moves the head in the same moment.
 _OUTSIDE = """
 SELECT id, position FROM access_auditentry
-WHERE position < 1
+WHERE position <= %s
     OR position > coalesce((SELECT position FROM access_audithead WHERE id = 1), 0)
 ORDER BY position, id
 LIMIT 1

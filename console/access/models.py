@@ -7,6 +7,10 @@ from django.utils import timezone
 
 from console.access.roles import Role
 from console.access.scopes import EVERY, Scope, in_order, scopes_of
+from validation.words import Words, WordsIndex
+
+# What a search by words looks through; the index `audit_words` is made of it.
+SAID = ("reason", "actor", "target", "token", "source", "trace_id")
 
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
@@ -110,6 +114,10 @@ class AuditEntry(models.Model):
         indexes = (
             models.Index(fields=("kind", "target", "-id"), name="audit_of_target"),
             models.Index(fields=("revision",), name="audit_of_revision"),
+            models.Index(fields=("kind", "-id"), name="audit_by_kind"),
+            models.Index(fields=("action", "-id"), name="audit_by_action"),
+            models.Index(fields=("at",), name="audit_by_time"),
+            WordsIndex(Words("actor"), Words("target"), Words(*SAID), name="audit_words"),
         )
         constraints = (models.UniqueConstraint(fields=("position",), name="audit_position"),)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import structlog
 from django.http import HttpRequest, HttpResponseBase
 
+from console import request_spans as spans
+
 _LONGEST_SOURCE = 64
 # W3C Trace Context: version, trace, parent, flags. Versions after 00 may say more behind them.
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
@@ -53,7 +55,7 @@ def known(
     def answered(request: HttpRequest) -> HttpResponseBase:
         origin = Origin(
             source=request.META.get("REMOTE_ADDR", "")[:_LONGEST_SOURCE],
-            trace_id=trace_id_of(request.headers.get("traceparent", "")),
+            trace_id=spans.trace_id() or trace_id_of(request.headers.get("traceparent", "")),
         )
         token = _current.set(origin)
         try:

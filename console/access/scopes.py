@@ -26,8 +26,8 @@ _NEEDS = {Scope.READ: Role.VIEWER, Scope.OFREP: Role.VIEWER, Scope.ADMIN: Role.A
 SAID = {
     Scope.READ: "read everything",
     Scope.RUNS: "start, cancel and retry runs",
-    Scope.CONTROL: "act on breakers, caches and nodes, and take that back",
-    Scope.FLAGS: "change flags, and take that back",
+    Scope.CONTROL: "act on breakers, caches, nodes and alerts, and take that back",
+    Scope.FLAGS: "change flags, write of optimisations, and take that back",
     Scope.OFREP: "evaluate flags",
     Scope.ADMIN: "add, remove and order nodes",
 }

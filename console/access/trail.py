@@ -5,18 +5,18 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from console.access.models import AuditEntry
+from console.access.models import SAID, AuditEntry
+from validation import words
 
 COUNTED = 10_000
 _OFFERED = 2_000
-# Where words are looked for.
-_WORDS = ("reason", "actor", "target", "token", "source", "trace_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sought:
-    """What an entry is to be; empty: anything. `who` and `target` are parts of names; `since` and
-    `until` belong to the span, `text` is looked for in reasons, names, sources and trace ids.
+    """What an entry is to be; empty: anything. `who`, `target` and `text` are words or their
+    beginnings: of names, and of reasons, names, sources and trace ids. `since` and `until` belong
+    to the span.
     """
 
     who: str = ""
@@ -36,11 +36,11 @@ def search(sought: Sought) -> QuerySet[AuditEntry]:
     """The newest first."""
     wanted = Q()
     if sought.who:
-        wanted &= Q(actor__icontains=sought.who)
+        wanted &= words.found(sought.who, "actor")
     if sought.kind:
         wanted &= Q(kind=sought.kind)
     if sought.target:
-        wanted &= Q(target__icontains=sought.target)
+        wanted &= words.found(sought.target, "target")
     if sought.action:
         wanted &= Q(action=sought.action)
     if sought.since:
@@ -48,11 +48,10 @@ def search(sought: Sought) -> QuerySet[AuditEntry]:
     if sought.until:
         wanted &= Q(at__lte=sought.until)
     if sought.text:
-        said = Q()
-        for column in _WORDS:
-            said |= Q(**{f"{column}__icontains": sought.text})
-        wanted &= said
-    return AuditEntry.objects.filter(wanted).order_by("-id")
+        wanted &= words.found(sought.text, *SAID)
+    by_words = sought.who or sought.target or sought.text
+    order = words.apart("id").desc() if by_words else "-id"
+    return AuditEntry.objects.filter(wanted).order_by(order)
 
 
 def with_standing(found: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

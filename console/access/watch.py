@@ -8,7 +8,7 @@ somebody has held the trail to an anchor from elsewhere.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -81,23 +81,31 @@ _FORGOTTEN = Break(
 
 
 def _turn(before: AuditCheck, rows: int, newest: int, lacks: Break | None) -> _Turn:
+    """Once more where the oldest rows were dropped while it looked."""
+    while True:
+        begins = chain.start()
+        turn = _look(before, rows, newest, begins)
+        if turn.broken is None or chain.start() == begins:
+            return replace(turn, broken=turn.broken or lacks)
+
+
+def _look(before: AuditCheck, rows: int, newest: int, begins: Anchor) -> _Turn:
     head = chain.head()
     known = Anchor(position=before.position, hash=before.hash) if before.position else None
-    broken = chain.ends(head) or chain.held([known] if known else [])
-    if head.position <= rows:
-        walked = chain.walk(chain.BEGINNING, head.position)
-        broken = broken or walked.broken or lacks
-        return _Turn(head=head, swept_to=0, broken=broken)
+    broken = chain.ends(head, begins) or chain.held([known] if known else [], begins)
+    if head.position - begins.position <= rows:
+        walked = chain.walk(begins, head.position)
+        return _Turn(head=head, swept_to=0, broken=broken or walked.broken)
     tail = head.position - newest
-    begins = before.swept_to if before.swept_to < tail else 0
+    swept = before.swept_to if before.swept_to < tail else 0
+    swept = max(swept, begins.position)
     # Within a bound also where a row is missing: the walk ends at a position.
-    until = min(begins + rows - newest, tail)
-    older = chain.walk(chain.link(begins), until)
-    young = chain.walk(chain.link(tail), head.position)
+    until = min(swept + rows - newest, tail)
+    older = chain.walk(chain.link(swept, begins), until)
+    young = chain.walk(chain.link(tail, begins), head.position)
     # What is broken is looked at first the next time too.
-    swept_to = begins if older.broken else until
-    broken = broken or older.broken or young.broken or lacks
-    return _Turn(head=head, swept_to=swept_to, broken=broken)
+    swept_to = swept if older.broken else until
+    return _Turn(head=head, swept_to=swept_to, broken=broken or older.broken or young.broken)
 
 
 def _tell(before: AuditCheck, found: AuditCheck, turn: _Turn) -> None:

@@ -79,6 +79,12 @@ class Asked:
             raise field_error(field, value, "a number")
         return value
 
+    def needed_number(self, field: str) -> float:
+        """One that has no default: left out it is said to be, not to be 0."""
+        if field not in self._values:
+            raise Problem(422, f"{field} is missing: give a number.")
+        return self.number(field, 0)
+
     def number_or_null(self, field: str, default: float) -> float | None:
         if self._values.get(field, default) is None:
             return None
@@ -108,8 +114,10 @@ class Asked:
         """All that was sent but these, as it was sent: for who judges it elsewhere."""
         return {name: value for name, value in self._values.items() if name not in without}
 
-    def flag(self, field: str) -> bool:
+    def flag(self, field: str, *, default: bool | None = None) -> bool:
         value = self._values.get(field)
+        if value is None and default is not None:
+            return default
         if not isinstance(value, bool):
             raise field_error(field, value, "true or false")
         return value

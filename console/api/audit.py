@@ -20,6 +20,7 @@ from console.api.asked import COMMON, Asked, body
 from console.api.auth import needs_scope, reverter, viewer
 from console.api.wanted import Desired, audit_id_of, desired_of
 from console.controls import node_reverts
+from console.roadmap import edits
 from validation.models import ControlKind
 
 router = Router(tags=["Audit"])
@@ -76,8 +77,8 @@ type Words = Annotated[str, Field(max_length=160, pattern="^[^\\x00]*$")]
 
 
 class EntryFilter(Schema):
-    """`who` and `target` are parts of names; `q` is looked for in reasons, names, sources and trace
-    ids; times without a zone are UTC.
+    """`who`, `target` and `q` are words or their beginnings: of names, and for `q` of reasons,
+    names, sources and trace ids. Times without a zone are UTC.
     """
 
     who: Words = ""
@@ -190,7 +191,7 @@ def revert(request: HttpRequest, entry_id: int) -> dict[str, Any]:
 
 def scope_to_revert(entry: AuditEntry) -> Scope:
     """What the act itself would take, done the other way round."""
-    if entry.kind == ControlKind.FLAGS:
+    if entry.kind in {ControlKind.FLAGS, edits.KIND}:
         return Scope.FLAGS
     if entry.kind == ControlKind.NODES and node_reverts.role_for(entry) is Role.ADMIN:
         return Scope.ADMIN

@@ -4,7 +4,7 @@ what each operation asks of the caller: a role, and of a token the scope of its 
 
 import math
 from collections.abc import Callable, Iterable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
@@ -18,17 +18,24 @@ from console.access.scopes import Scope, in_order
 from console.access.tokens import Caller, authenticate
 from console.api.problems import Problem, problem_of, respond
 from console.flags import rates
+from console.replicas import reading
 
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _PREFIX = "/api/v1/"
 # Of what changes something, by the first word of its address; what is none of these: admin.
 _AREAS = {
     "runs": Scope.RUNS,
+    "alerts": Scope.CONTROL,
+    "rollouts": Scope.FLAGS,
     "breakers": Scope.CONTROL,
     "caches": Scope.CONTROL,
     "nodes": Scope.CONTROL,
+    "silences": Scope.CONTROL,
     "workers": Scope.CONTROL,
     "flags": Scope.FLAGS,
+    "optimisations": Scope.FLAGS,
+    "rehearsals": Scope.FLAGS,
+    "experiments": Scope.FLAGS,
 }
 # Which of them it takes to take an act back, its entry says: whoever might have done it.
 REVERTS = frozenset({Scope.CONTROL, Scope.FLAGS, Scope.ADMIN})
@@ -72,10 +79,13 @@ def guarded(view: ApiView) -> ApiView:
     @wraps(view)
     def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         try:
-            request.caller = caller_of(request)  # type: ignore[attr-defined]
+            caller = caller_of(request)
+            request.caller = caller  # type: ignore[attr-defined]
             if request.method == "HEAD":
                 request.method = "GET"  # ninja knows no HEAD; the server sends no body
-            response = view(request, *args, **kwargs)
+            response = reading.answer(
+                request, caller.user.pk, partial(view, request, *args, **kwargs)
+            )
         except Exception as exc:  # noqa: BLE001 - each becomes its problem, the unexpected one is logged
             response = respond(problem_of(exc, request))
         if response.status_code == 405:  # noqa: PLR2004 - its own name

@@ -35,6 +35,11 @@ _STAGE = body(
             "description": "Of the other units; null: as it is, of another target the baseline.",
         },
         "unit": {**_VARIANT, "description": "item, process or time_slot; null: as it is."},
+        "unrehearsed": {
+            "type": ["boolean", "null"],
+            "default": False,
+            "description": "Goes without a drill that came back; for admins.",
+        },
         **COMMON,
     },
     ("stage", "reason"),
@@ -112,9 +117,11 @@ def get_flag(request: HttpRequest, key: str) -> dict[str, Any]:
 )
 def stage(request: HttpRequest, key: str) -> dict[str, Any]:
     """Raising is refused while frozen, while a requirement is not in force, and while another flag
-    of the layer stands between 0 and 100; `was` says how long the stage had baked.
+    of the layer stands between 0 and 100; `was` says how long the stage had baked. What no unit has
+    yet needs a drill of this code that passed: POST /rehearsals, then read it until it has ended.
     """
-    asked = Asked(request, "stage", "variant", "rest", "unit", "reason", "revision")
+    fields = ("stage", "variant", "rest", "unit", "unrehearsed", "reason", "revision")
+    asked = Asked(request, *fields)
     was = stood(key)
     made = acts.set_stage(
         actor_of(request),
@@ -123,6 +130,7 @@ def stage(request: HttpRequest, key: str) -> dict[str, Any]:
         target=asked.text_or_none("variant"),
         rest=asked.text_or_none("rest"),
         unit=asked.text_or_none("unit"),
+        unrehearsed=asked.flag("unrehearsed", default=False),
         reason=asked.text("reason", ""),
         based_on=asked.revision(),
     )

@@ -13,6 +13,9 @@ from console.api.auth import viewer
 from console.api.problems import Problem
 from console.api.wanted import heard_fleet
 from console.fleetview import FleetPool
+from console.replicas import standing
+from monitoring.collectors.pgbouncer import PgBouncerSample
+from monitoring.collectors.told import Told
 
 router = Router(tags=["Pools"])
 
@@ -100,6 +103,64 @@ class DatabasePoolList(Schema):
     pools: list[DatabasePool]
 
 
+class Replica(Schema):
+    """One read replica, as the web process sees it that told last. `in_use`: safe reads may go
+    there; if not, `why`. Lag and round trip are null where they are not known; it was asked
+    `seen_s` ago.
+    """
+
+    label: str
+    weight: int
+    in_use: bool
+    why: str
+    reachable: bool
+    lag_s: float | None
+    lag_bytes: int | None
+    round_trip_ms: float | None
+    seen_s: float
+
+
+class ReplicaList(Schema):
+    """In the order of DATABASE_REPLICA_URLS; empty where none is configured, or nobody watches."""
+
+    replicas: list[Replica]
+
+
+class PgBouncerPool(Schema):
+    """Of one database and user, as PgBouncer shows it. `waiting`: clients that have a transaction
+    to do and no connection; the first of them since `max_wait_s`.
+    """
+
+    database: str
+    user: str
+    mode: str
+    used: int
+    idle: int
+    max: int
+    clients: int
+    waiting: int
+    max_wait_s: float
+
+
+class PgBouncer(Schema):
+    """As the collector last saw it, `age_s` ago; `failure` says why it has not since. All else is
+    null where nothing is known. The mean wait is of a transaction, since the look before. `named`:
+    PGBOUNCER_ADMIN_URL says where to look.
+    """
+
+    named: bool
+    version: str | None
+    clients_max: int | None
+    clients: int | None
+    waiting: int | None
+    max_wait_s: float | None
+    mean_wait_ms: float | None
+    transactions_per_s: float | None
+    pools: list[PgBouncerPool]
+    failure: str
+    age_s: float | None
+
+
 @router.get("/pools", auth=viewer, response=PoolList, summary="List pools")
 def list_pools(request: HttpRequest) -> dict[str, Any]:
     """Every pool that a worker reports; 503 when nobody reports."""
@@ -113,6 +174,37 @@ def list_database_pools(request: HttpRequest) -> dict[str, Any]:
     if found is None:
         raise Problem(503, "No process reports: the cache server does not answer.")
     return {"pools": [asdict(row) for of in found for row in (of.total, *of.rows)]}
+
+
+@router.get("/pools/replicas", auth=viewer, response=ReplicaList, summary="List replicas")
+def list_replicas(request: HttpRequest) -> dict[str, Any]:
+    """The read replicas: whether they are read from, and how far they are behind."""
+    return {"replicas": [msgspec.structs.asdict(one) for one in standing()]}
+
+
+@router.get("/pools/pgbouncer", auth=viewer, response=PgBouncer, summary="Read PgBouncer")
+def read_pgbouncer(request: HttpRequest) -> dict[str, Any]:
+    """What the collector last saw; nothing is, where PGBOUNCER_ADMIN_URL names none. 503 where
+    nobody can be asked.
+    """
+    found = fleetview.pgbouncer()
+    if found is not None and not found.reachable:
+        raise Problem(503, "Nothing is known of PgBouncer: the cache server does not answer.")
+    return _pgbouncer(found or Told()) | {"named": found is not None}
+
+
+def _pgbouncer(found: Told[PgBouncerSample]) -> dict[str, Any]:
+    sample = found.sample
+    names = ("version", "clients_max", "clients", "waiting", "max_wait_s")
+    rates = sample.rates if sample else None
+    return {
+        **{name: getattr(sample, name) if sample else None for name in names},
+        "mean_wait_ms": rates.mean_wait_ms if rates else None,
+        "transactions_per_s": rates.transactions_per_s if rates else None,
+        "pools": [msgspec.structs.asdict(pool) for pool in sample.pools] if sample else [],
+        "failure": found.failure,
+        "age_s": found.age_s,
+    }
 
 
 def _row(pool: FleetPool) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from console.access.tokens import Caller
 from console.api.auth import operator, viewer
 from console.api.intake import read_intake
 from console.exports import stream_results
-from validation import services
+from validation import services, words
 from validation.models import Run
+from validation.run_search import searched
 
 router = Router(tags=["Runs"])
 
@@ -58,6 +59,9 @@ class RunList(Schema):
 
 
 class RunFilter(Schema):
+    """`q`: words of the title or their beginnings, or an id (`V-12`)."""
+
+    q: Annotated[str, Field(max_length=200, pattern="^[^\\x00]*$")] = ""
     state: Literal["draft", "running", "done", "cancelled"] | None = None
     before: Annotated[int | None, Field(ge=1, le=2**63 - 1)] = None
     limit: Annotated[int, Field(ge=1, le=200)] = 50
@@ -170,7 +174,8 @@ def start(request: HttpRequest, response: HttpResponse) -> Status[dict[str, Any]
 @router.get("/runs", auth=viewer, response=RunList, summary="List runs")
 def list_runs(request: HttpRequest, filters: Query[RunFilter]) -> dict[str, Any]:
     """The newest runs first, paged by `before`."""
-    found = Run.objects.order_by("-id")
+    text = filters.q.strip()
+    found = searched(text).order_by(words.apart("id").desc() if text else "-id")
     if filters.state:
         found = found.filter(state=filters.state)
     if filters.before:

@@ -9,18 +9,24 @@ from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from console.api import (
+    alerts,
     audit,
     breakers,
     caches,
+    capacity,
     database,
     drills,
+    experiments,
     flag_definitions,
     flags,
+    gates,
     nodes,
     optimisations,
     pools,
     problems,
     proofs,
+    rehearsals,
+    rollouts,
     runs,
     workers,
 )
@@ -44,6 +50,7 @@ api.add_router("", workers.router)
 api.add_router("", breakers.router)
 api.add_router("", pools.router)
 api.add_router("", caches.router)
+api.add_router("", capacity.router)
 api.add_router("", database.router)
 api.add_router("", nodes.router)
 api.add_router("", drills.router)
@@ -51,7 +58,12 @@ api.add_router("", drills.router)
 api.add_router("", flag_definitions.router)
 api.add_router("", flags.router)
 api.add_router("", optimisations.router)
+api.add_router("", rollouts.router)
+api.add_router("", rehearsals.router)
+api.add_router("", experiments.router)
+api.add_router("", gates.router)
 api.add_router("", audit.router)
+api.add_router("", alerts.router)
 
 
 @require_safe

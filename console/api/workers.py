@@ -15,7 +15,9 @@ router = Router(tags=["Workers"])
 
 
 class Memory(Schema):
-    """What its memory guard last saw and did; bytes are null where nothing tells."""
+    """What its memory guard last saw and did; bytes are null where nothing tells. `own_limit`: it
+    is WORKER_MEMORY_MB, else a part of what there is for all.
+    """
 
     guard: str
     level: Literal["ok", "half", "all"]
@@ -24,6 +26,7 @@ class Memory(Schema):
     limit_bytes: int | None
     drops: int
     freed_bytes: int
+    own_limit: bool
 
 
 class Worker(Schema):

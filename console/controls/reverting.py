@@ -20,6 +20,8 @@ _INSTEAD = {
     "plan": "A plan is cancelled on the page of its flag.",
     "cancel_plan": "A plan that was cancelled is made anew on the page of its flag.",
     "freeze": "A freeze is ended on the page Flags, or of its flag; it also ends by itself.",
+    "silence": "A silence is ended on the page Alerts; it also ends by itself.",
+    "maintenance": "Maintenance is ended on the page Alerts; it also ends by itself.",
     "thaw": "A freeze that was ended is begun anew on the page Flags, or of its flag.",
 }
 

@@ -38,6 +38,8 @@ DURABLE = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] ",
     "track_io_timing": "on",
+    # A replica that is gone for longer is copied anew, instead of filling the primary's disk.
+    "max_slot_wal_keep_size": "1GB",
     "shared_preload_libraries": "pg_stat_statements",
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -96,10 +98,7 @@ class Postgres(Server):
         return [postgres_binary("postgres"), "-D", str(self.home), *options]
 
     def create(self) -> None:
-        # Nothing runs in the folder by now. A pid file left by a crash would keep Postgres from
-        # starting where its number is another process's, as after a restart of the machine.
-        (self.home / "postmaster.pid").unlink(missing_ok=True)
-        Path(f"{self.socket}.lock").unlink(missing_ok=True)
+        self.sweep()
         version = self.home / "PG_VERSION"
         if version.exists():
             found = version.read_text(encoding="ascii", errors="replace").strip()
@@ -115,6 +114,13 @@ class Postgres(Server):
             )
         else:
             self._initdb()
+
+    def sweep(self) -> None:
+        """Nothing runs in the folder by now. A pid file left by a crash would keep Postgres from
+        starting where its number is another process's, as after a restart of the machine.
+        """
+        (self.home / "postmaster.pid").unlink(missing_ok=True)
+        Path(f"{self.socket}.lock").unlink(missing_ok=True)
 
     def answers(self) -> bool:
         try:

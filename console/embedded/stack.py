@@ -7,13 +7,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from console import env
 from console.embedded.child import Program, python
 from console.embedded.cluster import Cluster
 from console.embedded.errors import EmbeddedError
 from console.embedded.keys import ADMIN_MADE, new_password, secret_key_file, write_private
+from console.embedded.pgbouncer import PgBouncer
+from console.embedded.postgres import DURABLE
 from console.embedded.readiness import accepts, answers_http, port_near
+from console.embedded.replica import forget_others
 from console.embedded.server import Server
 from console.embedded.supervisor import Supervisor
+from console.pgbouncer import Fleet
 from validation.devnode import packaged
 
 _NODE_PORT = 8545  # where Ethereum nodes listen
@@ -34,14 +39,19 @@ class Stack:
     port: int
     workers: int
     given: Mapping[str, str]
+    # Streaming replicas of the embedded Postgres.
+    replicas: int = 0
+    # Whether the system's PgBouncer stands before it.
+    is_pooled: bool = False
     password: str = field(default_factory=new_password, repr=False)
 
     async def begin(self, supervisor: Supervisor) -> None:
         """Starts everything in order and says where it is."""
-        cluster = Cluster.under(self.var)
+        cluster = Cluster.under(self.var, replicas=self._own_replicas())
         # Development serves static files from where they are written; whitenoise wants the folder.
         (self.var / "static").mkdir(exist_ok=True)
-        found = self._addresses(cluster)
+        bouncer = self._bouncer(cluster)
+        found = self._addresses(cluster, bouncer)
         node = []
         if not self._has("NODE_URLS"):
             port = port_near(_LOCAL, _NODE_PORT)
@@ -54,7 +64,13 @@ class Stack:
             node = [self._node(port, {**self.given, **found})]
         environment = {**self.given, **found}
         await supervisor.serve(self._servers(cluster))
-        write_private(self._file, "".join(f"{name}={value}\n" for name, value in found.items()))
+        if not self._has("DATABASE_URL"):
+            await asyncio.to_thread(forget_others, cluster.postgres, cluster.replicas)
+        behind = (*cluster.replicas, *([bouncer] if bouncer else []))
+        if behind:
+            await supervisor.serve(behind)
+        told = "".join(f"{name}={value}\n" for name, value in found.items())
+        write_private(env.stack_file(self.var), told)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(supervisor.keep(*node))
             status = await self._prepare(supervisor, cluster, environment)
@@ -85,20 +101,35 @@ class Stack:
         """What the operator gives, as a stack for development reads it."""
         return dict(self.given) if self._has("DEVELOPMENT") else {**self.given, "DEVELOPMENT": "1"}
 
-    def forget(self) -> None:
-        """Takes back what other terminals read: nothing runs any more."""
-        self._file.unlink(missing_ok=True)
-
-    @property
-    def _file(self) -> Path:
-        return self.var / "stack.env"
-
     @property
     def _local_host(self) -> str:
         return _LOCAL if self.host in _ANY else self.host
 
     def _has(self, name: str) -> bool:
         return bool(self.given.get(name, "").strip() or self.given.get(f"{name}_FILE", "").strip())
+
+    def _own_replicas(self) -> int:
+        if not self.replicas:
+            return 0
+        if given := [name for name in ("DATABASE_URL", "DATABASE_REPLICA_URLS") if self._has(name)]:
+            raise EmbeddedError(
+                f"REPLICAS={self.replicas} makes replicas of the database that `make up` starts, "
+                f"and {given[0]} is set: unset one of them."
+            )
+        return self.replicas
+
+    def _bouncer(self, cluster: Cluster) -> PgBouncer | None:
+        if not self.is_pooled:
+            return None
+        if self._has("DATABASE_URL"):
+            raise EmbeddedError(
+                "PGBOUNCER=1 stands before the database that `make up` starts, and DATABASE_URL is "
+                "set: unset one of them."
+            )
+        pool = int(self.given.get("DB_POOL_MAX", "").strip() or 8)
+        fleet = Fleet(workers=self.workers, web=1, pool=pool)
+        granted = int(DURABLE["max_connections"])
+        return PgBouncer(cluster.places, cluster.postgres, fleet, granted)
 
     def _servers(self, cluster: Cluster) -> list[Server]:
         owners = {
@@ -108,13 +139,16 @@ class Stack:
         }
         return [server for name, server in owners.items() if not self._has(name)]
 
-    def _addresses(self, cluster: Cluster) -> dict[str, str]:
-        """What the operator has not given: this is also what other terminals are told."""
-        own = cluster.environment | {"DEVELOPMENT": "1"}
+    def _addresses(self, cluster: Cluster, bouncer: PgBouncer | None) -> dict[str, str]:
+        """What the operator has not given, and what this stack is like whoever said so: other
+        terminals are told it too.
+        """
+        pooled = bouncer.environment if bouncer else {}
+        own = cluster.environment | pooled | {"DEVELOPMENT": "1"}
         found = {name: value for name, value in own.items() if not self._has(name)}
         if not self._has("SECRET_KEY"):
             found["SECRET_KEY_FILE"] = str(secret_key_file(self.var))
-        return found
+        return found | {"HOST": self.host, "PORT": str(self.port), "WORKERS": str(self.workers)}
 
     def _program(self, name: str, environment: Mapping[str, str], *command: str) -> Program:
         own = {"SWITCHYARD_PROCESS": name, "PYTHONUNBUFFERED": "1"}

@@ -20,6 +20,7 @@ def set_stage(
     target: str | None = None,
     rest: str | None = None,
     unit: str | None = None,
+    unrehearsed: bool = False,
     reason: str,
     based_on: int | None = None,
 ) -> Flag:
@@ -27,12 +28,15 @@ def set_stage(
 
     What is None stays, but for the rest of another target: that is the baseline. Raising is refused
     while frozen, while a requirement is not in force, and while another flag of the layer stands
-    between; lowering is free.
+    between, and so is what no unit has yet and no drill came back from, but for an admin who says
+    that it is `unrehearsed`; lowering is free.
     """
     needs(actor, Role.OPERATOR, "Moving a stage")
+    if unrehearsed:
+        needs(actor, Role.ADMIN, "Going without a drill")
     act = Act(actor=actor, action="stage", reason=reason_of(reason), based_on=based_on)
     return restage(
-        Change(act=act, key=key),
+        Change(act=act, key=key, unrehearsed=unrehearsed),
         lambda flag, _: wanted(flag, stage=stage, target=target, rest=rest, unit=unit),
     )
 
@@ -85,4 +89,4 @@ def _switch(actor: Actor, key: str, *, on: bool, reason: str, based_on: int | No
     def switched(flag: Flag, _: datetime) -> Standing:
         return Standing.from_json(Standing.of(flag).as_json() | {"enabled": on})
 
-    return restage(Change(act=act, key=key), switched)
+    return restage(Change(act=act, key=key, unrehearsed=True), switched)

@@ -69,6 +69,7 @@ WEB_COMPRESSION_THRESHOLD: Final = FlagKey("web.compression_threshold", 1024)
 EXPORTS_STREAMING: Final = FlagKey("exports.streaming", "streamed")
 API_QUOTAS: Final = FlagKey("api.quotas", "leased")
 DB_POOL_FORMULA: Final = FlagKey("db.pool_formula", "deployment")
+REPLICA_ROUTING: Final = FlagKey("db.replica_routing", "weighted")
 
 CATALOGUE: Final[tuple[Definition, ...]] = (
     _of(
@@ -203,10 +204,11 @@ CATALOGUE: Final[tuple[Definition, ...]] = (
         "for 60 s, with 30000 for 30. Behind a pooler the role's own settings hold.",
         fleet="all", layer="database",
     ),
-    Definition(
-        key="db.replica_routing", title="Reads from replicas", fleet="web", wired=False,
-        description="Whether pages read from replicas.", variants=_names("off", "weighted"),
-        ships="off", layer="database",
+    _of(
+        REPLICA_ROUTING, "Reads from replicas", _names("off", "weighted", "nearest"), "weighted",
+        "Whether lists, finished validations and downloads are read from the replicas of "
+        "DATABASE_REPLICA_URLS: by their weights, or from the one that answers soonest. Without "
+        "replicas all variants are the same.", fleet="web", layer="database",
     ),
 )  # fmt: skip
 

@@ -9,17 +9,21 @@ from console.controls.errors import Conflict, Refused, UnknownFlag
 from console.controls.orders import Order
 from console.flags import guards
 from console.flags.models import Flag, PlannedStage
+from console.flags.rehearsed import lack_drills, told_of
 from console.flags.standing import Standing
 from validation.models import ControlKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """`of_plan`: the flag's plan goes on; else what still waits of it lapses."""
+    """`of_plan`: the flag's plan goes on; else what still waits of it lapses. `unrehearsed`: an
+    admin goes without a drill, which the trail tells.
+    """
 
     act: Act
     key: str
     of_plan: bool = False
+    unrehearsed: bool = False
 
 
 type Alter = Callable[[Flag, datetime], Standing]
@@ -35,14 +39,17 @@ def restage(change: Change, alter: Alter) -> Flag:
         after = alter(flag, now)
         if after == before:
             raise Refused("stage", after.stage, f"a change: {flag.key} is {after.words} already")
-        guards.judge(flag, after, now)
+        # What is taken back to was let in once.
+        needs_drill = not change.unrehearsed and change.act.reverts is None
+        guards.judge(flag, after, now, needs_drill=needs_drill)
+        lacking = lack_drills(flag, before, after) if change.unrehearsed else ()
         after.write(flag)
         flag.staged_at = now
         stamp(flag, change.act, revision, now)
         flag.save()
         carry_plan(flag, change, now)
         changed.append(flag)
-        return before.as_json(), after.as_json()
+        return before.as_json(), after.as_json() | told_of(lacking)
 
     change_flags(change.act, change.key, write)
     return changed[0]

@@ -1,4 +1,4 @@
-"""What stands in the way of a change: wiring, requirements, layers and freezes."""
+"""What stands in the way of a change: wiring, requirements, layers, freezes, drills, capacity."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from datetime import datetime
 
 from console.flags.compiling import Need, all_unmet, unmet
 from console.flags.errors import Blocked, Frozen, NotStageable
+from console.flags.exceeding import refuse_exceeding
 from console.flags.models import Flag, Freeze, Unit
+from console.flags.rehearsed import refuse_one_way, refuse_unrehearsed
 from console.flags.standing import Standing
 
 type Flags = Mapping[str, Flag]
@@ -48,8 +50,11 @@ def held_by(flags: Flags, missing: Mapping[str, Iterable[Need]]) -> dict[str, tu
     return found
 
 
-def judge(flag: Flag, new: Standing, now: datetime) -> None:
-    """Of a stage. Raises NotStageable, Frozen or Blocked. Caller holds the lock of the revision."""
+def judge(flag: Flag, new: Standing, now: datetime, *, needs_drill: bool = True) -> None:
+    """Of a stage; without `needs_drill` it may lack one, but none may have failed. Raises
+    NotStageable, Frozen, Blocked, OneWay, Unrehearsed or Exceeds. Caller holds the lock of the
+    revision.
+    """
     refuse_unstageable(flag)
     old = Standing.of(flag)
     raises = new.raises(old, flag.baseline)
@@ -63,14 +68,18 @@ def judge(flag: Flag, new: Standing, now: datetime) -> None:
         _refuse_unmet(flag, all_flags())
     if not _is_between(old):
         _refuse_second(flag, new, Flag.objects.filter(layer=flag.layer) if flag.layer else ())
+    refuse_one_way(flag, old, new)
+    if needs_drill:
+        refuse_unrehearsed(flag, old, new)
+    refuse_exceeding(flag, old, new)
 
 
 def judge_definition(before: Flag | None, after: Flag | None, around: Around) -> None:
     """Of what a flag is, however it came to be changed: by hand, by a file, or by taking back.
 
     While frozen nothing changes but how a stage bakes, and a new flag may come at its baseline.
-    What requirements hold back is no matter: it waits for them. Raises NotStageable, Frozen or
-    Blocked.
+    What requirements hold back is no matter: it waits for them. Raises NotStageable, Frozen,
+    Blocked, OneWay or Exceeds.
     """
     if after is None:
         if before is not None:
@@ -85,6 +94,8 @@ def judge_definition(before: Flag | None, after: Flag | None, around: Around) ->
     old = Standing.of(before)
     if before.builtin and new != old:
         refuse_unstageable(before)
+        refuse_one_way(after, old, new)
+        refuse_exceeding(after, old, new)
     if _is_held_by_freeze(before, after):
         around.refuse_frozen(after.key)
     if not _is_between(old) or after.layer != before.layer:

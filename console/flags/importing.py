@@ -18,6 +18,7 @@ from console.flags.changing import Change, carry_plan, stamp
 from console.flags.compiling import TOLD, compiled
 from console.flags.guards import Around
 from console.flags.models import Flag
+from console.flags.rehearsed import lack_drills, told_of
 from console.flags.standing import Standing
 
 # What an export of ours says besides; a file of anybody else's may say some of it too.
@@ -144,6 +145,13 @@ class _Brought:
     was: Flag | None
     flag: Flag
 
+    @property
+    def unrehearsed(self) -> _Told:
+        """For the trail: what the file gives out without a drill."""
+        if self.was is None:
+            return {}
+        return told_of(lack_drills(self.flag, Standing.of(self.was), Standing.of(self.flag)))
+
 
 def _judged(entries: Sequence[tuple[str, _Told]], around: Around) -> list[_Brought]:
     """What differs, each judged by what stands before it in the file. Writes nothing."""
@@ -180,7 +188,7 @@ def _keep(
     return {
         one.flag.key: (
             definition_acts.told(one.was) if one.was else {},
-            definition_acts.told(one.flag),
+            definition_acts.told(one.flag) | one.unrehearsed,
         )
         for one in brought
     }

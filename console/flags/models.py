@@ -110,7 +110,10 @@ class PlannedStage(models.Model):
 
     class Meta:
         ordering = ("at", "id")
-        indexes = (models.Index(fields=("at",), condition=Q(state="waiting"), name="plan_due"),)
+        indexes = (
+            models.Index(fields=("at",), condition=Q(state="waiting"), name="plan_due"),
+            models.Index(fields=("settled_at",), name="plan_settled"),
+        )
 
     def __str__(self) -> str:
         return f"{self.flag_id} to {self.stage} % at {self.at:%Y-%m-%d %H:%M:%S}: {self.state}"

@@ -17,6 +17,8 @@ from console.controls.errors import ControlError, Refused, RoleTooLow
 from console.flags import acts, bounds, clock, guards
 from console.flags.changing import Change, locked, restage, stamp
 from console.flags.models import Flag, PlannedStage
+from console.flags.rehearsed import refuse_one_way, refuse_unrehearsed
+from console.flags.standing import Standing
 from monitoring import events
 from validation.models import ControlRevision
 
@@ -51,7 +53,14 @@ def plan(
             raise Refused("flag", flag.key, "on: switch it on before its stages are planned")
         if (through is None) == (not steps):
             raise Refused("steps", len(steps), "a list of times and stages, or give `through`")
-        return _judged(flag, steps, now) if through is None else _ladder(flag, through, now)
+        found = _judged(flag, steps, now) if through is None else _ladder(flag, through, now)
+        stands = Standing.of(flag)
+        for _, stage in found:
+            then = acts.wanted(flag, stage=stage)
+            refuse_one_way(flag, stands, then)
+            refuse_unrehearsed(flag, stands, then)
+            stands = then
+        return found
 
     return _change(act, key, planned)
 

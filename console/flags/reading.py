@@ -15,9 +15,11 @@ from console.flags.catalogue import BY_KEY
 from console.flags.compiling import Need, all_unmet
 from console.flags.evaluations import Rates
 from console.flags.models import Flag, Freeze, PlannedStage
+from console.flags.rehearsed import lack_drills
 from console.flags.seen import FlagView, Frost, Hold, OnWorker, Preview, Step
 from console.flags.standing import Standing
 from console.fleetview import Fleet
+from console.rehearsals import standing as rehearsals
 from monitoring.snapshots import WorkerSnapshot
 from validation.models import ControlKind
 
@@ -60,19 +62,23 @@ def preview(
     target: str | None = None,
     rest: str | None = None,
     unit: str | None = None,
+    needs_drill: bool = True,
 ) -> Preview:
-    """What `acts.set_stage` would come to. Raises UnknownFlag, and Refused for what is no stage."""
+    """What `acts.set_stage` would come to; without `needs_drill` that of an admin who goes without,
+    or of a rollout, which makes its own. Raises UnknownFlag, and Refused for what is no stage.
+    """
     known, now = guards.all_flags(), clock.now()
     if (it := known.get(key)) is None:
         raise UnknownFlag(f"There is no flag {key[:160]!r}: /flags/ lists them.")
     then = acts.wanted(it, stage=stage, target=target, rest=rest, unit=unit)
     why_not = "" if then != Standing.of(it) else f"It is {then.words} already."
     try:
-        guards.judge(it, then, now)
+        guards.judge(it, then, now, needs_drill=needs_drill)
     except ControlError as exc:
         why_not = why_not or str(exc)
     before, shown = Standing.of(it), guards.holds_back(key, known)
     baked_s, to_bake_s = baking(it, now)
+    lacking = lack_drills(it, before, then)
     then.write(it)
     return Preview(
         key=key,
@@ -83,10 +89,18 @@ def preview(
         holds_back=tuple(one for one in guards.holds_back(key, known) if one not in shown),
         baked_s=baked_s,
         to_bake_s=to_bake_s,
+        rehearsed=_rehearsed(it, then),
+        lack_drills=lacking,
         ends_steps=PlannedStage.objects.filter(flag_id=key, state=_WAITING).count(),
         why_not=why_not,
         revision=it.revision,
     )
+
+
+def _rehearsed(it: Flag, then: Standing) -> str:
+    """Of the variant that units would have, besides the baseline."""
+    variant = then.target if then.stage else then.rest
+    return "" if variant == it.baseline else rehearsals.words_of(it.key, variant)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

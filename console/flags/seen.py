@@ -184,6 +184,10 @@ class Preview:
     holds_back: tuple[str, ...]
     baked_s: float
     to_bake_s: int
+    # "not rehearsed", or when and with what end; "" where nobody would get the target.
+    rehearsed: str
+    # The variants that ask for a drill first.
+    lack_drills: tuple[str, ...]
     # Steps of a plan that it would end.
     ends_steps: int
     why_not: str

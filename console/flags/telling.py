@@ -9,14 +9,15 @@ from console.access.models import AuditEntry
 from console.flags.standing import Standing
 
 _LONGEST = 120
+_WITHOUT = "unrehearsed"
 
 
 def both(entry: AuditEntry) -> tuple[str, str]:
     """Before and after; of a definition only what differs."""
     before, after = entry.before, entry.after
     if before.get("variants") and after.get("variants"):
-        differs = [name for name in after if before.get(name) != after[name]]
-        return _fields(before, differs), _fields(after, differs)
+        differs = [name for name in after if before.get(name) != after[name] and name != _WITHOUT]
+        return _fields(before, differs), _fields(after, differs) + _without(after)
     return words(before), words(after)
 
 
@@ -31,8 +32,12 @@ def words(told: Mapping[str, Any]) -> str:
         until = told["frozen_until"]
         return f"frozen until {_time(until)}" if until else "not frozen"
     if set(Standing.__slots__) <= told.keys():
-        return Standing.from_json(told).words
+        return Standing.from_json(told).words + _without(told)
     return _fields(told, list(told))
+
+
+def _without(told: Mapping[str, Any]) -> str:
+    return f", without a drill of {told[_WITHOUT]}" if told.get(_WITHOUT) else ""
 
 
 def _fields(told: Mapping[str, Any], names: list[str]) -> str:

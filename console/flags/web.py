@@ -1,17 +1,20 @@
 """What the web process has decided by its flags: when they change, never on a request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
+import structlog
 from openfeature import api
 from openfeature.evaluation_context import EvaluationContext
+from openfeature.provider.no_op_provider import PASSED_IN_DEFAULT
 
 from console.compression import COMPRESSIONS, Compression
 from console.flags.catalogue import (
     API_QUOTAS,
     DB_POOL_FORMULA,
     EXPORTS_STREAMING,
+    REPLICA_ROUTING,
     WEB_COMPRESSION,
     WEB_COMPRESSION_THRESHOLD,
 )
@@ -19,12 +22,15 @@ from console.flags.process import CONSOLE
 from console.postgres.steering import steer
 from console.request_log import REQUEST_LOGS, RequestLog
 from monitoring.instruments import FLAG_EVALUATIONS
+from validation.deciding import DEFAULT
 from validation.flags import REQUEST_LOG, STATEMENT_TIMEOUT, FlagKey
 from validation.slots import Standing, rank
 
+log = structlog.get_logger(__name__)
+
 ASKED: Final[tuple[FlagKey[str] | FlagKey[int], ...]] = (
     *(WEB_COMPRESSION, WEB_COMPRESSION_THRESHOLD, EXPORTS_STREAMING, REQUEST_LOG, API_QUOTAS),
-    *(DB_POOL_FORMULA, STATEMENT_TIMEOUT),
+    *(DB_POOL_FORMULA, STATEMENT_TIMEOUT, REPLICA_ROUTING),
 )
 
 
@@ -35,11 +41,16 @@ class WebDecisions:
     of: Mapping[str, str | int]
     compression: Compression
     request_log: RequestLog
+    # Of each flag, as it is called; `DEFAULT` where the code's default holds.
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def by(cls, of: Mapping[str, str | int]) -> "WebDecisions":
+    def by(
+        cls, of: Mapping[str, str | int], variants: Mapping[str, str] | None = None
+    ) -> "WebDecisions":
         return cls(
             of=of,
+            variants=variants or {},
             compression=Compression(
                 offered=_variant(COMPRESSIONS, WEB_COMPRESSION, of),
                 threshold=int(of.get(WEB_COMPRESSION_THRESHOLD.key, _THRESHOLD)),
@@ -77,13 +88,17 @@ def request_log() -> RequestLog:
 def decide(standing: Standing | None) -> WebDecisions:
     """Asks every flag of this process, and makes it hold."""
     global _current  # noqa: PLW0603 - one process, one set; exchanged whole
-    of = {flag.key: _ask(flag, standing) for flag in ASKED}
-    if of == _current.of:
+    asked = {flag.key: _ask(flag, standing) for flag in ASKED}
+    of = {key: value for key, (value, _) in asked.items()}
+    variants = {key: variant for key, (_, variant) in asked.items()}
+    if (of, variants) == (_current.of, _current.variants):
         return _current
     before = _current.of
-    _current = WebDecisions.by(of)
+    _current = WebDecisions.by(of, variants)
     if any(before.get(flag.key) != of[flag.key] for flag in _OF_POSTGRES):
         steer(_current.value(DB_POOL_FORMULA), _current.value(STATEMENT_TIMEOUT))
+    if before.get(REPLICA_ROUTING.key) != of[REPLICA_ROUTING.key]:
+        log.info("database.reads_routed", routing=of[REPLICA_ROUTING.key])
     return _current
 
 
@@ -93,7 +108,8 @@ def forget() -> None:
     _current = WebDecisions.by({})
 
 
-def _ask(flag: FlagKey[Any], standing: Standing | None) -> str | int:
+def _ask(flag: FlagKey[Any], standing: Standing | None) -> tuple[str | int, str]:
+    """Its value, and the variant that it is."""
     attributes: dict[str, Any] = {"fleet": "web"}
     if standing is not None:
         attributes["rank"] = rank(flag.key, standing.number, standing.living)
@@ -104,6 +120,9 @@ def _ask(flag: FlagKey[Any], standing: Standing | None) -> str | int:
         details: Any = client.get_integer_details(flag.key, flag.default, context)
     else:
         details = client.get_string_details(flag.key, flag.default, context)
-    FLAG_EVALUATIONS.labels(flag.key, details.variant or "default").inc()
+    variant = details.variant
+    if not variant or variant == PASSED_IN_DEFAULT:
+        variant = DEFAULT
+    FLAG_EVALUATIONS.labels(flag.key, variant).inc()
     value: str | int = details.value
-    return value
+    return value, variant

@@ -1,6 +1,7 @@
 """Pools of connections to a database: what each web process last said of its own."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import redis
@@ -19,7 +20,7 @@ _COUNTERS = {
     ("switchyard_pool_wait_seconds_count", ""): "lent",
     ("switchyard_pool_wait_seconds_sum", ""): "waited_s",
 }
-_NAMED = "db."
+NAMED = "db."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +64,14 @@ class DatabasePools:
         )
 
 
-def database_pools() -> tuple[DatabasePools, ...] | None:
-    """Of the processes that live, by name; None where Valkey cannot be asked."""
+def database_pools(
+    told: Iterable[ProcessSnapshot] | None = None,
+) -> tuple[DatabasePools, ...] | None:
+    """Of the processes that live, by name; None where Valkey cannot be asked. `told`: what they
+    said, where it was read already.
+    """
     try:
-        told = processes.told()
+        told = processes.told() if told is None else told
     except redis.RedisError:
         return None
     found: dict[str, list[DatabasePool]] = defaultdict(list)
@@ -95,7 +100,7 @@ def _put(
 ) -> None:
     pool = sample.labels.get("pool", "")
     name = known.get((sample.name, sample.labels.get("state", "")))
-    if name and pool.startswith(_NAMED):
+    if name and pool.startswith(NAMED):
         found[pool][name] = sample.value
 
 

@@ -17,8 +17,9 @@ from console.fleetview.rows import Row, most, oldest, summed
 from monitoring.snapshots import NodeReport, PoolReport
 from validation.models import Catch, ControlKind
 
-# Heads are read every five seconds, of cordoned nodes too: three in vain are no chance.
-SILENT_S = 20.0
+# Heads are read every five seconds, given two to answer, of cordoned nodes too: two in vain are no
+# chance, and a third would come after the alert.
+SILENT_S = 12.0
 # What puts a node (back) into service; it is judged by what it was caught at since.
 _FREED = ("add", "uncordon", "revert")
 

@@ -18,6 +18,7 @@ from console import fleetview
 from console.access.audit import Actor
 from console.controls import ControlError, Refused
 from console.spans import Unreadable, seconds_of
+from validation.management.pipes import read_enough
 
 DONE, NOT_HEARD, REFUSED = 0, 1, 2
 # Workers read what is wanted twice a second and tell of it once a second.
@@ -46,6 +47,7 @@ class ActingCommand(BaseCommand):
     def handle(self, **options: Any) -> None:
         try:
             status = self.run(**options)
+            self.stdout.flush()
         except Refused as exc:
             field = exc.field.removeprefix("settings.")
             text = f"{_OPTIONS.get(field, field)} {exc.value!r} is not {exc.expected}."
@@ -58,6 +60,8 @@ class ActingCommand(BaseCommand):
         except _DATABASE as exc:
             text = f"The database does not answer; nothing was changed: {_first_line(exc)}"
             raise CommandError(text, returncode=REFUSED) from exc
+        except BrokenPipeError:
+            status = read_enough()
         sys.exit(status)
 
     def run(self, **options: Any) -> int:

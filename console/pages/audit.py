@@ -174,6 +174,7 @@ def _chain(check: AuditCheck | None) -> State:
 def _pages(found: QuerySet[AuditEntry], form: str) -> Iterator[list[dict[str, object]]]:
     """By key: what is written meanwhile shifts nothing."""
     last: int | None = None
+    found = found.order_by("-id")
     while True:
         page = found if last is None else found.filter(pk__lt=last)
         rows = list(page[:EXPORT_PAGE])

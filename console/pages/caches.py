@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import redis
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
@@ -10,12 +11,25 @@ from console import fleetview
 from console.exports import TABLE_FORMS, stream_table
 from console.fleetview import FleetCache, KindCounts, WorkerCache
 from console.http import render_page
-from console.pages import curve, history
+from console.pages import curve, figures, history, trends
 from console.pages.fleet import cells, unreachable
+from console.pages.trends import Kind as Line
+from monitoring import valkey
 from validation.models import ControlKind
 
 TEMPLATE = "console/caches.html"
 REGIONS = ("actions", "figures", "kinds", "curve", "levels", "workers", "history")
+TRENDS = (
+    Line(title="Look-ups", name="cache.lookups", write=figures.per_second),
+    Line(title="Answered by the cache", name="cache.hits", of="cache.lookups",
+         write=figures.percent),
+    Line(title="Memory of L2", name="valkey.used_bytes", write=trends.octets),
+    Line(title="Evicted from L2", name="valkey.evicted", write=figures.per_second),
+    Line(title="Keys found in Valkey", name="valkey.hits", write=figures.per_second),
+    Line(title="Keys missed in Valkey", name="valkey.misses", write=figures.per_second),
+    Line(title="Commands of Valkey", name="valkey.commands", write=figures.per_second),
+    Line(title="Clients of Valkey", name="valkey.clients", write=trends.whole),
+)  # fmt: skip
 COLUMNS = (
     *("worker", "worker_state", "policy", "entries", "max_entries", "bytes", "max_bytes"),
     *("evicted", "expired", "l1", "l2", "stale", "negative", "miss", "l2_reachable"),
@@ -49,7 +63,8 @@ def show(request: HttpRequest) -> HttpResponseBase:
             return unreachable()
         rows = [_flat(row) for row in fleetview.caches(fleet).rows]
         return stream_table("caches", form, COLUMNS, iter([rows]))
-    return render_page(request, TEMPLATE, "", {**load(), "topics": "caches"})
+    context = {"charts": trends.charts(request, TRENDS), "topics": "caches"}
+    return render_page(request, TEMPLATE, "", {**load(), **context})
 
 
 def load() -> dict[str, Any]:
@@ -60,6 +75,7 @@ def load() -> dict[str, Any]:
         "section": "caches",
         "fleet": fleet,
         "found": found,
+        "refusal": _refusal(),
         "total": _kind(found.total) if found.total else None,
         "kinds": [_kind(counts) for counts in found.kinds],
         "answers": [(name, shade) for _, name, shade in ANSWERS],
@@ -68,6 +84,13 @@ def load() -> dict[str, Any]:
         "wanted": found.desired,
         "history": _history(),
     }
+
+
+def _refusal() -> str:
+    try:
+        return valkey.refusal()
+    except redis.RedisError:
+        return ""  # that it does not answer is said elsewhere
 
 
 def _history() -> list[history.Entry]:

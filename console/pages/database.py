@@ -1,6 +1,6 @@
 """The database: who is connected, what waits, what takes the time, as the collector last saw it.
 
-Nothing here asks the server how it is: a burning one is asked once every ten seconds, by one
+Nothing here asks the server how it is: a burning one is asked once every five seconds, by one
 process, and all pages show what it said, with its age.
 """
 
@@ -16,8 +16,7 @@ from django.views.decorators.http import require_safe
 
 from console.exports import TABLE_FORMS, stream_table
 from console.http import render_page
-from console.pages import figures, trends
-from console.pages.ribbon import RANGES
+from console.pages import figures, replicas, trends
 from console.pages.trends import Kind
 from monitoring.collectors import celery, postgres, told, valkey
 from monitoring.collectors.advice import advice
@@ -38,7 +37,6 @@ REGIONS = (
     *("state", "figures", "connections", "locks", "statements", "objects"),
     *("replication", "servers"),
 )
-DEFAULT_RANGE = "1h"
 TRENDS = (
     Kind(title="Connections", name="postgres.connections", write=trends.whole),
     Kind(title="At work", name="postgres.connections_active", write=trends.whole),
@@ -49,6 +47,7 @@ TRENDS = (
     Kind(title="Rollbacks", name="postgres.rollbacks", write=figures.per_second),
     Kind(title="Blocks read from disk", name="postgres.blocks_read", write=figures.per_second),
     Kind(title="Size", name="postgres.database_bytes", write=trends.octets),
+    Kind(title="Replicas behind", name="replicas.lag_s", write=figures.duration),
 )  # fmt: skip
 
 
@@ -73,14 +72,7 @@ TABLES: Mapping[str, Rows] = {
 def show(request: HttpRequest) -> HttpResponseBase:
     if (form := request.GET.get("format", "")) in TABLE_FORMS:
         return _table(request.GET.get("table", ""), form)
-    wanted = request.GET.get("range", "")
-    chosen = wanted if wanted in RANGES else DEFAULT_RANGE
-    context = {
-        "range": chosen,
-        "ranges": list(RANGES),
-        "trends": trends.load(TRENDS, range_s=RANGES[chosen]),
-        "topics": "database",
-    }
+    context = {"charts": trends.charts(request, TRENDS), "topics": "database"}
     return render_page(request, TEMPLATE, "", {**load(), **context})
 
 
@@ -95,6 +87,7 @@ def load() -> dict[str, Any]:
             for name, source in (("Cache", valkey.CACHE), ("Broker", valkey.BROKER))
         ],
         "queue": told.read(celery.SOURCE, CelerySample),
+        **replicas.load(),
         **(_standing(found.sample) if found.sample else {}),
     }
 

@@ -7,6 +7,7 @@ _PLAIN_RATE, _PLAIN = 100, 10
 _THOUSAND = 1_000
 _LEAST, _MOST = 0.1, 99.9
 _PARTS = 1_000_000
+_MINUS, _MANY_PERCENT = "\u2212", 100
 
 
 def count(value: int) -> str:
@@ -78,6 +79,18 @@ def share(part: int, whole: int) -> str:
 def percent(value: float) -> str:
     """A share of 1 as `61.0 %`; as above, almost none is not none and almost all is not all."""
     return share(round(value * _PARTS), _PARTS)
+
+
+def signed(value: float, scale: str = "ratio") -> str:
+    """A change: `−63.1 %`, `+412 %`, `0 %` of a ratio of change; `−0.012` of a difference."""
+    if scale != "ratio":
+        return f"{value:+.3g}".replace("-", _MINUS) if value else "0"
+    percent = 100 * value
+    digits = 0 if abs(percent) >= _MANY_PERCENT else 1
+    text = f"{percent:+.{digits}f}"
+    if not float(text):
+        return f"0{THIN}%"
+    return f"{text.removesuffix('.0')}{THIN}%".replace("-", _MINUS)
 
 
 def _two(seconds: int, big: int, big_unit: str, small: int, small_unit: str) -> str:

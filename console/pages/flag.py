@@ -17,7 +17,7 @@ from console.flags.reach import Living, Reach
 from console.flags.reading import FlagView, OnWorker
 from console.fleetview import Fleet
 from console.http import render_page
-from console.pages import history
+from console.pages import flag_rollout, history
 from console.pages.flag_rows import row_of, stages_of
 from console.pages.flag_split import asked_of, held_by, is_own, measured_of, share_of, wanted_of
 from console.pages.fleet import cells, process_name, unreachable
@@ -26,7 +26,10 @@ from console.roadmap import decisions
 from validation.slots import rank
 
 TEMPLATE = "console/flag.html"
-REGIONS = ("actions", "stage", "standing", "workers", "variants", "plan", "about", "history")
+REGIONS = (
+    *("actions", "stage", "rollout", "standing", "workers", "variants", "plan", "about"),
+    "history",
+)
 COLUMNS = (
     *("worker", "state", "slot", "rank", "variant", "value", "reason", "in_force", "expected"),
     *("evaluations", "acknowledged", "age_s"),
@@ -115,6 +118,7 @@ def standing(found: FlagView, fleet: Fleet) -> dict[str, Any]:
             if flag.layer and flag.layer == found.layer and flag.is_partial
         ],
         "optimisations": decisions.of_flag(found.key),
+        **flag_rollout.standing(found),
         "definition": definition_of(flags[found.key], flags),
         "history": history.entries(found.history),
     }

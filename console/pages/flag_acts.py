@@ -8,16 +8,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from console.access.roles import requires
+from console.access.roles import Role, requires, role_of
 from console.controls import Actor, ControlError
 from console.flags import acts, bounds, clock, plans, reading
 from console.flags.changing import order_of
 from console.flags.models import Flag
 from console.flags.reading import FlagView, Preview, Step
 from console.flags.standing import Standing
-from console.pages import asking, figures
+from console.pages import asking, figures, optimisation_ways
 from console.pages.act_forms import ActForm
 from console.pages.flag_forms import PlanForm, StageForm
+from console.rehearsals import possible
 
 TEMPLATE = "console/confirm_flag.html"
 type Facts = list[tuple[str, str]]
@@ -30,6 +31,8 @@ class Asked:
     facts: Facts
     button: str
     why_not: str = ""
+    # The variants that ask for a drill first.
+    lack_drills: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,20 +48,26 @@ class Act:
 
 
 def _stage_form(request: HttpRequest, flag: Flag) -> StageForm:
-    return StageForm(asking.sent(request), flag=flag, asked=request.GET)
+    may = role_of(request.user) is Role.ADMIN
+    return StageForm(asking.sent(request), flag=flag, asked=request.GET, may_go_without=may)
 
 
 def _ask_stage(flag: Flag, form: StageForm) -> Asked:
     chosen = form.chosen()
-    stage = chosen.pop("stage")
+    stage, without = chosen.pop("stage"), chosen.pop("unrehearsed")
     if stage is None:  # what was typed is no number, and the field says so
         return Asked(facts=[], button="Set the stage")
     try:
-        seen = reading.preview(flag.key, stage=stage, **chosen)
+        seen = reading.preview(flag.key, stage=stage, needs_drill=not without, **chosen)
     except ControlError as error:
         return Asked(facts=[], button="Set the stage", why_not="" if form.is_bound else str(error))
     button = f"Set to {stage}{figures.THIN}%: {seen.reach.text}"
-    return Asked(facts=_facts(seen), button=button, why_not=seen.why_not)
+    facts, lacking = _facts(seen), seen.lack_drills
+    if lacking and without:
+        said = f"you go without one of {', '.join(lacking)}, and the audit trail says so"
+        facts.append(("Drill", said))
+        lacking = ()
+    return Asked(facts=facts, button=button, why_not=seen.why_not, lack_drills=lacking)
 
 
 def _ask_roll_back(flag: Flag, _: ActForm) -> Asked:
@@ -77,6 +86,8 @@ def _facts(seen: Preview) -> Facts:
     if seen.raises and seen.baked_s < seen.to_bake_s:
         baked, whole = figures.duration(seen.baked_s), figures.duration(seen.to_bake_s)
         found.append(("Baked", f"{baked} of {whole}: a plan would wait, you need not"))
+    if seen.rehearsed:
+        found.append(("Way back", seen.rehearsed))
     if seen.ends_steps:
         steps = f"{seen.ends_steps} step{'' if seen.ends_steps == 1 else 's'}"
         found.append(("Ends", f"the plan: {steps} that wait{'s' * (seen.ends_steps == 1)}"))
@@ -108,7 +119,11 @@ def _ask_plan(flag: Flag, form: PlanForm) -> Asked:
         left = figures.duration(stands.to_bake_s - stands.baked_s)
         facts.append(("Bakes", f"{stands.stage} % for {left} more: no step may come before"))
     why_not = stands.why_not or ("" if form.stages else "It stands at 100 %: nothing is above it.")
-    return Asked(facts=facts, button="Plan these stages", why_not=why_not)
+    lacking: tuple[str, ...] = ()
+    if not why_not:
+        seen = reading.preview(flag.key, stage=form.stages[-1])
+        lacking, why_not = seen.lack_drills, seen.why_not if seen.lack_drills else ""
+    return Asked(facts=facts, button="Plan these stages", why_not=why_not, lack_drills=lacking)
 
 
 def _ask_cancel(flag: Flag, _: ActForm) -> Asked:
@@ -235,7 +250,9 @@ def _act(request: HttpRequest, key: str, asked: Act) -> HttpResponse:
     flag = row(key)
     form, actor = asked.form(request, flag), asking.actor_of(request)
     if request.method != "POST":
-        return asking.show(request, form, _context(flag, asked, form), template=TEMPLATE)
+        context = _context(flag, asked, form)
+        context |= _ways(request, key) | _past_drill(request, key, form, context["lacks_drill"])
+        return asking.show(request, form, context, template=TEMPLATE)
     made: list[Flag] = []
 
     def do() -> int:
@@ -245,12 +262,33 @@ def _act(request: HttpRequest, key: str, asked: Act) -> HttpResponse:
     status, revision = asking.attempt(form, do, current=order_of(flag))
     if status == asking.DONE:
         said = asked.said.format(key=key, words=Standing.of(made[0]).words)
-        return asking.done(request, said, revision, reverse("flag", args=[key]))
+        return asking.done(request, said, revision, optimisation_ways.back_of(request, key))
     if status == asking.CONFLICT:
         flag = row(key)
     context = _context(flag, asked, form)
     context["revision"] = asking.revision_shown(form, order_of(flag), status)
+    context |= _ways(request, key) | _past_drill(request, key, form, context["lacks_drill"])
     return asking.show(request, form, context, status=status, template=TEMPLATE)
+
+
+def _ways(request: HttpRequest, key: str) -> dict[str, Any]:
+    return {
+        "back": optimisation_ways.back_of(request, key),
+        "action": optimisation_ways.action_of(request),
+    }
+
+
+def _past_drill(request: HttpRequest, key: str, form: Any, lacks: str) -> dict[str, str]:
+    """To the drill that comes first, and past it."""
+    if not lacks:
+        return {}
+    ways = {}
+    if not possible.why_not(key):
+        address = reverse("flag-rehearse", args=[key])
+        ways["rehearse"] = optimisation_ways.asking_for(request, address, target=lacks)
+    if isinstance(form, StageForm) and (asked := form.without_drill()):
+        ways["without"] = optimisation_ways.asking_for(request, request.path, **asked)
+    return ways
 
 
 def row(key: str) -> Flag:
@@ -269,8 +307,8 @@ def _context(flag: Flag, asked: Act, form: Any) -> dict[str, Any]:
         "facts": seen.facts,
         "button": seen.button,
         "why_not": seen.why_not,
+        "lacks_drill": next(iter(seen.lack_drills), ""),
         "danger": asked.danger,
         "stages": bounds.STAGES,
         "revision": flag.revision,
-        "back": reverse("flag", args=[flag.key]),
     }

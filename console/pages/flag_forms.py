@@ -30,9 +30,15 @@ class StageForm(ActForm):
     target = forms.CharField(required=False, max_length=60)
     rest = forms.CharField(required=False, max_length=60)
     unit = forms.CharField(required=False, max_length=9)
+    unrehearsed = forms.BooleanField(required=False)
 
-    def __init__(self, data: QueryDict | None, *, flag: Flag, asked: QueryDict) -> None:
+    def __init__(
+        self, data: QueryDict | None, *, flag: Flag, asked: QueryDict, may_go_without: bool
+    ) -> None:
         super().__init__(data, initial=initial_of(flag, asked))
+        self.may_go_without = may_go_without
+        if not may_go_without:
+            self.initial["unrehearsed"] = False
         # jsonb keeps no order: the baseline first, then as a person looks for them.
         self.variants = sorted(flag.variants, key=lambda name: (name != flag.baseline, name))
         self.units = [(name, Unit(name).label) for name in flag.units if name in Unit.values]
@@ -41,7 +47,15 @@ class StageForm(ActForm):
         """What is sent, or what the form begins with; None for what is left as it is."""
         bound = self.cleaned_data if self.is_bound else self.initial
         given = {name: bound.get(name) or None for name in ("target", "rest", "unit")}
-        return {"stage": bound.get("stage"), **given}
+        without = bool(bound.get("unrehearsed"))
+        return {"stage": bound.get("stage"), "unrehearsed": without, **given}
+
+    def without_drill(self) -> dict[str, Any]:
+        """What asks for the same without a drill; empty where that is not theirs to decide."""
+        if not self.may_go_without:
+            return {}
+        chosen = {name: value for name, value in self.chosen().items() if value is not None}
+        return chosen | {"unrehearsed": "on"}
 
 
 def initial_of(flag: Flag, asked: QueryDict) -> dict[str, Any]:
@@ -56,6 +70,7 @@ def initial_of(flag: Flag, asked: QueryDict) -> dict[str, Any]:
         "target": target,
         "rest": rest if rest != target else flag.baseline,
         "unit": asked.get("unit") or flag.unit,
+        "unrehearsed": asked.get("unrehearsed") == "on",
         # What was typed already, where the dialog only asks what another stage would reach.
         "reason": asked.get("reason", ""),
     }

@@ -8,20 +8,30 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from console import sse
+from console import retention, sse
 from console.access import granting
 from console.access.models import AuditEntry
 from console.controls import Order, is_reversible, names, places
+from console.experiments import models as experiments
+from console.experiments.telling import act_words as experiment_words
 from console.flags import telling
 from console.flags.models import Flag
-from console.pages import states
+from console.pages import alert_history, states
+from console.rehearsals import models as rehearsals
+from console.rehearsals.telling import act_words as drill_words
+from console.roadmap import edits
+from console.rollouts import models as rollouts
+from console.rollouts.telling import act_words as rollout_words
+from monitoring.models import Alert
 from validation.models import ControlKind
 
 SHOWN = 20
 _NODES = {"in_service": "in service", "cordoned": "cordoned"}
+# What has the page of its flag.
+_OF_FLAGS = frozenset({ControlKind.FLAGS.value, rehearsals.KIND, rollouts.KIND})
 # Of a flag: they leave it as it stands, so what was done before them can be taken back still.
 _BESIDE = frozenset({"freeze", "thaw"})
-_DONE = {"reset": "started afresh", "purge": "purged"}
+_DONE = {"reset": "started afresh", "purge": "purged", "drop": "dropped"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +112,8 @@ def _entry(row: AuditEntry, *, newest: bool, there: Container[str]) -> Entry:
 def _both(row: AuditEntry) -> tuple[str, str]:
     if row.kind == ControlKind.FLAGS:
         return telling.both(row)
+    if row.kind == alert_history.KIND:
+        return alert_history.both(row)
     if row.kind in _GRANTED:
         said = _GRANTED[row.kind]
         return said(row.before), said(row.after)
@@ -110,13 +122,17 @@ def _both(row: AuditEntry) -> tuple[str, str]:
 
 
 def _there(rows: Iterable[AuditEntry]) -> set[str]:
-    """The nodes and flags among the targets that have a page."""
+    """The nodes, flags and alerts among the targets that have a page."""
     rows = list(rows)
     found = set[str]()
     if any(row.kind == ControlKind.NODES for row in rows):
         found |= {place.label for place in places()}
-    if keys := {row.target for row in rows if row.kind == ControlKind.FLAGS}:
+    if keys := {row.target for row in rows if row.kind in _OF_FLAGS}:
         found |= set(Flag.objects.filter(pk__in=keys).values_list("key", flat=True))
+    if alerts := [row for row in rows if row.action == alert_history.ACKNOWLEDGE]:
+        numbers = {number for row in alerts if (number := alert_history.number_of(row))}
+        kept = Alert.objects.filter(pk__in=numbers).values_list("pk", flat=True)
+        found |= {f"alert {number}" for number in kept}
     return found
 
 
@@ -127,14 +143,16 @@ def _page(row: AuditEntry, there: Container[str]) -> str:
     if row.kind == ControlKind.NODES:
         name = names.in_address(row.target)
         return reverse("node", args=[name]) if row.target in there else reverse("nodes")
-    if row.kind == ControlKind.FLAGS:
+    if row.kind in _OF_FLAGS:
         is_there = row.target in there
         return reverse("flag", args=[row.target]) if is_there else reverse("flags")
-    if row.kind == granting.TOKEN:
-        return reverse("tokens")
-    if row.kind == granting.USER:
+    if row.kind == alert_history.KIND:
+        number = alert_history.number_of(row)
+        is_one = row.action == alert_history.ACKNOWLEDGE and f"alert {number}" in there
+        return reverse("alert", args=[number]) if is_one else reverse("alerts")
+    if row.kind in {granting.USER, retention.KIND, edits.KIND}:
         return f"{reverse('audit')}?{urlencode({'kind': row.kind, 'target': row.target})}"
-    return reverse("caches")
+    return reverse("tokens" if row.kind == granting.TOKEN else "caches")
 
 
 def words(layers: Mapping[str, Any]) -> str:
@@ -175,6 +193,10 @@ def account_words(told: Mapping[str, Any]) -> str:
 _GRANTED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     granting.TOKEN: token_words,
     granting.USER: account_words,
+    edits.KIND: edits.in_words,
+    experiments.KIND: experiment_words,
+    rehearsals.KIND: drill_words,
+    rollouts.KIND: rollout_words,
 }
 
 

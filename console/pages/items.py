@@ -12,6 +12,7 @@ from console.access.roles import Role, role_of
 from console.afresh import Afresh
 from console.http import render_page
 from console.pages import examined
+from console.replicas import reading
 from validation import anchors, kept, services
 from validation.kept import Kept
 from validation.models import Result, Run
@@ -28,6 +29,7 @@ def show(request: HttpRequest, pk: int, ordinal: int) -> HttpResponse:
 def found(pk: int, ordinal: int) -> tuple[Run, ItemRow]:
     """The run and its item, or 404."""
     run = get_object_or_404(Run, pk=pk)
+    reading.only_if(run.is_finished)
     items = services.items_page(run, after=ordinal - 1, limit=1) if ordinal < run.total else []
     if not items or items[0].ordinal != ordinal:
         raise Http404(f"{run} has no item {ordinal}.")

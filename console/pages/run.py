@@ -14,6 +14,7 @@ from console.http import render_page
 from console.pages import listing
 from console.pages.figures import count
 from console.pages.listing import RunRow
+from console.replicas import reading
 from validation import anchors, quorum, services
 from validation.anchors import TakenBack
 from validation.models import VERDICTS, Catch, Run, RunState
@@ -63,6 +64,7 @@ def link(verdict: str = "", reason: str = "", after: int = -1) -> str:
 @require_safe
 def show(request: HttpRequest, pk: int) -> HttpResponseBase:
     run = get_object_or_404(Run.objects.select_related("created_by", "retry_of"), pk=pk)
+    reading.only_if(run.is_finished)
     if (form := request.GET.get("format", "")) in FORMATS:
         return stream_results(run, form)
     context = {"section": "runs", **standing(run)}

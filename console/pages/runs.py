@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -15,11 +14,12 @@ from console.exports import TABLE_FORMS, stream_table
 from console.http import render_page
 from console.pages import listing
 from console.pages.listing import RunRow
+from validation import words
 from validation.models import VERDICTS, Run, RunState
+from validation.run_search import searched
 
 PAGE = 50
 _SORTS = {"newest": "-id", "oldest": "id", "largest": "-total"}
-_MOST_DIGITS = 18
 COLUMNS = (
     *("id", "title", "state", "level", "agreement", "total", "done", *VERDICTS, "rate", "eta_s"),
     *("origin", "created_by", "created_at", "started_at", "finished_at"),
@@ -60,15 +60,14 @@ class Wish:
 def show(request: HttpRequest) -> HttpResponseBase:
     wish = Wish.of(request.GET)
     if (form := request.GET.get("format", "")) in TABLE_FORMS:
-        return stream_table("validations", form, COLUMNS, _pages(_found(wish)))
+        return stream_table("validations", form, COLUMNS, _pages(wish))
     context = load(wish)
     return render_page(request, "console/runs.html", "list", context)
 
 
 def load(wish: Wish) -> dict[str, Any]:
-    searched = _searched(wish.text)
-    by_state = dict(searched.order_by().values_list("state").annotate(n=Count("id")))
-    page = Paginator(_found(wish), PAGE).get_page(wish.page)
+    by_state = dict(searched(wish.text).order_by().values_list("state").annotate(n=Count("id")))
+    page = Paginator(_sorted(wish), PAGE).get_page(wish.page)
     return {
         "section": "runs",
         "topics": "runs",
@@ -97,16 +96,40 @@ _LABELS = (
 
 
 def _found(wish: Wish) -> QuerySet[Run]:
-    searched = _searched(wish.text)
-    found = searched.filter(state=wish.state) if wish.state else searched
+    found = searched(wish.text)
+    if wish.state:
+        found = found.filter(state=wish.state)
+    return found.select_related("created_by")
+
+
+def _sorted(wish: Wish) -> QuerySet[Run]:
     # Runs of one size need an order too, or pages could show one twice.
-    return found.select_related("created_by").order_by(_SORTS[wish.sort], "-id")
+    order = (_SORTS[wish.sort], "-id")
+    if not wish.text:
+        return _found(wish).order_by(*order)
+    keys = [(words.apart(name.lstrip("-")), name.startswith("-")) for name in order]
+    return _found(wish).order_by(*(key.desc() if down else key.asc() for key, down in keys))
 
 
-def _pages(found: QuerySet[Run]) -> Iterator[list[dict[str, object]]]:
-    """Every run that was asked for, not only those of the page one looks at."""
-    for start in count(0, EXPORT_PAGE):
-        yield [_flat(row) for row in listing.rows_of(found[start : start + EXPORT_PAGE])]
+def _pages(wish: Wish) -> Iterator[list[dict[str, object]]]:
+    """Every run that was asked for, by key: the last page costs what the first does."""
+    found = _found(wish).order_by(_SORTS[wish.sort], "-id")
+    last: Run | None = None
+    while True:
+        page = list((found.filter(_after(last, wish.sort)) if last else found)[:EXPORT_PAGE])
+        yield [_flat(row) for row in listing.rows_of(page)]
+        if not page:
+            return
+        last = page[-1]
+
+
+def _after(last: Run, sort: str) -> Q:
+    if sort == "oldest":
+        return Q(pk__gt=last.pk)
+    if sort == "newest":
+        return Q(pk__lt=last.pk)
+    # The first alone is a range of the index.
+    return Q(total__lte=last.total) & (Q(total__lt=last.total) | Q(pk__lt=last.pk))
 
 
 def _flat(row: RunRow) -> dict[str, object]:
@@ -128,14 +151,3 @@ def _flat(row: RunRow) -> dict[str, object]:
         "started_at": run.started_at,
         "finished_at": run.finished_at,
     }
-
-
-def _searched(text: str) -> QuerySet[Run]:
-    """By words of the title, or by id: `V-12`, `v12` and `12`."""
-    if not text:
-        return Run.objects.all()
-    wanted = Q(title__icontains=text)
-    digits = text.lower().removeprefix("v").removeprefix("-")
-    if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS:
-        wanted |= Q(pk=int(digits))
-    return Run.objects.filter(wanted)

@@ -42,6 +42,13 @@ class Queue:
     read_at: datetime
 
 
+def waits_s(queue: Queue) -> float | None:
+    """Since when the oldest run with a ready chunk waits; None where nothing does."""
+    if queue.waiting_since is None:
+        return None
+    return max(0.0, (queue.read_at - queue.waiting_since).total_seconds())
+
+
 def last_hour() -> LastHour:
     with connection.cursor() as cursor:
         cursor.execute(_LAST_HOUR)

@@ -9,20 +9,26 @@ from django.template.loader import render_to_string
 from console import fleetview, sse
 from console.access.roles import Role
 from console.pages import (
+    alert,
+    alerts,
     audit,
     breaker,
     breakers,
     caches,
+    capacity,
     database,
     flag,
     flags,
     node,
     nodes,
+    optimisation,
     overview,
     pools,
+    roadmap,
     run,
     workers,
 )
+from console.templatetags import alerting
 from validation import services
 from validation.models import Run, RunState
 
@@ -104,10 +110,37 @@ def render_flag(argument: str, role: Role) -> Mapping[str, str]:
     return _regions(flag.TEMPLATE, "flag", flag.REGIONS, context)
 
 
+def render_optimisation(argument: str, role: Role) -> Mapping[str, str]:
+    try:
+        found = optimisation.find(argument)
+    except Http404:
+        return {}
+    context = {**optimisation.standing(found), "role": role}
+    return _regions(optimisation.TEMPLATE, "optimisation", optimisation.REGIONS, context)
+
+
 def render_audit(_argument: str, role: Role) -> Mapping[str, str]:
     """Whether the chain is whole, and a sign of new rows: a tab that filters asks for itself."""
     context = {**audit.standing(), "role": role}
     return _regions(audit.TEMPLATE, "audit", audit.REGIONS, context)
+
+
+def render_alerts(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**alerts.load(), "role": role}
+    return _regions(alerts.TEMPLATE, "alerts", alerts.REGIONS, context)
+
+
+def render_alert(argument: str, role: Role) -> Mapping[str, str]:
+    try:
+        context = {**alert.load(alert.find(int(argument))), "role": role}
+    except Http404:
+        return {}
+    return _regions(alert.TEMPLATE, "alert", alert.REGIONS, context)
+
+
+def render_firing(_argument: str, _role: Role) -> Mapping[str, str]:
+    """The count beside the word Alerts, on every page that is live."""
+    return {"nav-firing": render_to_string("components/firing.html", alerting.firing())}
 
 
 def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
@@ -115,9 +148,20 @@ def render_caches(_argument: str, role: Role) -> Mapping[str, str]:
     return _regions(caches.TEMPLATE, "caches", caches.REGIONS, context)
 
 
+def render_capacity(_argument: str, role: Role) -> Mapping[str, str]:
+    context = {**capacity.load_live(), "role": role}
+    return _regions(capacity.TEMPLATE, "capacity", capacity.REGIONS, context)
+
+
 def render_database(_argument: str, role: Role) -> Mapping[str, str]:
     context = {**database.load(), "role": role}
     return _regions(database.TEMPLATE, "database", database.REGIONS, context)
+
+
+def render_roadmap(_argument: str, role: Role) -> Mapping[str, str]:
+    """The figures: whatever a tab shows of it asks for itself once they have changed."""
+    context = {**roadmap.load_live(), "role": role}
+    return _regions(roadmap.TEMPLATE, "roadmap", roadmap.REGIONS, context)
 
 
 def render_runs(_argument: str, role: Role) -> Mapping[str, str]:
@@ -134,17 +178,23 @@ def _pulse(moving: list[int]) -> str:
     return " ".join(f"{pk}:{progress.done}" for pk, progress in standing.items())
 
 
+sse.topic("alert", render_alert, takes_argument=True)
+sse.topic("alerts", render_alerts)
 sse.topic("audit", render_audit)
 sse.topic("breaker", render_breaker, takes_argument=True, argument=sse.NAME)
 sse.topic("breakers", render_breakers)
 sse.topic("caches", render_caches)
+sse.topic("capacity", render_capacity)
 sse.topic("database", render_database)
+sse.topic("firing", render_firing)
 sse.topic("flag", render_flag, takes_argument=True, argument=sse.NAME)
 sse.topic("flags", render_flags)
 sse.topic("node", render_node, takes_argument=True, argument=sse.NAME)
 sse.topic("nodes", render_nodes)
+sse.topic("optimisation", render_optimisation, takes_argument=True, argument=sse.NAME)
 sse.topic("overview", render_overview)
 sse.topic("pools", render_pools)
+sse.topic("roadmap", render_roadmap)
 sse.topic("run", render_run, takes_argument=True)
 sse.topic("runs", render_runs)
 sse.topic("workers", render_workers)

@@ -6,14 +6,20 @@ from django.urls.converters import StringConverter
 from console import sse
 from console.pages import (
     acts,
+    alert,
+    alert_acts,
+    alerts,
     audit,
     breaker,
     breaker_acts,
     breakers,
     cache_acts,
     caches,
+    capacity,
     database,
     drill,
+    experiment,
+    find,
     flag,
     flag_acts,
     flag_definitions,
@@ -25,12 +31,17 @@ from console.pages import (
     node,
     node_acts,
     nodes,
+    optimisation,
+    optimisation_acts,
     overview,
     pools,
     preferences,
     proofs,
     reverts,
+    roadmap_files,
+    rollout_acts,
     run,
+    runbooks,
     runs,
     tokens,
     workers,
@@ -49,8 +60,15 @@ class FlagKey(StringConverter):
     regex = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 
 
+class OptimisationKey(StringConverter):
+    """`1.6`, `bn.2`, `ov.3.1`."""
+
+    regex = r"[a-z0-9]+(?:\.[a-z0-9]+)+"
+
+
 register_converter(BreakerName, "breaker")
 register_converter(FlagKey, "flag")
+register_converter(OptimisationKey, "optimisation")
 
 urlpatterns = [
     path("", overview.show, name="overview"),
@@ -88,6 +106,7 @@ urlpatterns = [
     ),
     path("pools/", pools.show, name="pools"),
     path("database/", database.show, name="database"),
+    path("capacity/", capacity.show, name="capacity"),
     path("caches/", caches.show, name="caches"),
     path("caches/purge/", cache_acts.purge, name="cache-purge"),
     path("caches/resize/", cache_acts.resize, name="cache-resize"),
@@ -107,6 +126,36 @@ urlpatterns = [
         path(f"flags/<flag:key>/{what}/", flag_acts.act, {"what": what}, name=f"flag-{what}")
         for what in flag_acts.ACTS
     ),
+    path("flags/-/rollouts-on/", rollout_acts.go_on, name="rollouts-on"),
+    path("flags/<flag:key>/ramp/", rollout_acts.ramp, name="flag-ramp"),
+    path("flags/<flag:key>/rehearse/", rollout_acts.rehearse, name="flag-rehearse"),
+    *(
+        path(f"flags/<flag:key>/{what}/", rollout_acts.act, {"what": what}, name=f"flag-{what}")
+        for what in rollout_acts.ACTS
+    ),
+    path("find/", find.show, name="find"),
+    path("roadmap/", roadmap_files.show, name="roadmap"),
+    path("roadmap/export.csv", roadmap_files.as_csv, name="roadmap-csv"),
+    path("roadmap/export.json", roadmap_files.as_json, name="roadmap-json"),
+    path("roadmap/report/", roadmap_files.report, name="roadmap-report"),
+    path("roadmap/experiments/<int:pk>/", experiment.show, name="experiment"),
+    path(
+        "roadmap/experiments/<int:pk>/cancel/", optimisation_acts.cancel, name="experiment-cancel"
+    ),
+    path("roadmap/<optimisation:key>/", optimisation.show, name="optimisation"),
+    path(
+        "roadmap/<optimisation:key>/measure/",
+        optimisation_acts.measure,
+        name="optimisation-measure",
+    ),
+    path("roadmap/<optimisation:key>/edit/", optimisation_acts.edit, name="optimisation-edit"),
+    path("alerts/", alerts.show, name="alerts"),
+    path("alerts/test/", alert_acts.send_test, name="alerts-test"),
+    path("alerts/silences/add/", alert_acts.silence, name="silence-add"),
+    path("alerts/silences/<int:pk>/end/", alert_acts.end_silence, name="silence-end"),
+    path("alerts/runbooks/<slug:name>/", runbooks.show, name="runbook"),
+    path("alerts/<int:pk>/", alert.show, name="alert"),
+    path("alerts/<int:pk>/acknowledge/", alert_acts.acknowledge, name="alert-acknowledge"),
     path("audit/", audit.show, name="audit"),
     path("audit/<int:pk>/revert/", reverts.show, name="audit-revert"),
     path("workers/", workers.show, name="workers"),

@@ -4,12 +4,13 @@ In: numbers of the fleet, and of the server as it runs now. Out: sizes and the t
 or `Unfit` with the reason. Depends on `monitoring` alone; nothing here speaks to PgBouncer.
 """
 
-from console.pgbouncer.fleet import Fleet
+from console.pgbouncer.fleet import Beside, Fleet
 from console.pgbouncer.ini import Place, written
 from console.pgbouncer.server import Server, ThroughPooler, look
 from console.pgbouncer.sizes import Mode, Room, Sizes, Unfit, fit
 
 __all__ = [
+    "Beside",
     "Fleet",
     "Mode",
     "Place",

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from console.pgbouncer.fleet import Fleet
 from console.pgbouncer.server import Server
-from console.pgbouncer.sizes import DIRECT, Mode, Sizes
+from console.pgbouncer.sizes import Mode, Sizes
 
 # By the mode, what clients may rely on.
 _MODES = {
@@ -41,7 +41,7 @@ def _reasons(server: Server, fleet: Fleet, sizes: Sizes) -> list[str]:
         f"; Fleet: {fleet.workers} workers, {fleet.web} web processes with a pool of {fleet.pool}.",
         f"; They open {fleet.clients} connections at most.",
         f"; Postgres: max_connections {room.max_connections}, {room.reserved} of them reserved",
-        f"; and {DIRECT} left for migrations and people: {room.free} to lend.",
+        f"; and {room.others} left for migrations, people and others: {room.free} to lend.",
         f"; {_MODES[sizes.mode]}",
         f"; PgBouncer needs {sizes.descriptors} open files (ulimit -n, LimitNOFILE).",
     ]

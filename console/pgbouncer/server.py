@@ -33,12 +33,14 @@ def look(connection: psycopg.Connection[Any]) -> Server:
         host=connection.info.host,
         port=connection.info.port,
         database=connection.info.dbname,
-        room=Room(max_connections=row[0], reserved=row[1]),
+        room=Room(max_connections=row[0], reserved=row[1], foreign=row[2]),
     )
 
 
 _LIMITS = """
 SELECT current_setting('max_connections')::int,
        current_setting('superuser_reserved_connections')::int
-       + coalesce(current_setting('reserved_connections', true), '0')::int
+       + coalesce(current_setting('reserved_connections', true), '0')::int,
+       (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'
+           AND application_name NOT LIKE 'switchyard%' AND pid <> pg_backend_pid())::int
 """

@@ -15,6 +15,8 @@ CLIENTS_A_SERVER: Final = 4
 # While a release rolls out, the old processes and the new are there at once.
 _ROLLING: Final = 2
 _LEAST_CLIENTS: Final = 100
+# Of PgBouncer, sockets aside: listeners, logs, what a library opens.
+_OWN_FILES: Final = 20
 
 
 class Mode(StrEnum):
@@ -30,14 +32,21 @@ class Unfit(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What Postgres grants. `reserved`: for superusers and for `pg_use_reserved_connections`."""
+    """What Postgres grants. `reserved`: for superusers and for `pg_use_reserved_connections`;
+    `foreign`: connections now of whoever is not ours.
+    """
 
     max_connections: int
     reserved: int
+    foreign: int = 0
+
+    @property
+    def others(self) -> int:
+        return left_to_others(self.foreign)
 
     @property
     def free(self) -> int:
-        return max(0, self.max_connections - self.reserved - DIRECT)
+        return max(0, self.max_connections - self.reserved - self.others)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +59,7 @@ class Sizes:
 
     @property
     def descriptors(self) -> int:
-        """Files that PgBouncer may have open: its sockets both ways, and some of its own."""
-        return self.clients + self.pool + 20
+        return descriptors(self.clients, self.pool)
 
 
 def fit(fleet: Fleet, room: Room, mode: Mode) -> Sizes:
@@ -59,21 +67,39 @@ def fit(fleet: Fleet, room: Room, mode: Mode) -> Sizes:
 
     Raises Unfit where that is less than the fleet needs to work.
     """
-    least = needed(fleet, mode)
+    least = needed(fleet.clients, mode)
     if least > room.free:
         raise Unfit(_reason(fleet, room, mode, least))
     return Sizes(
         mode=mode,
         pool=min(fleet.clients, room.free),
-        clients=max(_LEAST_CLIENTS, fleet.clients * _ROLLING),
+        clients=accepted(fleet.clients),
     )
 
 
-def needed(fleet: Fleet, mode: Mode) -> int:
+def accepted(clients: int) -> int:
+    """Clients that PgBouncer is to accept, for so many at most."""
+    return max(_LEAST_CLIENTS, clients * _ROLLING)
+
+
+def a_server(mode: str) -> int:
+    """Clients that one connection to Postgres serves; by session each keeps its own."""
+    return 1 if mode == Mode.SESSION else CLIENTS_A_SERVER
+
+
+def needed(clients: int, mode: str) -> int:
     """Connections to Postgres without which clients would wait by rule."""
-    if mode is Mode.SESSION:
-        return fleet.clients  # each keeps its own until it leaves
-    return ceil(fleet.clients / CLIENTS_A_SERVER)
+    return ceil(clients / a_server(mode))
+
+
+def left_to_others(foreign: int) -> int:
+    """Connections that are not ours to take: as many as others have, and some in any case."""
+    return max(DIRECT, foreign)
+
+
+def descriptors(clients: int, servers: int) -> int:
+    """Files that PgBouncer may have open: its sockets both ways, and some of its own."""
+    return clients + servers + _OWN_FILES
 
 
 def _reason(fleet: Fleet, room: Room, mode: Mode, least: int) -> str:
@@ -82,16 +108,16 @@ def _reason(fleet: Fleet, room: Room, mode: Mode, least: int) -> str:
         if mode is Mode.SESSION
         else f"more than {CLIENTS_A_SERVER} clients for one connection wait for each other"
     )
-    wanted = least + room.reserved + DIRECT
+    wanted = least + room.reserved + room.others
     others = (
         " or pool transactions (--mode transaction)"
-        if mode is Mode.SESSION and needed(fleet, Mode.TRANSACTION) <= room.free
+        if mode is Mode.SESSION and needed(fleet.clients, Mode.TRANSACTION) <= room.free
         else ""
     )
     return (
         f"The fleet opens {fleet.clients} connections ({fleet.of_workers} of {fleet.workers} "
         f"workers, {fleet.of_web} of {fleet.web} web processes with a pool of {fleet.pool}) and "
         f"needs {least} of Postgres, because {why}; max_connections={room.max_connections} leaves "
-        f"{room.free} ({room.reserved} reserved, {DIRECT} for migrations and people). "
+        f"{room.free} ({room.reserved} reserved, {room.others} for migrations, people and others). "
         f"Set max_connections to {wanted} or more, lower --workers, --web or --pool,{others}."
     ).replace(",.", ".")

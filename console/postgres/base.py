@@ -7,10 +7,15 @@ from django.db.backends.postgresql import base
 from django.db.backends.postgresql.psycopg_any import IsolationLevel
 
 from console.postgres.lending import lender_of
+from console.postgres.timing import timed
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """With `pool` among its options; without, it is Django's."""
+    """With `pool` among its options; without, it is Django's. Statements are timed in either."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.execute_wrappers.append(timed)
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> psycopg.Connection[Any]:
         pool = self.pool

@@ -1,8 +1,9 @@
 """Lends a pool's connections to requests, which wait for no longer than they may."""
 
+import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
@@ -12,6 +13,9 @@ from console.postgres.outage import DatabaseAway, Outage
 from monitoring.instruments import POOL_WAIT
 from monitoring.samples import Sample
 from validation.timeouts import SessionTimeouts
+
+# PgBouncer takes every connection, and ends one that got no server in time (query_wait_timeout).
+_UNSERVED: Final = "08P01"
 
 type Connections = ConnectionPool[psycopg.Connection[Any]]
 
@@ -28,6 +32,8 @@ class Lender:
         self._clock = clock
         self._pool: Connections | None = None
         self._lent: set[int] = set()
+        # The newest that was tried got no server: there is a PgBouncer, and no Postgres behind it.
+        self._is_unserved = False
 
     def lend(self, pool: Connections) -> psycopg.Connection[Any]:
         """Raises DatabaseAway, and PoolTimeout or TooManyRequests where all are taken."""
@@ -37,7 +43,7 @@ class Lender:
             self.outage.wait(began + patience.left_s())
             connection = self._sound(pool, began + patience.left_s())
         except (PoolTimeout, TooManyRequests) as exc:
-            if self.outage.lasts_s is None:
+            if self.outage.lasts_s is None and not self._is_unserved:
                 raise
             raise DatabaseAway("Postgres does not answer.") from exc
         finally:
@@ -88,13 +94,17 @@ class Lender:
             connection.autocommit = True
             if not self._timeouts.obey(connection):
                 connection.execute("")
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as exc:
+            self._is_unserved = exc.sqlstate == _UNSERVED
             if not connection.closed:
                 raise
             return False
+        self._is_unserved = False
         return True
 
 
+# The name of its pool, in metrics and on pages.
+PRIMARY: Final = "db.primary"
 TIMEOUTS: Final = SessionTimeouts()
 _lenders: dict[str, Lender] = {}
 
@@ -103,15 +113,28 @@ def lender_of(pool: str) -> Lender:
     return _lenders.setdefault(pool, Lender(pool, TIMEOUTS))
 
 
+class Attempt(psycopg.Connection[Any]):
+    """A connection of a pool, which makes it in a thread that does nothing else meanwhile."""
+
+    @classmethod
+    def connect(cls, *arguments: Any, **options: Any) -> Self:
+        _began.at = time.monotonic()
+        return super().connect(*arguments, **options)
+
+
+_began = threading.local()
+
+
 def lost(pool: Connections) -> None:
-    """What the pool calls when it could not connect."""
-    lender_of(pool.name).outage.begin(pool)
+    """What the pool calls when it could not connect: in the thread that tried."""
+    lender_of(pool.name).outage.begin(pool, _began.at)
 
 
 def away_s() -> float | None:
-    """For how long the pool that misses its server longest has missed it; None: none does."""
-    lasting = [lender.outage.lasts_s for lender in lenders()]
-    return max((s for s in lasting if s is not None), default=None)
+    """For how long the primary has been missed; None: it is not. A replica that is away is missed
+    by nobody: reads go elsewhere.
+    """
+    return lender_of(PRIMARY).outage.lasts_s
 
 
 def lenders() -> tuple[Lender, ...]:

@@ -43,8 +43,8 @@ class Outage:
         self._news = threading.Condition()
         self._began: float | None = None
         self._is_looking = False
-        # When the look at hand began, and the last one that found nobody.
-        self._looked = self._missed = float("-inf")
+        # When the newest that found nobody began.
+        self._missed = float("-inf")
 
     @property
     def lasts_s(self) -> float | None:
@@ -55,8 +55,8 @@ class Outage:
     def wait(self, until: float) -> None:
         """Returns where the pool is worth asking: at once, or when the outage ends meanwhile.
 
-        Raises DatabaseAway when a look has failed that began after the call, and `until` at the
-        latest: what comes after the return of Postgres is refused by nothing older.
+        Raises DatabaseAway when an attempt has failed that began after the call, and `until` at
+        the latest: what comes after the return of Postgres is refused by nothing older.
         """
         came = self._clock()
         with self._news:
@@ -66,13 +66,15 @@ class Outage:
                     raise DatabaseAway("Postgres does not answer.")
                 self._news.wait(left_s)
 
-    def begin(self, pool: Pool) -> None:
-        """A connection could not be made: by the pool's own thread, and again by each look."""
+    def begin(self, pool: Pool, tried: float) -> None:
+        """A connection could not be made, by an attempt that began at `tried`: of the
+        pool's own, or of a look. The one of several that fails last may be an old one.
+        """
         with self._news:
             is_new = self._began is None
             if self._began is None:
                 self._began = self._clock()
-            self._missed = self._looked
+            self._missed = max(self._missed, tried)
             looks, self._is_looking = not self._is_looking, True
             self._news.notify_all()
         if is_new:
@@ -94,7 +96,6 @@ class Outage:
         """Where it fails the pool says so, `begin` hears it, and there is another one."""
         with self._news:
             self._is_looking = False
-            self._looked = self._clock()
         if not pool.closed:
             pool.check()
 

@@ -41,5 +41,15 @@ def optimisations() -> tuple[Optimisation, ...]:
     return tuple(Optimisation(**{**row, "flags": tuple(row.get("flags", ()))}) for row in rows)
 
 
+@cache
+def _by_id() -> dict[str, Optimisation]:
+    return {row.id: row for row in optimisations()}
+
+
+def by_id(id: str) -> Optimisation:  # noqa: A002 - its name
+    """Raises KeyError."""
+    return _by_id()[id]
+
+
 def of_flag(key: str) -> tuple[Optimisation, ...]:
     return tuple(row for row in optimisations() if key in row.flags)

@@ -12,6 +12,8 @@ _ROWS_A_SCAN: Final = 10_000
 _SCANS: Final = 50
 _DEAD_SHARE: Final = 0.2
 _DEAD_ROWS: Final = 10_000
+_BLOAT_SHARE: Final = 0.5
+_BLOAT_BYTES: Final = 50_000_000
 _IDLE_S: Final = 60.0
 _TAKEN: Final = 0.8
 
@@ -98,4 +100,14 @@ def _of_table(table: Table) -> Iterator[Advice]:
             target=table.name,
             todo="Vacuum it, and let autovacuum come sooner.",
             evidence=f"{100 * dead_share:.0f} % of its rows, {table.dead}, are dead.",
+        )
+    bloat, share = table.bloat_bytes or 0, table.bloat_share or 0.0
+    if bloat >= _BLOAT_BYTES and share >= _BLOAT_SHARE:
+        yield Advice(
+            topic="vacuum",
+            target=table.name,
+            todo="Vacuum it; new rows use the room. Where few will come, pg_repack gives it back: "
+            "VACUUM FULL does too, and locks the table meanwhile.",
+            evidence=f"About {100 * share:.0f} % of it, {bloat / 1e6:.0f} MB, holds no row: "
+            "estimated from pg_stats as of its last ANALYZE.",
         )

@@ -3,6 +3,7 @@ many. Two seconds at most.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -53,6 +54,27 @@ class Rates(msgspec.Struct, kw_only=True, frozen=True):
     mean_wait_ms: float | None
 
 
+class Lent(msgspec.Struct, kw_only=True, frozen=True):
+    """What it may open to one database: `pool` and `reserve` for each of `users`, `most` over all
+    of them (0: no such limit).
+    """
+
+    database: str
+    pool: int
+    reserve: int
+    most: int
+    users: int
+
+
+class Settings(msgspec.Struct, kw_only=True, frozen=True):
+    """`user_most`: connections of one user over all databases; 0: no such limit."""
+
+    mode: str
+    query_wait_s: float
+    user_most: int
+    lent: tuple[Lent, ...]
+
+
 class PgBouncerSample(msgspec.Struct, kw_only=True, frozen=True):
     """`pools`: those where clients wait first. `clients_max`: those that it accepts in all."""
 
@@ -61,6 +83,8 @@ class PgBouncerSample(msgspec.Struct, kw_only=True, frozen=True):
     pools: tuple[Pool, ...]
     counts: Counts
     rates: Rates | None
+    # None: told by a release that did not read them.
+    settings: Settings | None = None
 
     @property
     def clients(self) -> int:
@@ -87,12 +111,19 @@ class PgBouncerCollector:
         shown = _show(url, "VERSION", "CONFIG", "POOLS", "DATABASES", "STATS_TOTALS")
         config = {row["key"]: row["value"] for row in shown["CONFIG"]}
         counts = _counts(shown["STATS_TOTALS"])
+        pools = _pools(shown["POOLS"], shown["DATABASES"])
         return PgBouncerSample(
             version=shown["VERSION"][0]["version"].removeprefix("PgBouncer "),
             clients_max=int(config["max_client_conn"]),
-            pools=_pools(shown["POOLS"], shown["DATABASES"]),
+            pools=pools,
             counts=counts,
             rates=self._rates(counts),
+            settings=Settings(
+                mode=config["pool_mode"],
+                query_wait_s=float(config["query_wait_timeout"]),
+                user_most=int(config["max_user_connections"]),
+                lent=_lent(shown["DATABASES"], pools),
+            ),
         )
 
     def _rates(self, counts: Counts) -> Rates | None:
@@ -108,6 +139,13 @@ class PgBouncerCollector:
             queries_per_s=(counts.queries - base.queries) / window_s,
             mean_wait_ms=(counts.wait_us - base.wait_us) / 1000 / done if done else None,
         )
+
+
+def servers(url: str) -> frozenset[int]:
+    """The processes of Postgres behind its connections, whoever they are lent to. Raises
+    psycopg.Error.
+    """
+    return frozenset(row["remote_pid"] for row in _show(url, "SERVERS")["SERVERS"])
 
 
 def _show(url: str, *what: str) -> dict[str, list[_Row]]:
@@ -145,6 +183,23 @@ def _pool(row: _Row, sizes: dict[str, int]) -> Pool:
         clients=row["cl_active"] + row["cl_waiting"],
         waiting=row["cl_waiting"],
         max_wait_s=row["maxwait"] + row["maxwait_us"] / 1e6,
+    )
+
+
+def _lent(rows: list[_Row], pools: tuple[Pool, ...]) -> tuple[Lent, ...]:
+    """A user is known once it asked: before the first one it counts as one."""
+    users = Counter(pool.database for pool in pools)
+    return tuple(
+        Lent(
+            database=row["name"],
+            pool=row["pool_size"],
+            # Since 1.24 it is called by what it is a size of.
+            reserve=row.get("reserve_pool_size") or row.get("reserve_pool") or 0,
+            most=row["max_connections"],
+            users=max(1, users[row["name"]]),
+        )
+        for row in rows
+        if row["name"] != _OWN
     )
 
 

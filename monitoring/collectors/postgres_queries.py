@@ -10,7 +10,11 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS at,
        current_setting('superuser_reserved_connections')::int
            + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved,
        pg_is_in_recovery() AS in_recovery,
-       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all
+       pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
+       (SELECT rolconnlimit FROM pg_roles WHERE rolname = current_user) AS role_most,
+       (SELECT datconnlimit FROM pg_database WHERE datname = current_database()) AS database_most,
+       pg_size_bytes(current_setting('shared_buffers')) AS shared_bytes,
+       (SELECT reset_val::int FROM pg_settings WHERE name = 'statement_timeout') AS statement_ms
 """
 
 CONNECTIONS: Final = """
@@ -118,11 +122,32 @@ SELECT extract(epoch FROM clock_timestamp())::float8 AS at,
        pg_database_size(current_database()) AS database_bytes
 """
 
-# The largest by what the planner knows, so that few files are looked at.
+# The largest by what the planner knows, so that few files are looked at. Bloat is the usual
+# estimate from pg_stats, of what ANALYZE or VACUUM last wrote down: pages of the table beyond those
+# that its rows need, each 4 bytes of pointer, a header and its columns at their mean width, both
+# padded to 8. Measured (pgstattuple) it would cost a walk through each table.
 TABLES: Final = """
 WITH largest AS MATERIALIZED (
-    SELECT s.* FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-    ORDER BY c.relpages DESC, s.n_live_tup DESC LIMIT 40
+    SELECT s.*, c.relpages::float8 AS pages, c.reltuples AS rows, c.reloptions,
+           current_setting('block_size')::float8 AS page_bytes,
+           (SELECT count(*) FROM pg_attribute a
+            WHERE attrelid = relid AND attnum > 0 AND NOT attisdropped AND attgenerated <> 'v'
+           ) AS columns
+    FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+    ORDER BY c.relpages DESC, s.n_live_tup DESC, relid LIMIT 40
+), widths AS (
+    SELECT relid, count(*) AS columns,
+           4 + 8 * ceil((23 + CASE WHEN max(null_frac) > 0 THEN ceil(count(*) / 8.0)
+                                   ELSE 0 END) / 8)
+             + 8 * ceil(sum((1 - null_frac) * avg_width) / 8) AS row_bytes
+    FROM largest JOIN pg_stats USING (schemaname) WHERE tablename = relname AND NOT inherited
+    GROUP BY relid
+), needed AS (
+    SELECT relid, pages, page_bytes, ceil(rows / greatest(1, floor(
+        (page_bytes - 24) * coalesce((SELECT option_value::float8 / 100
+            FROM pg_options_to_table(reloptions) WHERE option_name = 'fillfactor'), 1) / row_bytes
+    ))) AS pages_needed
+    FROM largest JOIN widths USING (relid, columns) WHERE pages > 0 AND rows >= 0
 )
 SELECT s.schemaname || '.' || s.relname AS name, pg_total_relation_size(s.relid) AS bytes,
        n_live_tup AS live, n_dead_tup AS dead,
@@ -132,8 +157,10 @@ SELECT s.schemaname || '.' || s.relname AS name, pg_total_relation_size(s.relid)
        extract(epoch FROM clock_timestamp() - greatest(last_vacuum, last_autovacuum))::float8
            AS vacuumed_s_ago,
        extract(epoch FROM clock_timestamp() - greatest(last_analyze, last_autoanalyze))::float8
-           AS analyzed_s_ago
-FROM largest s JOIN pg_statio_user_tables io USING (relid)
+           AS analyzed_s_ago,
+       (greatest(0, needed.pages - pages_needed) * needed.page_bytes)::int8 AS bloat_bytes,
+       greatest(0, needed.pages - pages_needed) / needed.pages AS bloat_share
+FROM largest s JOIN pg_statio_user_tables io USING (relid) LEFT JOIN needed USING (relid)
 ORDER BY bytes DESC, 1
 """
 

@@ -6,7 +6,11 @@ import msgspec
 
 
 class Server(msgspec.Struct, kw_only=True, frozen=True):
-    """`at`: when it was asked, by its own clock. `sees_all`: it tells of other roles' sessions."""
+    """`at`: when it was asked, by its own clock. `sees_all`: it tells of other roles' sessions.
+    `role_most` and `database_most`: CONNECTION LIMIT of the console's role and database, -1 where
+    they have none; `statement_ms`: the statement_timeout that a session of the role begins with, 0
+    for none. None where a release before did not ask.
+    """
 
     at: float
     version: str
@@ -16,6 +20,10 @@ class Server(msgspec.Struct, kw_only=True, frozen=True):
     reserved: int
     in_recovery: bool
     sees_all: bool
+    role_most: int | None = None
+    database_most: int | None = None
+    shared_bytes: int | None = None
+    statement_ms: int | None = None
 
 
 class Connections(msgspec.Struct, kw_only=True, frozen=True):
@@ -110,7 +118,11 @@ class Statements(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Table(msgspec.Struct, kw_only=True, frozen=True):
-    """Counts since the statistics began; `dead_share` is the part of its rows to be vacuumed."""
+    """Counts since the statistics began; `dead_share` is the part of its rows to be vacuumed.
+    `bloat_bytes`: what it holds beyond what its rows need, `bloat_share` of it, without indexes and
+    TOAST: an estimate from pg_stats, as of its last ANALYZE. None: it has had none that the role
+    may read.
+    """
 
     name: str
     bytes: int
@@ -123,6 +135,8 @@ class Table(msgspec.Struct, kw_only=True, frozen=True):
     hit_ratio: float | None
     vacuumed_s_ago: float | None
     analyzed_s_ago: float | None
+    bloat_bytes: int | None = None
+    bloat_share: float | None = None
 
 
 class Index(msgspec.Struct, kw_only=True, frozen=True):

@@ -49,6 +49,17 @@ class ValkeySample(msgspec.Struct, kw_only=True, frozen=True):
         asked = self.hits + self.misses
         return self.hits / asked if asked else None
 
+    @property
+    def share(self) -> float | None:
+        return self.used_bytes / self.max_bytes if self.max_bytes else None
+
+    @property
+    def words(self) -> str:
+        """How full it is, as pages and alerts say it; "" where nothing bounds it."""
+        if self.share is None or self.max_bytes is None:
+            return ""
+        return f"holds {self.share:.0%} of {self.max_bytes / 2**20:.0f} MiB"
+
 
 def collect(url: str) -> ValkeySample:
     """Raises redis.RedisError."""

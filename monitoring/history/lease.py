@@ -15,8 +15,10 @@ import psycopg
 from monitoring.collectors.questions import Questions, Row
 
 STEP_S: Final = 10
-# Longer than two turns, shorter than three.
-HELD_S: Final = 25
+# Between two looks, of which the first of a slot is kept.
+LOOK_S: Final = 5
+# Longer than two turns, shorter than three: one that dies is followed 12 s after its last look.
+HELD_S: Final = 11
 # Any number that nothing else here locks.
 _LOCK: Final = 7_305_513_020
 
@@ -26,6 +28,9 @@ _CLAIM: Final = """
     WHERE holder = %(holder)s OR until < clock_timestamp()
     RETURNING date_bin(make_interval(secs => %(step_s)s), clock_timestamp(), 'epoch') AS slot,
               slot AS kept
+"""
+_LEFT: Final = """
+    SELECT extract(epoch FROM until - clock_timestamp())::float8 AS left_s FROM monitoring_collector
 """
 _KEEP: Final = """
     UPDATE monitoring_collector SET slot = %(slot)s
@@ -46,6 +51,8 @@ class Lease:
 
     def __init__(self, holder: str) -> None:
         self._holder = holder
+        self.left_s = 0.0
+        """How long the other one still has, as of the last claim that failed."""
 
     def claim(self, on: Questions) -> Turn | None:
         """None: another process collects. Raises psycopg.Error."""
@@ -54,6 +61,10 @@ class Lease:
             values = {"holder": self._holder, "held_s": HELD_S, "step_s": STEP_S}
             cursor.execute(_CLAIM, values)
             row = cursor.fetchone()
+            if row is None:
+                cursor.execute(_LEFT)
+                other = cursor.fetchone()
+                self.left_s = max(0.0, other["left_s"]) if other else 0.0
         return Turn(slot=row["slot"], new=row["slot"] > row["kept"]) if row else None
 
     def keep(self, cursor: psycopg.Cursor[Row], turn: Turn) -> bool:

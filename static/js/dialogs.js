@@ -2,6 +2,12 @@
 (() => {
   "use strict";
 
+  // What needs this script is hidden without it; a live region brings it hidden again.
+  const reveal = () => {
+    for (const shown of document.querySelectorAll("[data-dismiss], [data-opens], [data-copies]")) shown.hidden = false;
+  };
+
+  document.addEventListener("htmx:after:swap", reveal);
   document.addEventListener("htmx:after:swap", (event) => {
     const target = event.detail?.ctx?.target ?? event.target;
     if (target?.id !== "dialog-body") return;
@@ -58,6 +64,6 @@
     for (const brief of document.querySelectorAll("[data-goes-after]")) {
       setTimeout(() => brief.remove(), 1_000 * brief.dataset.goesAfter);
     }
-    for (const shown of document.querySelectorAll("[data-dismiss], [data-opens], [data-copies]")) shown.hidden = false;
+    reveal();
   });
 })();

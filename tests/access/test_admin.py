@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 
 from console.admin import ReadOnly
 
-OURS = ("access", "flags")
+OURS = ("access", "flags", "roadmap")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_a_whole_trail_ends_with_zero_and_its_head(ten: list[AuditEntry]) -> Non
     told = json.loads(verify("--json")[1])
     # The tests' role is a superuser: it could get around the triggers.
     assert told == {"whole": True, "rows": 10, "position": 10, "hash": ten[-1].hash,
-                    "broken": None, "guarded": False}  # fmt: skip
+                    "begins_after": None, "broken": None, "guarded": False}  # fmt: skip
 
 
 def test_a_broken_one_ends_with_one_and_names_the_row(ten: list[AuditEntry]) -> None:  # noqa: F811 - the fixture

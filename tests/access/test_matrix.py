@@ -17,7 +17,8 @@ from validation.models import Run
 ROLES = ("viewer", "operator", "admin")
 METHODS = ("get", "head", "post", "put", "patch", "delete", "options")
 ARGUMENTS = {"pk": "{run}", "run_id": "{run}", "ordinal": "0", "form": "csv", "rest": "unknown",
-             "name": "l2", "label": "127.0.0.1:9", "key": "cache.codec"}  # fmt: skip
+             "name": "l2", "label": "127.0.0.1:9", "key": "cache.codec",
+             "optimisation": "1.4"}  # fmt: skip
 
 # What an operator does to a breaker, each on a page that asks first.
 ACTS = ("open", "close", "metrics-only", "disable", "reset", "tune", "auto")
@@ -27,6 +28,7 @@ NODE = "nodes/127.0.0.1:9"
 # One of the release; the acts on it that are an operator's, and those that are an admin's.
 FLAG = "flags/cache.codec"
 OF_OPERATORS = ("stage", "roll-back", "plan", "freeze", "thaw")
+OF_ROLLOUTS = ("ramp", "promote", "hold", "resume", "abort", "rehearse")
 OF_ADMINS = ("edit", "delete", "enable", "disable")
 
 # The least role that may read (GET) and write (POST) an address; None: nobody does.
@@ -71,10 +73,30 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     f"{FLAG}/export/": ("viewer", None),
     **{f"{FLAG}/{act}/": ("operator", "operator") for act in (*OF_OPERATORS, "cancel-plan")},
     **{f"{FLAG}/{act}/": ("admin", "admin") for act in OF_ADMINS},
+    "find/": ("viewer", None),
+    "roadmap/": ("viewer", None),
+    "roadmap/export.csv": ("viewer", None),
+    "roadmap/export.json": ("viewer", None),
+    "roadmap/report/": ("viewer", None),
+    "roadmap/1.4/": ("viewer", None),
+    "roadmap/1.4/measure/": ("operator", "operator"),
+    "roadmap/1.4/edit/": ("operator", "operator"),
+    "roadmap/experiments/{run}/": ("viewer", None),
+    "roadmap/experiments/{run}/cancel/": ("operator", "operator"),
+    "flags/-/rollouts-on/": ("operator", "operator"),
+    **{f"{FLAG}/{act}/": ("operator", "operator") for act in OF_ROLLOUTS},
+    "alerts/": ("viewer", None),
+    "alerts/{run}/": ("viewer", None),
+    "alerts/{run}/acknowledge/": ("operator", "operator"),
+    "alerts/silences/add/": ("operator", "operator"),
+    "alerts/silences/{run}/end/": ("operator", "operator"),
+    "alerts/test/": ("operator", "operator"),
+    "alerts/runbooks/l2/": ("viewer", None),
     "audit/": ("viewer", None),
     "audit/{run}/revert/": ("operator", "operator"),
     "workers/": ("viewer", None),
     "database/": ("viewer", None),
+    "capacity/": ("viewer", None),
     "settings/theme/": (None, "viewer"),
     "settings/tokens/": ("admin", "admin"),
     "settings/tokens/{run}/revoke/": ("admin", "admin"),
@@ -89,6 +111,7 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     "api/v1/runs/{run}/retry": (None, "operator"),
     "api/v1/workers": ("viewer", None),
     "api/v1/database": ("viewer", None),
+    "api/v1/capacity": ("viewer", None),
     "api/v1/breakers": ("viewer", None),
     "api/v1/breakers/l2": ("viewer", None),
     "api/v1/breakers/l2/override": (None, "operator"),
@@ -103,6 +126,8 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     f"api/v1/{NODE}/drill": ("viewer", "operator"),
     "api/v1/pools": ("viewer", None),
     "api/v1/pools/databases": ("viewer", None),
+    "api/v1/pools/replicas": ("viewer", None),
+    "api/v1/pools/pgbouncer": ("viewer", None),
     "api/v1/caches": ("viewer", None),
     "api/v1/caches/purge": (None, "operator"),
     "api/v1/caches/resize": (None, "operator"),
@@ -114,7 +139,31 @@ MATRIX: dict[str, tuple[str | None, str | None]] = {
     f"api/v1/{FLAG}": ("viewer", None),
     **{f"api/v1/{FLAG}/{act}": (None, "operator") for act in (*OF_OPERATORS, "plan/cancel")},
     **{f"api/v1/{FLAG}/{act}": (None, "admin") for act in OF_ADMINS},
+    "api/v1/alerts": ("viewer", None),
+    "api/v1/alerts/rules": ("viewer", None),
+    "api/v1/alerts/test": (None, "operator"),
+    "api/v1/alerts/1/acknowledge": (None, "operator"),
+    "api/v1/silences": (None, "operator"),
+    "api/v1/silences/1/end": (None, "operator"),
+    "api/v1/gates": ("viewer", None),
+    "api/v1/targets": ("viewer", None),
     "api/v1/optimisations": ("viewer", None),
+    "api/v1/optimisations/1.4": ("viewer", None),
+    "api/v1/optimisations/1.4/edit": (None, "operator"),
+    "api/v1/roadmap": ("viewer", None),
+    "api/v1/rollouts": ("viewer", "operator"),
+    "api/v1/rollouts/-/resume": (None, "operator"),
+    "api/v1/rollouts/{run}": ("viewer", None),
+    **{
+        f"api/v1/rollouts/{{run}}/{act}": (None, "operator")
+        for act in ("promote", "hold", "resume", "abort")
+    },
+    "api/v1/rehearsals": ("viewer", "operator"),
+    "api/v1/rehearsals/1": ("viewer", None),
+    "api/v1/claims": ("viewer", None),
+    "api/v1/experiments": ("viewer", "operator"),
+    "api/v1/experiments/1": ("viewer", None),
+    "api/v1/experiments/1/cancel": (None, "operator"),
     "api/v1/audit": ("viewer", None),
     "api/v1/audit/1/revert": (None, "operator"),
     "api/v1/unknown": ("viewer", "viewer"),
@@ -135,7 +184,10 @@ def addresses(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
 def _filled(entry: URLPattern | URLResolver) -> str:
     text = str(entry.pattern).strip("^$").replace("\\.", ".")
     text = re.sub(r"\(\?P<(\w+)>[^)]*\)", lambda m: ARGUMENTS.get(m[1], "1"), text)
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda m: ARGUMENTS.get(m[1], "1"), text)
+    # Of a converter of its own, an argument of its own where it has one.
+    return re.sub(
+        r"<(?:(\w+):)?(\w+)>", lambda m: ARGUMENTS.get(m[1]) or ARGUMENTS.get(m[2], "1"), text
+    )
 
 
 def admins() -> set[str]:

@@ -29,6 +29,7 @@ ASKED = (
     ("POST", "/api/v1/caches/purge", "control"),
     ("POST", "/api/v1/nodes/127.0.0.1:9/cordon", "control"),
     ("POST", "/api/v1/flags/cache.l1.eviction/stage", "flags"),
+    ("POST", "/api/v1/optimisations/1.4/edit", "flags"),
     ("POST", "/api/v1/nodes", "admin"),
     ("POST", "/api/v1/nodes/order", "admin"),
 )

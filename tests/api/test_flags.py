@@ -69,6 +69,26 @@ def test_who_saw_another_revision_is_told_what_holds(operator: Client) -> None:
     assert told["revision"] == seen + 1
 
 
+def test_what_was_never_rehearsed_answers_409_and_an_admin_may_go_without(
+    programs: dict[str, Client],
+) -> None:
+    done(programs["operator"], "flags/cache.codec/roll-back")
+    asked = {"stage": 5, "variant": "gzip", "reason": WHY}
+    path = "flags/cache.codec/stage"
+    refused = post(programs["operator"], path, **asked)
+    assert refused.status_code == 409
+    assert "Rehearse it first" in refused.json()["detail"]
+    assert post(programs["operator"], path, **asked, unrehearsed=True).status_code == 403
+    wrong = post(programs["admin"], path, **asked, unrehearsed="yes")
+    assert wrong.status_code == 422
+    assert "unrehearsed" in wrong.json()["detail"]
+    assert Flag.objects.get(pk="cache.codec").stage == 0
+    assert post(programs["admin"], path, **asked, unrehearsed=None).status_code == 409
+    assert post(programs["admin"], path, **asked, unrehearsed=True).status_code == 200
+    for named in ("rehearsals", "rollouts"):
+        assert programs["admin"].get(f"/api/v1/{named}?flag=%00").status_code == 422
+
+
 def test_plans_and_freezes(operator: Client) -> None:
     flag()
     planned = done(operator, f"{PATH}/plan", through=50)

@@ -52,6 +52,18 @@ def test_runs_are_filtered_by_state(operator: Client, finished_run: Callable[...
     assert [run["state"] for run in page["runs"]] == ["cancelled"]
 
 
+def test_runs_are_found_by_words_and_ids(operator: Client, db: None) -> None:
+    made = [Run.objects.create(title=t, origin="api").pk for t in ("a needle", "hay", "needles")]
+    found = {
+        query: [run["id"] for run in operator.get(f"{RUNS}?q={query}").json()["runs"]]
+        for query in ("NEEDLE", "needle a", f"V-{made[1]}", "eedle", "%2B%2B")
+    }
+    assert found["NEEDLE"] == [made[2], made[0]]
+    assert found["needle a"] == [made[0]]
+    assert made[1] in found[f"V-{made[1]}"]
+    assert found["eedle"] == found["%2B%2B"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "detail"),
     [

@@ -6,11 +6,14 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
+from tests.migrated import migrate
 from tests.services import ROOT
 from validation.devnode import packaged
 
@@ -59,7 +62,7 @@ class Stack:
             "PORT": str(self.web_port),
             "STATIC_ROOT": str(static),
         }
-        self.manage("migrate", "-v0")
+        migrate(self.environment)
         self.manage("shell", "-v0", "-c", _PEOPLE)
         self._spawn("node", "manage.py", "devnode", "--port", str(self.node_port))
         self.start_web()
@@ -90,6 +93,16 @@ class Stack:
         except subprocess.TimeoutExpired:
             os.killpg(child.pid, signal.SIGKILL)
             child.wait(_END_S)
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """The web process holds its connections and says nothing."""
+        web = self._children["web"].pid
+        os.killpg(web, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(web, signal.SIGCONT)
 
     def stop(self) -> None:
         for name in list(self._children):

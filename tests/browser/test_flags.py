@@ -16,16 +16,30 @@ from tests.browser.test_accessible import PHONE, TAGS, WIDE
 from validation.devnode.chain import Chain
 
 pytestmark = pytest.mark.slow
-FETCH, EVICTION = "rpc.fetch_mode", "cache.l1_eviction"
+FETCH, EVICTION, UNTRIED = "rpc.fetch_mode", "cache.l1_eviction", "cache.codec"
 WHY = "see what a quarter of it does"
 _READ_S = 15.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _rehearsed(stack: Stack) -> None:
+    """All but the one whose drill a test makes."""
+    stack.manage("shell", "-v0", "-c", _REHEARSED)
+
+
+_REHEARSED = f"""
+from console.rehearsals.models import Rehearsal
+from tests.rehearsals.made_up import all_drilled
+all_drilled()
+Rehearsal.objects.filter(flag="{UNTRIED}").delete()
+"""
 
 
 @pytest.fixture
 def as_shipped(stack: Stack) -> Iterator[None]:
     """Whatever a test does to them, both are afterwards as they were."""
     yield
-    for key, variant in ((FETCH, "coalesced"), (EVICTION, "s3fifo")):
+    for key, variant in ((FETCH, "coalesced"), (EVICTION, "s3fifo"), (UNTRIED, "zstd-fast")):
         stack.manage("shell", "-v0", "-c", _RESTORE.format(key=key, variant=variant))
 
 
@@ -36,7 +50,7 @@ from console.flags.models import Flag
 flag = Flag.objects.get(pk="{key}")
 if (flag.target, flag.rest, flag.stage) != ("{variant}", flag.baseline, 100):
     acts.set_stage(Actor.at_terminal("test@here"), "{key}", stage=100, target="{variant}",
-                   rest=flag.baseline, reason="back to what ships")
+                   rest=flag.baseline, unrehearsed=True, reason="back to what ships")
 """
 
 
@@ -131,6 +145,28 @@ def test_who_was_slower_keeps_what_they_typed(new_tab: NewTab, as_shipped: None)
     expect(dialog).to_contain_text("Somebody was faster. the-admin changed this")
     expect(dialog).to_contain_text("tinylfu on 50 %, s3fifo else")
     expect(dialog.get_by_label("Reason")).to_have_value("lru is simpler to explain")
+
+
+def test_what_nobody_has_yet_is_rehearsed_before_it_is_set(
+    new_tab: NewTab, stack: Stack, as_shipped: None
+) -> None:
+    tab = new_tab("operator")
+    tab.goto(f"/flags/{UNTRIED}/")
+    tab.get_by_role("link", name="Roll out gzip", exact=True).click()
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_contain_text("no drill of this code")
+    expect(dialog.get_by_role("button", name=re.compile("Set to"))).to_have_count(0)
+    dialog.get_by_role("link", name="Rehearse gzip…").click()
+    expect(dialog).to_contain_text(f"Rehearse the way back of {UNTRIED}?")
+    dialog.get_by_label("Reason").fill("to know the way back first")
+    dialog.get_by_role("button", name="Rehearse it").click()
+    expect(tab.locator("#flag-rollout")).to_contain_text(
+        "passed, the baseline back", timeout=60_000
+    )
+    tab.get_by_role("link", name="Roll out gzip", exact=True).click()
+    dialog.get_by_label("Reason").fill("its way back is known now")
+    dialog.get_by_role("button", name=re.compile("Set to 5")).click()
+    expect(tab.locator("#flag-standing")).to_contain_text("gzip on 5 %")
 
 
 def test_by_keyboard_alone(new_tab: NewTab, as_shipped: None) -> None:

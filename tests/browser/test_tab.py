@@ -3,9 +3,11 @@
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import NewTab
 from tests.browser.stack import Stack
@@ -48,6 +50,9 @@ def test_pages_by_keys(tab: Page) -> None:
         ("gp", "/pools/"),
         ("gc", "/caches/"),
         ("gd", "/database/"),
+        ("gl", "/capacity/"),
+        ("ga", "/alerts/"),
+        ("gt", "/audit/"),
         ("go", "/"),
     ):
         for key in keys:
@@ -164,16 +169,20 @@ def test_pause_holds_and_resume_catches_up(tab: Page, new_tab: NewTab, stuck_run
     expect(tab.locator("#run-live .state").first).to_contain_text("Cancelled", timeout=8_000)
 
 
-def test_silence_is_called_stale_and_ends(tab: Page) -> None:
+def test_silence_is_called_stale_and_ends(tab: Page, stack: Stack) -> None:
     tab.clock.install()
     tab.goto("/")
     _wait_live(tab)
-    tab.context.set_offline(offline=True)
-    tab.clock.run_for(14_000)
-    expect(tab.locator("#live")).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
-    expect(tab.locator("#live-said")).to_contain_text("Stale since")
-    tab.context.set_offline(offline=False)
-    tab.clock.run_for(70_000)  # past the longest wait between attempts
+    with stack.silent():
+        tab.clock.run_for(14_000)
+        expect(tab.locator("#live")).to_contain_text(re.compile(r"Stale since \d\d:\d\d:\d\d"))
+        expect(tab.locator("#live-said")).to_contain_text("Stale since")
+    # An attempt is given up by the tab's clock, and answered by the machine's: one may be too slow.
+    for _ in range(4):
+        tab.clock.run_for(70_000)  # past the longest wait between attempts
+        with suppress(PlaywrightTimeout):
+            tab.locator("#live[data-live=live]").wait_for(timeout=5_000)
+            break
     _wait_live(tab)
 
 

@@ -17,7 +17,7 @@ def lru_hit_rate(trace: list[bytes], entries: int) -> float:
     return cache.counters.hits / len(trace)
 
 
-def curve_of(trace: list[bytes], max_keys: int = 2_048) -> MissRatioCurve:
+def curve_of(trace: list[bytes], max_keys: int = 4_096) -> MissRatioCurve:
     seen = 0
     curve = MissRatioCurve(max_keys=max_keys, lookups=lambda: seen)
     for name in trace:

@@ -14,32 +14,27 @@ from monitoring.collecting import Collected, Collector
 from monitoring.collectors import told
 from monitoring.collectors.celery import CelerySample
 from monitoring.collectors.postgres_samples import PostgresSample
-from monitoring.collectors.questions import questions
+from monitoring.collectors.questions import QUESTION_S, questions
 from monitoring.collectors.valkey import ValkeySample
 from monitoring.history.figures import Figure
-from monitoring.history.lease import Lease
-from tests import made_up_fleet
+from monitoring.history.lease import HELD_S, LOOK_S, Lease
+from tests import empty_world, made_up_fleet
 from tests.collectors.conftest import WITHIN_S
 from tests.services import CLUSTER
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+# Who asks again does it so long after the other's time at most.
+BEHIND_S = 0.6
 
 type Make = Callable[..., Collector]
 
 
 @pytest.fixture(autouse=True)
 def nobody_collects() -> Iterator[None]:
-    _forget()
+    empty_world.begin()
     yield
-    _forget()
-
-
-def _forget() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "TRUNCATE monitoring_point_10s, monitoring_point_1m, monitoring_point_1h;"
-            "UPDATE monitoring_collector SET holder = '', until = 'epoch', slot = 'epoch'"
-        )
+    empty_world.begin()
 
 
 def a_collector(name: str = "one", **more: object) -> Collector:
@@ -67,9 +62,9 @@ def test_one_turn_publishes_and_keeps() -> None:
     turn = a_collector(more=[lambda: [Figure(name="chunks.ready", value=7.0)]]).turn()
     assert turn.elected
     assert {outcome.source for outcome in turn.outcomes} == {
-        "postgres", "valkey", "broker", "celery",
+        "postgres", "valkey", "broker", "processes", "celery",
     }  # fmt: skip
-    assert [outcome.failure for outcome in turn.outcomes] == [""] * 4
+    assert [outcome.failure for outcome in turn.outcomes] == [""] * 5
     postgres = told.read("postgres", PostgresSample)
     assert postgres.sample is not None
     assert postgres.age_s is not None
@@ -126,6 +121,38 @@ def test_who_fell_silent_is_followed_and_who_stops_leaves_at_once() -> None:
     assert first.turn().elected is False
     second.stop()
     assert first.turn().elected is True
+
+
+def test_who_dies_is_followed_when_its_time_is_over_and_within_15_s() -> None:
+    first, second = a_collector("one"), a_collector("two")
+    first.turn()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE monitoring_collector SET until = clock_timestamp() + interval '2s'")
+    second.start()
+    try:
+        ends = time.monotonic() + 2 + WITHIN_S
+        while _holder() != "two":
+            assert time.monotonic() < ends
+            time.sleep(0.05)
+        # Its time, who asks then, and how long it looks.
+        assert HELD_S + BEHIND_S + QUESTION_S < 15
+    finally:
+        second.stop()
+
+
+def test_who_loses_knows_when_to_ask_again() -> None:
+    with questions() as on:
+        one, two = Lease("one"), Lease("two")
+        assert one.claim(on)
+        assert two.claim(on) is None
+        assert HELD_S - 2 < two.left_s <= HELD_S
+        assert LOOK_S * 2 < HELD_S, "a turn may be missed"
+
+
+def _holder() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT holder FROM monitoring_collector")
+        return str((cursor.fetchone() or ("",))[0])
 
 
 def test_one_who_was_frozen_writes_nothing_after_another_took_over() -> None:

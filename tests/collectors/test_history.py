@@ -1,13 +1,15 @@
 """What is kept: three steps, made ahead and dropped, read with gaps and without falls."""
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
+from monitoring import instruments
 from monitoring.collectors.questions import questions
-from monitoring.history import figures, reading, writing
+from monitoring.history import distributions, figures, reading, writing
 from monitoring.history.figures import Figure
 from monitoring.samples import Sample
 from monitoring.totals import Reading
@@ -201,6 +203,92 @@ def test_counters_of_the_fleet_are_summed_by_what_they_say() -> None:
     assert (found["http.all"], found["http.failed"]) == (10, 1)
 
 
+def test_levels_of_the_cache_and_kinds_of_failure_are_told_apart() -> None:
+    def sample(name: str, value: float, **labels: str) -> Sample:
+        return Sample(f"switchyard_{name}", labels, value)
+
+    found = counted(
+        sample("cache_requests_total", 6, level="l1", result="hit"),
+        sample("cache_requests_total", 4, level="l1", result="miss"),
+        sample("cache_requests_total", 3, level="l2", result="stale"),
+        sample("cache_requests_total", 1, level="l2", result="error"),
+        sample("cache_requests_total", 9, level="l2", result="skipped"),
+        sample("rpc_requests_total", 4, method="m", outcome="node_timeout"),
+        sample("rpc_requests_total", 2, method="m", outcome="http_status"),
+        sample("http_request_duration_seconds_count", 3, route="/", status="503"),
+        sample("http_request_duration_seconds_count", 1, route="/", status="500"),
+    )
+    assert (found["cache.l1_hits"], found["cache.lookups"]) == (6, 10)
+    assert (found["cache.l2_hits"], found["cache.l2_lookups"], found["cache.l2_failed"]) == (
+        3,
+        4,
+        1,
+    )
+    assert (found["rpc.timeouts"], found["rpc.failed"]) == (4, 6)
+    assert (found["http.busy"], found["http.failed"]) == (3, 4)
+
+
+def test_of_histograms_the_bounds_that_are_asked_about_are_kept() -> None:
+    def sample(part: str, value: float, route: str = "runs", **labels: str) -> Sample:
+        name = f"switchyard_http_request_duration_seconds_{part}"
+        return Sample(name, {"route": route, "status": "200", **labels}, value)
+
+    found = counted(
+        sample("count", 10),
+        sample("sum", 0.5),
+        sample("bucket", 7, le="0.06"),
+        sample("bucket", 9, le="30.0"),
+        sample("count", 4, route="api-v1:runs"),
+        sample("bucket", 2, route="api-v1:runs", le="0.15"),
+        Sample("switchyard_pool_wait_seconds_bucket", {"pool": "node", "le": "1.0"}, 5.0),
+        Sample("switchyard_pool_wait_seconds_bucket", {"pool": "db.web", "le": "1.0"}, 3.0),
+    )
+    assert (found["http.timed"], found["http.seconds"], found["http.le.0.06"]) == (14, 0.5, 7)
+    assert (found["api.timed"], found["api.le.0.15"], found["http.le.0.15"]) == (4, 2, 2)
+    assert found["db_wait.le.1"] == 3
+    assert "http.le.30" not in found
+
+
+@pytest.mark.parametrize("family", distributions.FAMILIES)
+def test_bounds_that_are_kept_are_the_histograms_own(family: str) -> None:
+    kept = distributions.FAMILIES[family]
+    histogram = {
+        "http_request_duration_seconds": instruments.HTTP_DURATION,
+        "db_query_duration_seconds": instruments.DB_QUERY_DURATION,
+        "pool_wait_seconds": instruments.POOL_WAIT,
+        "validation_duration_seconds": instruments.VALIDATION_DURATION,
+    }[kept.histogram]
+    assert kept.bounds == tuple(sorted(kept.bounds))
+    assert set(kept.bounds) <= set(histogram._upper_bounds)
+
+
 def test_counters_that_are_not_known_are_no_zero() -> None:
     unknown = Reading(counters=None, live=None, lost=None, sources={})
     assert list(figures.of_totals(unknown)) == []
+
+
+def test_an_hour_of_long_ago_comes_in_the_steps_that_are_still_kept() -> None:
+    at = now() - timedelta(days=3)
+    write_all((at + timedelta(seconds=10 * n), (gauge(float(n)),)) for n in range(12))
+    with questions() as on:
+        writing.add_up(on, at + timedelta(minutes=5))
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE monitoring_point_10s")
+    until = at + timedelta(minutes=2)
+    found = reading.read(["a.gauge"], range_s=120, until=until, points=60, now=now())
+    assert found["a.gauge"].points == (2.5, 8.5)
+    assert reading.points_of(120, until=until, now=now()) == 2
+    assert reading.points_of(120, until=now(), now=now()) == 12
+
+
+def test_a_table_that_is_locked_is_not_waited_for() -> None:
+    with questions() as on, on.transaction(writes=True) as cursor:
+        cursor.execute("LOCK TABLE monitoring_point_10s IN ACCESS EXCLUSIVE MODE")
+        started = time.monotonic()
+        with pytest.raises(OperationalError):
+            reading.read(["a.gauge"], range_s=60, until=now())
+        assert time.monotonic() - started < 2.0
+    # What held there holds nowhere else.
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW statement_timeout")
+        assert cursor.fetchone() == ("0",)

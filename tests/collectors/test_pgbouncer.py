@@ -14,6 +14,7 @@ from monitoring.collectors import told
 from monitoring.collectors.outcome import look
 from monitoring.collectors.pgbouncer import SOURCE, PgBouncerCollector, PgBouncerSample
 from monitoring.history import figures
+from tests import empty_world
 from tests.collectors.conftest import WITHIN_S
 from tests.fleet import wait_until
 from tests.pgbouncer.bouncer import PASSWORD, Bouncer
@@ -52,6 +53,16 @@ def test_who_waits_is_told_with_how_long_and_of_how_many(bouncer: Bouncer) -> No
     waiting.close()
     assert sample.version == "1.18.0"
     assert sample.clients_max >= 100
+
+
+def test_what_it_may_open_is_told(bouncer: Bouncer) -> None:
+    with bouncer.connect() as client:
+        client.execute("SELECT 1")
+        told = PgBouncerCollector().collect(bouncer.admin_url).settings
+    assert told is not None
+    assert (told.mode, told.query_wait_s, told.user_most) == ("transaction", 5.0, 0)
+    [lent] = told.lent
+    assert (lent.pool, lent.reserve, lent.most, lent.users) == (2, 0, 2, 1)
 
 
 def test_rates_are_differences_and_unknown_at_first(bouncer: Bouncer) -> None:
@@ -131,6 +142,7 @@ def test_our_role_may_read_and_nothing_else(bouncer: Bouncer) -> None:
 def test_the_collector_publishes_and_keeps_it_where_its_address_is_set(
     bouncer: Bouncer, settings: Settings
 ) -> None:
+    empty_world.begin()
     collector = Collector("one", queue="a-queue-of-tests")
     try:
         assert SOURCE not in {outcome.source for outcome in collector.turn().outcomes}

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
@@ -12,7 +12,7 @@ from psycopg import errors
 
 from monitoring.collectors.outcome import OutOfTime, look
 from monitoring.collectors.postgres import PostgresCollector
-from monitoring.collectors.postgres_samples import PostgresSample
+from monitoring.collectors.postgres_samples import PostgresSample, Table
 from monitoring.collectors.questions import questions
 from tests.collectors.conftest import WITHIN_S
 
@@ -38,6 +38,8 @@ def test_every_part_is_read_from_a_real_server() -> None:
     sample = collected()
     assert sample.failures == {}
     assert sample.server.max_connections == 200
+    assert (sample.server.role_most, sample.server.database_most) == (-1, -1)
+    assert sample.server.shared_bytes == 64 << 20
     assert sample.server.version.startswith("18")
     assert sample.server.sees_all
     assert sample.connections
@@ -64,8 +66,8 @@ def test_connections_are_counted_by_application_and_state(session: Session) -> N
 def test_who_waits_for_a_lock_is_shown_with_who_holds_it(session: Session) -> None:
     holder, waiter = session("holder"), session("waiter")
     holder.execute("BEGIN")
-    holder.execute("LOCK TABLE monitoring_incarnation IN ACCESS EXCLUSIVE MODE")
-    asked = "UPDATE monitoring_incarnation SET kind = 'secret' WHERE id = 'nobody'"
+    holder.execute("LOCK TABLE auth_permission IN ACCESS EXCLUSIVE MODE")
+    asked = "UPDATE auth_permission SET codename = 'secret' WHERE name = 'nobody'"
     thread = threading.Thread(target=waiter.execute, args=[asked])
     thread.start()
     try:
@@ -76,13 +78,13 @@ def test_who_waits_for_a_lock_is_shown_with_who_holds_it(session: Session) -> No
     assert sample.blocked is not None
     (blocked,) = sample.blocked
     assert (blocked.application, blocked.blockers) == ("waiter", (holder.info.backend_pid,))
-    assert (blocked.mode, blocked.target) == ("RowExclusiveLock", "monitoring_incarnation")
-    assert blocked.text == "UPDATE monitoring_incarnation SET kind = ? WHERE id = ?"
+    assert (blocked.mode, blocked.target) == ("RowExclusiveLock", "auth_permission")
+    assert blocked.text == "UPDATE auth_permission SET codename = ? WHERE name = ?"
     assert [one.application for one in sample.sessions or ()][:1] == ["holder"]
     waiting = [one for one in sample.connections or () if one.application == "waiter"]
     assert waiting[0].on_locks == 1
     assert ("Lock", "relation") in {(wait.kind, wait.event) for wait in sample.waits or ()}
-    # Sizes open each table: one that is locked fails them, and nothing else.
+    # Sizes open each of the largest tables: one that is locked fails them, and nothing else.
     assert sample.failures == {
         "sizes": "It waits for a lock that somebody holds: given up after 0.5 s."
     }
@@ -132,6 +134,49 @@ def test_sizes_are_asked_once_a_minute() -> None:
     assert first is not None
     assert later is not None
     assert later.at > first.at
+
+
+def _table(name: str) -> Table:
+    sizes = collected().sizes
+    assert sizes is not None
+    return next(table for table in sizes.tables if table.name == f"public.{name}")
+
+
+@pytest.fixture
+def of_wide_rows(session: Session) -> Iterator[psycopg.Connection[Any]]:
+    """A table that nobody has analyzed yet, whose rows are of several widths, some with NULLs."""
+    other = session()
+    other.execute("CREATE TABLE swollen (id bigint, said text, maybe int) WITH (fillfactor = 90)")
+    other.execute(
+        "INSERT INTO swollen SELECT n, repeat('x', 40 + n % 50), CASE WHEN n % 3 = 0 THEN n END"
+        " FROM generate_series(1, 60000) AS n"
+    )
+    other.execute("SELECT pg_stat_force_next_flush()")
+    yield other
+    other.execute("DROP TABLE swollen")
+
+
+def test_bloat_is_estimated_where_there_is_some(of_wide_rows: psycopg.Connection[Any]) -> None:
+    assert (_table("swollen").bloat_bytes, _table("swollen").bloat_share) == (None, None)
+    of_wide_rows.execute("ANALYZE swollen")
+    fresh = _table("swollen")
+    assert fresh.bloat_share is not None
+    assert fresh.bloat_share < 0.05
+    # Spread over all pages, so that none is given back.
+    of_wide_rows.execute("DELETE FROM swollen WHERE id % 4 <> 0")
+    of_wide_rows.execute("VACUUM ANALYZE swollen")
+    swollen = _table("swollen")
+    assert swollen.bytes == pytest.approx(fresh.bytes, rel=0.05)
+    assert swollen.bloat_share == pytest.approx(_measured(of_wide_rows), abs=0.05)
+    assert swollen.bloat_bytes == pytest.approx(0.75 * swollen.bytes, rel=0.07)
+
+
+def _measured(on: psycopg.Connection[Any]) -> float:
+    """By the server's own walk through the table, whose pages are to be filled to nine tenths."""
+    on.execute("CREATE EXTENSION IF NOT EXISTS pgstattuple")
+    row = on.execute("SELECT 100 - free_percent FROM pgstattuple('swollen')").fetchone()
+    assert row is not None
+    return 1 - float(row[0]) / 90
 
 
 def test_a_look_is_cheap_for_the_server() -> None:

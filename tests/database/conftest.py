@@ -19,12 +19,13 @@ from django.contrib.auth.hashers import make_password
 from console.embedded.cluster import Cluster
 from console.embedded.postgres import FAST
 from tests.fleet import free_port, wait_until
+from tests.migrated import migrate
 from tests.services import FOLDER, ROOT, process_environment
 
 PASSWORD = "a-long-word-for-tests"
 POOL_MAX = 2
 # What is committed outlives the server, if not the machine.
-_KEPT = FAST | {"synchronous_commit": "on"}
+KEPT = FAST | {"synchronous_commit": "on"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,29 +107,35 @@ def site() -> Iterator[Site]:
     """For all tests of a module: each leaves Postgres running."""
     folder = Path(tempfile.mkdtemp(dir=FOLDER))
     folder.chmod(0o755)  # servers that root starts run as another user
-    with Cluster.under(folder, settings=_KEPT) as cluster:
-        environment = process_environment(cluster) | {
-            "DB_POOL_MAX": str(POOL_MAX),
-            "METRICS_NETWORKS": "127.0.0.1/32",
-        }
-        _manage(environment, "migrate", "-v0")
-        _make_ada(cluster)
-        log = folder / "web.log"
-        command = [sys.executable, "-m", "uvicorn", "console.asgi:application", "--port"]
-        port = free_port()
-        with log.open("wb") as file:
-            web = subprocess.Popen(
-                [*command, str(port), "--no-proxy-headers", "--no-access-log"],
-                cwd=ROOT, env=environment, stdout=file, stderr=file,
-            )  # fmt: skip
-        try:
-            site = Site(cluster=cluster, port=port, log=log)
-            wait_until(site.is_up, within_s=30, what="the web process is ready")
-            yield site
-        finally:
-            web.terminate()
-            web.wait(15)
+    with Cluster.under(folder, settings=KEPT) as cluster, serving(cluster) as site:
+        yield site
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def serving(cluster: Cluster) -> Iterator[Site]:
+    """A web process over `cluster`, migrated, with a user."""
+    environment = process_environment(cluster) | {
+        "DB_POOL_MAX": str(POOL_MAX),
+        "METRICS_NETWORKS": "127.0.0.1/32",
+    }
+    migrate(environment)
+    _make_ada(cluster)
+    log = cluster.places.var / "web.log"
+    command = [sys.executable, "-m", "uvicorn", "console.asgi:application", "--port"]
+    port = free_port()
+    with log.open("wb") as file:
+        web = subprocess.Popen(
+            [*command, str(port), "--no-proxy-headers", "--no-access-log"],
+            cwd=ROOT, env=environment, stdout=file, stderr=file,
+        )  # fmt: skip
+    try:
+        site = Site(cluster=cluster, port=port, log=log)
+        wait_until(site.is_up, within_s=30, what="the web process is ready")
+        yield site
+    finally:
+        web.terminate()
+        web.wait(15)
 
 
 def _make_ada(cluster: Cluster) -> None:
@@ -139,11 +146,3 @@ def _make_ada(cluster: Cluster) -> None:
             " VALUES ('ada', %s, true, true, true, now(), '', '', '')",
             [make_password(PASSWORD)],
         )
-
-
-def _manage(environment: dict[str, str], *arguments: str) -> None:
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr

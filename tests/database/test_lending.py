@@ -9,9 +9,11 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
-from console import patience
+from console import away, patience
+from console.away import Why
 from console.embedded.cluster import Cluster
 from console.postgres.lending import Connections, Lender
+from console.postgres.outage import DatabaseAway
 from tests.fleet import wait_until
 from validation.timeouts import SessionTimeouts
 
@@ -114,3 +116,48 @@ def test_nothing_is_told_of_a_pool_that_is_not_open(pool: Connections, lender: L
     lender.watch(pool)
     pool.close()
     assert lender.samples() == ()
+
+
+class _Obeyed(SessionTimeouts):
+    """Asks nothing, as for a connection that is known to be pooled."""
+
+    def obey(self, connection: object) -> bool:
+        return False
+
+
+class _Unserved:
+    """A pool of one connection through a PgBouncer whose Postgres is frozen: it ends with what
+    PgBouncer says after query_wait_timeout, and no other comes.
+    """
+
+    name, closed, autocommit = _NAME, False, True
+    serves = False
+
+    def getconn(self, timeout: float) -> "_Unserved":
+        if self.closed:
+            raise PoolTimeout(f"couldn't get a connection after {timeout:.2f} sec")
+        return self
+
+    def putconn(self, _: object) -> None:
+        pass
+
+    def execute(self, _: str) -> None:
+        if not self.serves:
+            self.closed = True
+            raise psycopg.errors.ProtocolViolation("query_wait_timeout")
+
+
+def test_a_pooler_that_finds_no_postgres_is_not_too_many_who_ask() -> None:
+    pool: Any = _Unserved()
+    lender = Lender(_NAME, _Obeyed())
+    # Who waited for its turn meanwhile is told the same.
+    for _ in range(2):
+        with pytest.raises(DatabaseAway) as raised:
+            lender.lend(pool)
+        assert away.why(raised.value) is Why.AWAY
+    pool.closed, pool.serves = False, True
+    lender.lend(pool)
+    pool.closed = True
+    with pytest.raises(PoolTimeout) as taken:
+        lender.lend(pool)
+    assert away.why(taken.value) is Why.FULL

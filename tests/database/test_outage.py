@@ -31,7 +31,7 @@ class Pool:
     def check(self) -> None:
         self.looks += 1
         if self.outage is not None:
-            self.outage.begin(self)
+            self.outage.begin(self, self.outage._clock())
 
 
 class Later:
@@ -55,7 +55,7 @@ class World:
         self.outage = Outage(clock=self.clock, later=self.later)
 
     def away_for(self, seconds: float) -> "World":
-        self.outage.begin(self.pool)
+        self.outage.begin(self.pool, self.clock.now)
         self.clock.now += seconds
         return self
 
@@ -67,7 +67,7 @@ def world() -> World:
 
 def test_it_is_told_once_and_its_end_with_how_long_it_took(world: World) -> None:
     with capture_logs() as logs:
-        world.away_for(5.0).outage.begin(world.pool)
+        world.away_for(5.0).outage.begin(world.pool, world.clock.now)
         world.outage.end("db.test")
         world.outage.end("db.test")
     assert [(line["event"], line.get("away_s")) for line in logs] == [
@@ -79,7 +79,7 @@ def test_it_is_told_once_and_its_end_with_how_long_it_took(world: World) -> None
 
 def test_one_look_after_the_other_until_one_succeeds(world: World) -> None:
     world.pool.outage = world.outage
-    world.away_for(0.0).outage.begin(world.pool)
+    world.away_for(0.0).outage.begin(world.pool, world.clock.now)
     assert [seconds for seconds, _ in world.later.due] == [LOOK_EVERY_S]
     world.later.passes()
     assert (world.pool.looks, len(world.later.due)) == (1, 1)
@@ -131,6 +131,29 @@ def test_who_comes_after_the_last_failed_look_waits_for_the_next(world: World) -
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
+    assert not let_in.wait(0.05)
+    world.outage.end("db.test")
+    assert let_in.wait(5)
+
+
+def test_nobody_is_refused_by_an_attempt_that_began_before_and_fails_after_a_newer_look(
+    world: World,
+) -> None:
+    """Two are under way where two connections broke: Postgres may be back in between."""
+    slow = world.away_for(3.0).clock.now
+    world.clock.now += 0.01
+    let_in = threading.Event()
+
+    def ask() -> None:
+        world.outage.wait(world.clock.now + 60)
+        let_in.set()
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    assert not let_in.wait(0.05)
+    world.clock.now += 0.01
+    world.later.passes()
+    world.outage.begin(world.pool, slow)
     assert not let_in.wait(0.05)
     world.outage.end("db.test")
     assert let_in.wait(5)

@@ -21,7 +21,12 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
 # What others than our settings read in our own containers.
-READ_BY_OTHERS = {"REMAP_SIGTERM": "Celery"}
+READ_BY_OTHERS = {"REMAP_SIGTERM": "Celery", "OTEL_EXPORTER_OTLP_ENDPOINT": "OpenTelemetry"}
+# Of README's table: what `make up` alone takes, what a container has no use for, what migrates.
+NOT_OF_CONTAINERS = {
+    *("PORT", "HOST", "VAR_DIR", "REPLICAS", "PGBOUNCER", "SWITCHYARD_ADMIN_PASSWORD"),
+    *("DATABASE_OWNER_URL", "DEBUG", "DEVELOPMENT", "COLLECT", "OTEL_*"),
+}
 # Public images, each with the variables it documents.
 PUBLIC = {
     "postgres": {"POSTGRES_USER", "POSTGRES_DB", "POSTGRES_PASSWORD_FILE"},
@@ -48,7 +53,7 @@ def variables_read() -> set[str]:
 def _asks(call: ast.Call) -> bool:
     readers = {
         *("text", "integer", "optional_integer", "boolean"),
-        *("listed", "networks", "origins", "parsed"),
+        *("listed", "networks", "origins", "parsed", "chosen", "web_address"),
     }
     function = call.func
     if isinstance(function, ast.Attribute):
@@ -56,8 +61,10 @@ def _asks(call: ast.Call) -> bool:
         return (owner == "env" and function.attr in readers) or owner == "os.environ"
     return isinstance(function, ast.Name) and function.id in {
         *readers,
-        "server_url",
+        "destinations",
         "postgres_url",
+        "replica_urls",
+        "server_url",
     }
 
 
@@ -76,6 +83,16 @@ def test_every_variable_it_sets_is_read(name: str) -> None:
         if variable.removesuffix("_FILE") not in known and variable not in READ_BY_OTHERS
     }
     assert not strange
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+def test_every_variable_that_readme_tells_of_can_be_set(name: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| (`[A-Z][A-Z0-9_*`, ]+) \|", readme, re.MULTILINE)
+    told = {variable for cell in cells for variable in re.findall(r"`([^`]+)`", cell)}
+    assert "NOTIFY_URLS" in told
+    given = {variable.removesuffix("_FILE") for variable in OURS[name]["environment"]}
+    assert told - NOT_OF_CONTAINERS <= given
 
 
 def test_the_image_sets_only_what_is_read() -> None:

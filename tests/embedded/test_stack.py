@@ -5,10 +5,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from console import env
 from console.embedded.child import Program
 from console.embedded.cluster import Cluster
 from console.embedded.errors import EmbeddedError
@@ -120,13 +122,49 @@ async def test_what_the_operator_gives_is_used(
     assert value not in (tmp_path / "stack.env").read_text()
 
 
+async def test_replicas_are_started_and_told_of(tmp_path: Path) -> None:
+    Cluster.under(tmp_path).postgres.data.mkdir(exist_ok=True)
+    supervisor = Rehearsal()
+    await replace(stack(tmp_path), replicas=2).begin(supervisor)
+    # After the primary, which they copy.
+    assert supervisor.servers[-2:] == ["replica1", "replica2"]
+    told = supervisor.programs["web"].environment["DATABASE_REPLICA_URLS"].split(",")
+    assert [url.rpartition(";")[2] for url in told] == ["weight=60", "weight=40"]
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_REPLICA_URLS"])
+async def test_replicas_of_the_operators_database_are_not_made(tmp_path: Path, name: str) -> None:
+    given = {name: "postgresql://db.example/x"}
+    with pytest.raises(EmbeddedError, match=f"REPLICAS=1 makes replicas .* {name} is set"):
+        await replace(stack(tmp_path, given), replicas=1).begin(Rehearsal())
+
+
 async def test_other_terminals_find_the_stack_and_lose_it(tmp_path: Path) -> None:
     await rehearse(tmp_path)
     path = tmp_path / "stack.env"
     assert f"DATABASE_URL={Cluster.under(tmp_path).postgres.url}\n" in path.read_text()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    stack(tmp_path).forget()
+    env.forget_stack(tmp_path)
     assert not path.exists()
+
+
+async def test_other_terminals_are_told_how_large_the_stack_is_and_where_it_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever said so: what the operator gave in this terminal is in no other."""
+    for name in ("HOST", "PORT", "WORKERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("VAR_DIR", str(tmp_path))
+    given = {"HOST": "127.0.0.1", "PORT": "8000", "WORKERS": "3"}
+    try:
+        started = await rehearse(tmp_path, given)
+        env.forget_stack(tmp_path / "another")  # what was read before is not remembered
+        assert (env.text("HOST"), env.text("PORT")) == ("127.0.0.1", "8000")
+        assert env.integer("WORKERS", 2, low=1, high=512) == 3
+    finally:
+        env.forget_stack(tmp_path)
+    assert env.text("PORT", "none") == "none"
+    assert started.programs["worker"].environment["WORKERS"] == "3"
 
 
 async def test_a_new_admins_password_is_shown_once(tmp_path: Path) -> None:

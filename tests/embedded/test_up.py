@@ -123,11 +123,14 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
     assert re.fullmatch(rf"switchyard: PORT={port} on 127\.0\.0\.1 is taken .*\n", said)
 
 
-def refused(var: Path, **given: str) -> subprocess.CompletedProcess[str]:
+_UP = ("-m", "console.embedded.up")
+
+
+def refused(var: Path, *command: str, **given: str) -> subprocess.CompletedProcess[str]:
     """What a start with `given` says and does to the folder `var`."""
     inherited = {name: value for name, value in os.environ.items() if name not in _SERVERS}
     return subprocess.run(
-        [sys.executable, "-m", "console.embedded.up"],
+        [sys.executable, *(command or _UP)],
         cwd=ROOT,
         env=inherited | {"VAR_DIR": str(var)} | given,
         capture_output=True,
@@ -170,6 +173,18 @@ def test_what_a_killed_stack_left_is_not_taken_for_a_setting(tmp_path: Path) -> 
     (tmp_path / "stack.env").write_text("SECRET_KEY_FILE=/nowhere/key\nDB_POOL_MAX=many\n")
     said = refused(tmp_path, NODE_CHAIN_ID="none")
     assert re.fullmatch(r"switchyard: NODE_CHAIN_ID='none' is not .*\n", said.stderr)
+
+
+@pytest.mark.parametrize("command", [_UP, ("manage.py", "up")])
+def test_what_a_killed_stack_was_like_says_nothing_of_the_next(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "stack.env").write_text("SECRET_KEY=of-old\nHOST=no such host\nWORKERS=7\n")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        # A taken port ends what would go on to start.
+        port = taken.getsockname()[1]
+        said = refused(tmp_path, *command, DEVELOPMENT="1", PORT=str(port))
+    assert said.stderr.startswith(f"switchyard: PORT={port} on 127.0.0.1 is taken"), said.stderr
 
 
 def test_a_node_that_is_never_asked_is_named_at_the_start(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import pytest
 
@@ -102,8 +103,15 @@ def test_blocks_above_and_below_the_checkpoint_are_anchored(
 
 
 def test_a_block_by_rules_of_its_own_is_no_lie(node: str, mined: list[str]) -> None:
-    """Its first base fee is set by hand, and blocks may be as old as their parents."""
-    [outcome] = validate(node, ["block:1"], level=3)
+    """There blocks may be as old as their parents."""
+    rpc(node, "anvil_setBlockTimestampInterval", 0)
+    rpc(node, "anvil_mine", "0x1")
+    rpc(node, "anvil_removeBlockTimestampInterval")
+    number = int(rpc(node, "eth_blockNumber"), 16)
+    pair = [rpc(node, "eth_getBlockByNumber", hex(n), False) for n in (number - 1, number)]
+    assert pair[0]["timestamp"] == pair[1]["timestamp"]
+    rpc(node, "anvil_mine", "0x1", "0xc")  # others ask for the head
+    [outcome] = validate(node, [f"block:{number}"], level=3)
     assert (outcome.verdict, outcome.level) == (Verdict.UNVERIFIABLE, 2)
     assert outcome.reason == "unknown_rules"
     assert not outcome.caught
@@ -117,7 +125,10 @@ def test_who_is_impersonated_has_signed_nothing_and_nobody_lies(
     rpc(node, "anvil_impersonateAccount", sender)
     rpc(node, "anvil_setBalance", sender, hex(10**18))
     sent = rpc(node, "eth_sendTransaction", {"from": sender, "to": OTHER, "value": "0x1"})
-    number = int(rpc(node, "eth_getTransactionByHash", sent)["blockNumber"], 16)
+    # It mines a moment after it was sent.
+    mined_in = partial(rpc, node, "eth_getTransactionReceipt", sent)
+    wait_until(lambda: mined_in() is not None, within_s=10, what="it is mined")
+    number = int(mined_in()["blockNumber"], 16)
     rpc(node, "anvil_mine", "0x1", "0xc")  # others ask for the head
     for level in (2, 3):
         outcomes = validate(node, [f"tx:{sent}", f"block:{number}"], level=level)

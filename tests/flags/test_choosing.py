@@ -9,7 +9,7 @@ import pytest
 from tests.devnode.conftest import chain
 from tests.engine.world import World
 from validation.devnode.chain import Chain
-from validation.engine import Engine
+from validation.engine import Engine, no_node
 from validation.flags import CACHED_KINDS, FETCH_MODE
 from validation.item_variants import Choices, ItemPlan, Share, Split, Whole
 from validation.rpc import BreakerOpen, Call, Reply
@@ -41,11 +41,11 @@ def ask(plan: ItemPlan, choices: Choices | None = None) -> Counter[tuple[str, st
     """How many items asked which fetcher."""
     chooser = (choices or Choices(Named)).by(plan)
     found: Counter[tuple[str, str]] = Counter()
-    for subject in SUBJECTS:
-        fetcher = chooser.fetcher(subject)
+    for place, subject in enumerate(SUBJECTS):
+        fetcher = chooser.fetcher(subject, place)
         assert isinstance(fetcher, Named)
         found[fetcher.variants] += 1
-    chooser.tell(len(SUBJECTS))
+    chooser.tell([no_node(subject) for subject in SUBJECTS])
     return found
 
 
@@ -90,7 +90,7 @@ def test_a_subject_is_encoded_once_for_all_flags() -> None:
         CACHED_KINDS.key: Split(CACHED_KINDS.key, stage=50, target="none", rest="all"),
     }
     subject = Encoded("tx:0x1")
-    Choices(Named).by(ItemPlan(of=shares)).fetcher(subject)
+    Choices(Named).by(ItemPlan(of=shares)).fetcher(subject, 0)
     assert subject.times == 1
 
 

@@ -1,8 +1,11 @@
 """`manage.py flag`, at a terminal: lists, shows, moves, and waits until workers have heard."""
 
+import io
 import json
+import os
 
 import pytest
+from django.core.management import call_command
 
 from console.access.models import AuditEntry
 from console.flags import acts
@@ -48,6 +51,21 @@ def test_a_stage_is_moved_and_waited_for(publish: Publish, waiting: Waiting) -> 
     assert (entry.origin, entry.role, entry.action, entry.reason) == ("cli", "admin", "stage", WHY)
     status, said = flag_command(KEY, "--stage", "50", "--revision", str(seen))
     assert (status, f"you saw {seen}" in said, stands()[2]) == (2, True, 25)
+
+
+class Closed(io.StringIO):
+    def write(self, _: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("arguments", [["flag"], ["rehearse", "--flags"]])
+def test_whoever_reads_may_have_read_enough(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the tests' own output stays
+    with pytest.raises(SystemExit) as ended:
+        call_command(*arguments, stdout=Closed())
+    assert ended.value.code == 141
 
 
 def test_a_variant_alone_is_for_all_and_the_baseline_alone_rolls_back() -> None:

@@ -15,6 +15,7 @@ from console.flags.errors import Blocked
 from console.flags.models import Flag
 from tests.controls.test_conflicts import at_once
 from tests.flags.made import WHY, actor, flag, person
+from tests.rehearsals.made_up import drilled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 KEY = "checkout.codec"
@@ -54,6 +55,7 @@ def test_two_flags_of_a_layer_cannot_both_slip_in_between() -> None:
 def test_a_release_that_is_brought_and_an_act_do_not_wait_for_each_other() -> None:
     """The act holds the revision and wants the flag; who brings a release wants both as well."""
     loading.load()
+    drilled("rpc.retry", "backoff")
     anew = [replace(each, title=f"{each.title}, anew") for each in CATALOGUE]
     has_begun, may_go_on = threading.Event(), threading.Event()
     alter = guards.refuse_unstageable

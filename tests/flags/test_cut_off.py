@@ -28,8 +28,8 @@ from console.flags import acts
 from monitoring import events
 
 events.publish = lambda *topics: os.kill(os.getpid(), signal.SIGKILL)
-actor = Actor(name="ada", role=Role.OPERATOR, origin="cli")
-acts.set_stage(actor, "{KEY}", stage=100, target="gzip", reason="{WHY}")
+actor = Actor(name="ada", role=Role.ADMIN, origin="cli")
+acts.set_stage(actor, "{KEY}", stage=100, target="gzip", unrehearsed=True, reason="{WHY}")
 """
 
 
@@ -64,7 +64,7 @@ def refreshed(fleet: Fleet) -> int:
 
 
 def change(fleet: Fleet, variant: str) -> None:
-    fleet.manage("flag", KEY, variant, "--stage", "100", "--reason", WHY)
+    fleet.manage("flag", KEY, variant, "--stage", "100", "--unrehearsed", "--reason", WHY)
 
 
 @pytest.mark.slow

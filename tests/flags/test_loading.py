@@ -10,6 +10,7 @@ from console.flags import acts, clock, loading, plans
 from console.flags.catalogue import BY_KEY, CATALOGUE
 from console.flags.models import Flag, Unit
 from tests.flags.made import WHY, actor, person
+from tests.rehearsals.made_up import all_drilled
 from validation import flags as keys
 from validation.models import Control
 
@@ -73,6 +74,7 @@ def test_a_new_release_leaves_what_operators_wanted() -> None:
 
 def test_other_words_end_no_plan_and_no_draft() -> None:
     person()
+    all_drilled()
     stand(wired=True, target="sieve", rest="fifo", stage=0, bake_s={})
     seen = acts.set_stage(actor(), EVICTION.key, stage=5, reason=WHY).revision
     plans.plan(actor(), EVICTION.key, [(clock.now(), 25)], reason=WHY, based_on=seen)

@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from validation.cache import CacheConfig, L1Config, TieredCache
 from validation.deciding import Decision, Decisions
-from validation.engine import Engine
+from validation.engine import Engine, no_node
 from validation.flags import ALL, FETCH_MODE, OF_ITEMS, OF_PROCESSES
 from validation.item_variants import Choices, ItemPlan, Share, Split, Whole
 from validation.memory import MemoryGuard
@@ -159,8 +159,8 @@ async def test_a_variant_of_items_of_another_release_is_refused_and_harms_no_ite
     engine = new_engine()
     chooser = Choices(lambda mode, _kinds: engine.client.mode(mode)).by(board.items)
     for n in range(100):
-        chooser.fetcher(f"tx:{n}")
-    chooser.tell(100)
+        chooser.fetcher(f"tx:{n}", n)
+    chooser.tell([no_node(f"tx:{n}") for n in range(100)])
     assert sum(counted[0].values()) == 100
     assert "pipelined" not in counted[0]
     await engine.client.aclose()

@@ -79,6 +79,11 @@ class Web:
         lines = [line for line in self._log.read_text().splitlines() if "pool_steered" in line]
         return re.findall(rf"{field}=(\S+)", lines[-1])[0] if lines else ""
 
+    def routed(self) -> str:
+        """How reads were last told to go."""
+        found = re.findall(r"reads_routed.*routing=(\S+)", self._log.read_text())
+        return str(found[-1]) if found else ""
+
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(15)
@@ -122,6 +127,7 @@ class Effects:
             "api.quotas": self._quota,
             "db.pool_formula": self._pool,
             "db.statement_timeout": self._statements,
+            "db.replica_routing": self._routing,
         }
 
     def _encoding(self) -> str:
@@ -162,6 +168,10 @@ class Effects:
         """tests/database sees Postgres end what takes longer."""
         return self._web.steered("statement_ms") == variant
 
+    def _routing(self, variant: str) -> bool:
+        """tests/replicas sees where reads go."""
+        return self._web.routed() == variant
+
     def _quota(self, variant: str) -> bool:
         before = _counted()
         for _ in range(3):
@@ -191,8 +201,13 @@ def test_each_flag_of_the_web_process_shows_within_a_second_and_goes_back(
         shows = effects.of[definition.key]
         others = [name for name in definition.variants if name != definition.ships]
         for variant in (*others, definition.ships):
-            switched: Any = {"target": variant, "stage": 100, "rest": definition.baseline}
-            acts.set_stage(actor(), definition.key, **switched, reason=WHY)
+            switched: Any = {
+                "target": variant,
+                "stage": 100,
+                "rest": definition.baseline,
+                "unrehearsed": True,
+            }
+            acts.set_stage(actor("admin"), definition.key, **switched, reason=WHY)
             took_s = until(lambda shows=shows, variant=variant: shows(variant), 10)  # type: ignore[misc]
             if took_s >= 1.0:
                 slow[definition.key, variant] = took_s

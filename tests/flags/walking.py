@@ -37,7 +37,7 @@ _FEED_S = 0.1
 _AT_ONCE = 6
 """Chunks that wait at least: there is always work."""
 _ITEMS = 600
-WALKER = Actor(name="walker", role=Role.OPERATOR, origin="cli")
+WALKER = Actor(name="walker", role=Role.ADMIN, origin="cli")
 _REASONS = count(1)
 
 
@@ -163,7 +163,10 @@ class World:
     def switch(self, key: str, variant: str, *, stage: int = 100, rest: str | None = None) -> None:
         flag = Flag.objects.get(pk=key)
         if (flag.target, flag.stage) != (variant, stage):
-            acts.set_stage(WALKER, key, stage=stage, target=variant, rest=rest, reason=_reason())
+            acts.set_stage(
+                WALKER, key, stage=stage, target=variant, rest=rest, unrehearsed=True,
+                reason=_reason(),
+            )  # fmt: skip
 
     def roll_back(self, key: str) -> None:
         acts.roll_back(WALKER, key, reason=_reason())

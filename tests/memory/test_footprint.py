@@ -142,3 +142,29 @@ def test_this_process_tells() -> None:
     footprint = read_footprint(2)
     assert footprint is not None
     assert 0 < footprint.used < footprint.limit
+
+
+def test_a_limit_that_an_operator_set_is_each_processes_own(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=100 * MB, used=410 * MB, limit=f"{4000 * MB}\n")
+    found = read_footprint(4, own_limit=300 * MB, root=root)
+    assert found == Footprint(used=100 * MB, limit=300 * MB, fair=300 * MB, is_own=True)
+
+
+def test_past_its_own_limit_it_is_over_it_however_much_there_is(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=310 * MB, used=410 * MB, limit=f"{4000 * MB}\n")
+    found = read_footprint(4, own_limit=300 * MB, root=root)
+    assert found is not None
+    assert found.share > 1
+
+
+def test_a_group_that_is_tighter_than_the_operators_limit_holds(tmp_path: Path) -> None:
+    root = in_group(tmp_path, resident=100 * MB, used=410 * MB, limit=f"{490 * MB}\n")
+    found = read_footprint(2, own_limit=300 * MB, root=root)
+    assert found == Footprint(used=100 * MB, limit=145 * MB, fair=245 * MB)
+
+
+def test_an_own_limit_needs_nobody_else_to_tell(tmp_path: Path) -> None:
+    root = machine(tmp_path, resident=100 * MB)
+    (root / "proc/meminfo").unlink()
+    found = read_footprint(2, own_limit=300 * MB, root=root)
+    assert found == Footprint(used=100 * MB, limit=300 * MB, fair=300 * MB, is_own=True)

@@ -15,6 +15,7 @@ from validation.memory import (
     DROP_AGAIN_S,
     HOPELESS_S,
     LOOK_EVERY_S,
+    SPENT_S,
     Level,
     MemoryGuard,
     give_memory_back,
@@ -159,6 +160,25 @@ def test_a_new_process_is_no_help_where_others_took_the_memory(
         world.guard.tend(is_idle=True)
     assert world.guard.refuses
     assert world.guard.is_hopeless == helps
+
+
+@pytest.mark.parametrize(
+    ("began", "helps"),
+    [(60, True), (85, False)],
+    ids=["room to begin with", "the limit is too low"],
+)
+def test_past_its_own_limit_it_is_replaced_soon_and_not_for_ever(
+    world: World, began: int, helps: bool
+) -> None:
+    def at(used: int, after_s: float) -> bool:
+        world.now += after_s
+        world.seen = Footprint(used=used * MB, limit=100 * MB, fair=100 * MB, is_own=True)
+        world.guard.tend(is_idle=True)
+        return world.guard.is_hopeless
+
+    said = [at(began, 1), at(97, 1), at(97, SPENT_S - 0.1), at(97, 0.1), at(50, 1)]
+    assert said == [False, False, False, helps, False]
+    assert world.guard.report()["own_limit"] is True
 
 
 def test_a_look_that_fails_is_said_once_and_leaves_the_level(world: World) -> None:

@@ -33,7 +33,8 @@ def test_a_large_fleet_takes_nothing_of_a_containers_memory(
 ) -> None:
     asked: list[int] = []
 
-    def read(processes: int) -> Footprint:
+    def read(processes: int, *, own_limit: int) -> Footprint:
+        assert own_limit == 0
         asked.append(processes)
         return Footprint(used=1, limit=100)
 

@@ -1,6 +1,7 @@
 """What a scraper reads: the contract's names, in both formats, and nothing that is not known."""
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,7 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families as text
 from monitoring import exposition, instruments
 from monitoring.processes import ProcessSnapshot
 from monitoring.samples import Sample
-from monitoring.snapshots import BreakerReport, CacheReport, PoolReport, WorkerSnapshot
+from monitoring.snapshots import (
+    BreakerReport,
+    CacheReport,
+    MemoryReport,
+    NodeReport,
+    PoolReport,
+    WorkerSnapshot,
+)
 from monitoring.totals import Reading
 from tests.services import ROOT
 
@@ -62,6 +70,17 @@ BUSY = worker(
     pools=(pool(3, 1, 8),),
     cache=CacheReport(policy="lru", entries=7, bytes=700, max_entries=10, max_bytes=1000),
     node={"in_flight": 4},
+    memory=MemoryReport(guard="on", level="ok", used_bytes=1, limit_bytes=2),
+    nodes=(
+        NodeReport(
+            label="node:8545",
+            in_service=True,
+            head=7,
+            lag=0,
+            latency_p50_ms=4.0,
+            latency_p95_ms=20.0,
+        ),
+    ),
 )
 PROCESS = ProcessSnapshot(
     incarnation="host:1:1", kind="web", sequence=1,
@@ -131,6 +150,20 @@ def test_the_contracts_names_and_labels_in_both_formats(om: bool) -> None:
 
 def _sorted(found: re.Match[str]) -> str:
     return "{" + ",".join(sorted(found[1].split(","))) + "}"
+
+
+def test_promtool_accepts_all_that_a_busy_worker_has_to_tell(promtool: str) -> None:
+    body, _ = exposition.render(reading(*everything_counted()), [BUSY], accept="")
+    said = subprocess.run(
+        [promtool, "check", "metrics"], check=False, input=body, capture_output=True, timeout=30
+    )
+    assert (said.returncode, (said.stdout + said.stderr).decode()) == (0, "")
+
+
+def test_a_nodes_latency_is_two_plain_gauges() -> None:
+    families = parsed(reading(), [BUSY])
+    assert values(families, "node_latency_p50_seconds") == {("node:8545",): 0.004}
+    assert values(families, "node_latency_p95_seconds") == {("node:8545",): 0.02}
 
 
 def test_the_format_is_the_one_that_is_accepted() -> None:

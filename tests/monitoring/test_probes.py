@@ -1,6 +1,7 @@
 """What a process tells of itself."""
 
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def test_what_the_kernel_does_not_tell_is_left_out(tmp_path: Path) -> None:
 
 
 def test_walking_the_pages_is_done_now_and_then(proc: Path) -> None:
-    now = iter([0.0, 9.0, 11.0])
+    now = iter([0.0, 0.0, 9.0, 9.0, 11.0, 11.0])
     probe = ProcessProbe("web", proc=proc, clock=lambda: next(now))
     seen = []
     for size in (64, 128, 256):
@@ -50,11 +51,29 @@ def test_walking_the_pages_is_done_now_and_then(proc: Path) -> None:
 
 def test_time_on_a_processor_is_counted() -> None:
     probe = ProcessProbe("beat")
-    [before] = probe.counters()
+    before = probe.counters()[0]
     sum(range(200_000))
-    [after] = probe.counters()
+    after = probe.counters()[0]
+    assert after.name == "switchyard_process_cpu_seconds_total"
     assert after.value > before.value > 0
     assert after.labels == {"process": "beat"}
+
+
+def test_sockets_are_told_from_files_and_how_many_there_may_be(proc: Path) -> None:
+    (proc / "fd" / "9").symlink_to("socket:[4711]")
+    found = figures(ProcessProbe("web", proc=proc)())
+    assert found["process_open_sockets"] == 1
+    assert found["process_open_fds"] == 4
+    assert found["process_max_fds"] == resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def test_how_busy_it_is_needs_two_looks_and_is_of_one_processor(proc: Path) -> None:
+    now = iter([0.0, 0.0, 4.0, 4.0, 1_000.0, 1_000.0])
+    probe = ProcessProbe("web", proc=proc, clock=lambda: next(now))
+    assert "process_cpu_ratio" not in figures(probe())
+    assert "process_cpu_ratio" not in figures(probe())
+    sum(range(200_000))
+    assert 0 < figures(probe())["process_cpu_ratio"] < 0.1
 
 
 def test_what_is_registered_is_read_and_what_fails_is_left_out() -> None:

@@ -13,13 +13,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from console import controls
+from console import alerts, controls
 from console.access import watch
 from console.access.audit import Actor
 from console.access.models import AuditCheck, AuditEntry
 from console.access.roles import Role
 from console.pages import audit, topics
 from console.pages.audit import moment
+from tests.made_up_alerts import raised
 from tests.pages.conftest import Page
 
 See = Callable[..., Page]
@@ -46,6 +47,37 @@ def acts(db: None) -> list[AuditEntry]:
 def shown(page: Page) -> list[int]:
     ids = [(attrs.get("id") or "") for attrs in page.all("tr")]
     return [int(name.removeprefix("entry-")) for name in ids if name.startswith("entry-")]
+
+
+def test_what_was_done_about_alerts_says_what_and_until_when(viewer: Client, see: See) -> None:
+    ada = _actor("ada")
+    alert = raised("node.down", subject="n1")
+    begins = timezone.now().replace(hour=22, minute=5, second=0) + timedelta(days=1)
+    alerts.acknowledge(ada, alert.pk, reason="I am on my way to it")
+    known = alerts.silence(
+        ada, rule="db.pool_used", subject="db.*", for_s=900, reason="The pool is resized"
+    )
+    alerts.end_silence(ada, known.pk, reason="The pool is resized now")
+    alerts.silence(
+        ada, group="cache", kind="maintenance", for_s=3600, begins_at=begins,
+        reason="The cache is exchanged",
+    )  # fmt: skip
+    alerts.silence(ada, kind="maintenance", for_s=3600, reason="All of it is moved")
+    now = f"{known.begins_at:%Y-%m-%d %H:%M}"
+    planned = f"{begins:%Y-%m-%d %H:%M} until {begins + timedelta(hours=1):%H:%M} UTC"
+    for path in (AUDIT, "/"):
+        page = see(viewer, path)
+        for said in (
+            "not acknowledged → acknowledged by ada",
+            f"told → db.pool_used of db.* silenced from {now} until ",
+            f"→ told again since {now[:10]} ",
+            f"told → all of cache in maintenance from {planned}",
+            "told → everything in maintenance from ",
+            "The pool is resized",
+        ):
+            assert said in page.text, (path, said)
+        assert "auto" not in page.text.split("Recent changes")[-1]
+    assert f"/alerts/{alert.pk}/" in see(viewer, AUDIT).hrefs()
 
 
 def test_a_row_says_who_what_why_from_where_and_what_became_of_it(
@@ -86,6 +118,12 @@ def test_only_the_newest_act_on_a_target_is_taken_back_whatever_the_search_shows
         ({"q": "slow disk"}, [0]),
         ({"q": TRACE[:8], "kind": "l1"}, [2]),
         ({"q": "192.0.2"}, [3, 2, 0]),
+        ({"q": "DISK slo"}, [0]),
+        ({"q": "low disk"}, []),
+        ({"q": "rack-4"}, [1]),
+        ({"q": "4-rack"}, []),
+        ({"q": "' & !:* \\"}, []),
+        ({"who": "rack"}, [1]),
         ({"range": "15m"}, [3, 2, 1, 0]),
         ({"to": "2020-01-01"}, []),
         ({"from": "2020-01-01T10:00", "to": "2999-01-01"}, [3, 2, 1, 0]),
@@ -120,15 +158,15 @@ def test_pages_go_by_key_so_that_new_acts_shift_nothing(
     viewer: Client, see: See, acts: list[AuditEntry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "PAGE", 2)
-    first = see(viewer, f"{AUDIT}?q=a")
+    first = see(viewer, f"{AUDIT}?range=24h")
     assert shown(first) == [acts[3].pk, acts[2].pk]
     [older] = {href for href in first.hrefs() if "before=" in href}
     controls.release_breaker(_actor("cy"), "l2", reason="a new act meanwhile")
     second = see(viewer, older)
     assert shown(second) == [acts[1].pk, acts[0].pk]
-    assert "?q=a" in second.html
+    assert "range=24h" in second.html
     assert not {href for href in second.hrefs() if "before=" in href}
-    assert f"{AUDIT}?q=a" in second.hrefs()
+    assert f"{AUDIT}?range=24h" in second.hrefs()
 
 
 def test_nothing_yet_is_said_otherwise_than_no_match(viewer: Client, see: See) -> None:

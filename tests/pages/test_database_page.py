@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
+import msgspec
 import pytest
 from django.db import OperationalError, connection
 from django.test import Client
@@ -51,9 +52,26 @@ def test_advice_says_what_it_rests_on(viewer: Client, see: See) -> None:
         "chunk_unused Not used since the statistics began, and 12.0 MB large.",
         "Read as a whole 90 times, 100000 rows each; 12 times by an index.",
         "38 % of its rows, 60000, are dead.",
+        "About 71 % of it, 60 MB, holds no row: estimated from pg_stats as of its last ANALYZE.",
         "process 40 (migrate) It does nothing in a transaction for 90 s.",
     ):
         assert said in text, said
+
+
+def test_bloat_is_shown_as_an_estimate_and_as_not_known(viewer: Client, see: See) -> None:
+    made_up.publish_all()
+    text = see(viewer, "/database/").text.replace("\u202f", " ")
+    assert "Dead Bloat, about" in text
+    assert "60 000 37.5 % 60 MB 71.4 %" in text
+    assert "Bloat is an estimate from pg_stats" in text
+    unknown = made_up.a_table(bloat_bytes=None, bloat_share=None)
+    sizes = made_up.a_troubled_postgres().sizes
+    assert sizes is not None
+    sizes = msgspec.structs.replace(sizes, tables=(unknown,))
+    made_up.publish(postgres=made_up.a_troubled_postgres(sizes=sizes))
+    text = see(viewer, "/database/").text.replace("\u202f", " ")
+    assert "60 000 37.5 % – 90" in text
+    assert "holds no row" not in text
 
 
 def test_connections_that_run_out_are_advised_on(viewer: Client, see: See) -> None:
@@ -83,8 +101,10 @@ def test_a_failure_is_told_and_the_last_sample_stays(viewer: Client, see: See) -
 
 def test_a_failure_without_a_sample_knows_nothing(viewer: Client, see: See) -> None:
     made_up.publish(postgres="It cannot be reached.")
+    # Halfway through the two minutes that it is kept, which is how its age is known.
+    assert valkey.client().expire("switchyard:collected:postgres:failure", 60)
     text = see(viewer, "/database/").text
-    assert "It cannot be reached. Last tried now . Nothing is known from before." in text
+    assert "It cannot be reached. Last tried 1 min ago . Nothing is known from before." in text
     assert "Connections no data" in text
 
 

@@ -14,10 +14,12 @@ from console.access.models import AuditEntry
 from console.flags import acts, definition_acts, freezing
 from console.flags.models import Flag, Freeze, PlannedStage
 from console.flags.standing import Standing
+from console.rehearsals.models import Rehearsal
 from tests.flags.made import actor
 from tests.pages import flag_world
 from tests.pages.conftest import Page
 from tests.pages.flag_world import EVICTION, WHY, post_stage
+from tests.rehearsals.made_up import all_drilled
 
 See = Callable[..., Page]
 ADDRESS = f"/flags/{EVICTION}/"
@@ -27,6 +29,7 @@ MADE = {"variants": {"off": False, "on": True}}
 @pytest.fixture(autouse=True)
 def world(db: None) -> None:
     flag_world.fleet(8)
+    all_drilled()
 
 
 def _post(client: Client, address: str, status: int, **given: Any) -> Page:
@@ -261,3 +264,59 @@ def test_a_change_that_was_followed_is_not_taken_back_here(operator: Client) -> 
     assert "Somebody changed this again since" in page.text
     _post(operator, f"/audit/{first.pk}/revert/", 409, reason="it was too early for it")
     assert _words() == "tinylfu on 50 %, fifo else"
+
+
+CODEC = "cache.codec"
+
+
+def test_the_dialog_offers_the_drill_and_an_admin_the_way_without(
+    operator: Client, admin: Client, see: See
+) -> None:
+    acts.roll_back(actor(), CODEC, reason=WHY)
+    Rehearsal.objects.all().delete()
+    address = f"/flags/{CODEC}/stage/?stage=5&target=gzip"
+    page = see(operator, f"{address}&unrehearsed=on")
+    assert "no drill of this code" in page.text
+    assert "An admin may go without a drill." in page.text
+    assert f"/flags/{CODEC}/rehearse/?target=gzip" in page.html
+    assert "Go without" not in page.text
+    page = see(admin, address)
+    way = next(a["href"] for a in page.all("a") if "unrehearsed=on" in (a.get("href") or ""))
+    without = see(admin, str(way))
+    assert "Drill you go without one of gzip, and the audit trail says so" in without.text
+    assert "Set to 5" in without.text
+    assert "/rehearse/" not in without.html
+    # Whoever has no scripts may choose otherwise and send that.
+    assert "<noscript><button" in page.html
+    form = {"stage": 5, "target": "gzip", "rest": "base64", "unit": "process", "reason": WHY}
+    assert operator.post(f"/flags/{CODEC}/stage/", form).status_code == 422
+    assert operator.post(f"/flags/{CODEC}/stage/", form | {"unrehearsed": "on"}).status_code == 403
+    assert Flag.objects.get(pk=CODEC).stage == 0
+    assert admin.post(f"/flags/{CODEC}/stage/", form | {"unrehearsed": "on"}).status_code == 302
+    assert _words(CODEC) == "gzip on 5 %, base64 else"
+    assert "without a drill of gzip" in see(operator, "/audit/").text
+
+
+def test_the_way_past_leads_back_to_the_optimisation(admin: Client, see: See) -> None:
+    Rehearsal.objects.all().delete()
+    page = see(admin, f"/flags/{CODEC}/stage/?stage=5&target=gzip&optimisation=1.4")
+    ways = [a["href"] for a in page.all("a") if "gzip" in (a.get("href") or "")]
+    assert len(ways) == 2
+    assert all("optimisation=1.4" in str(way) for way in ways)
+
+
+def test_a_plan_asks_for_the_drill_before_it_is_made(operator: Client, see: See) -> None:
+    acts.roll_back(actor(), CODEC, reason=WHY)
+    assert "Plan these stages" in see(operator, f"/flags/{CODEC}/plan/").text
+    Rehearsal.objects.all().delete()
+    page = see(operator, f"/flags/{CODEC}/plan/")
+    assert "no drill of this code" in page.text
+    assert f"/flags/{CODEC}/rehearse/?target=zstd-fast" in page.html
+    assert "Plan these stages" not in page.text
+
+
+def test_what_cannot_be_rehearsed_is_not_offered_a_drill(admin: Client, see: See) -> None:
+    acts.roll_back(actor(), "db.pool_formula", reason=WHY)
+    page = see(admin, "/flags/db.pool_formula/stage/?stage=100&target=deployment")
+    assert "/rehearse/" not in page.html
+    assert "Go without a drill" in page.text

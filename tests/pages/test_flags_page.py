@@ -18,6 +18,7 @@ from tests.flags.made import WHY, actor
 from tests.pages import flag_world
 from tests.pages.conftest import Page
 from tests.pages.flag_world import EVICTION, FETCH
+from tests.rehearsals.made_up import all_drilled
 
 See = Callable[..., Page]
 
@@ -25,6 +26,7 @@ See = Callable[..., Page]
 @pytest.fixture(autouse=True)
 def world(db: None) -> None:
     flag_world.fleet(8)
+    all_drilled()
 
 
 def _row(page: Page, key: str) -> str:

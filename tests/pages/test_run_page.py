@@ -38,7 +38,7 @@ def test_a_running_one_is_live_and_can_be_cancelled(
 ) -> None:
     run = made_run(20, state=RunState.RUNNING, mix=MIX)
     page = see(operator, f"/validations/{run.pk}/")
-    assert f'hx-sse:connect="/events?topics=run:{run.pk}"' in page.html
+    assert f'hx-sse:connect="/events?topics=run:{run.pk},firing"' in page.html
     assert "Cancel 8 waiting" in page.text
     assert "Retry" not in page.text
 

@@ -1,6 +1,7 @@
 """The list of validations: its address is its state."""
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -36,14 +37,34 @@ def test_states_filter_and_count(operator: Client, see: See, made_run: Callable[
     assert "Showing 1–1 of 1" in page.text
 
 
-@pytest.mark.parametrize("asked", ["V-{}", "v{}", "{}", "needle", "NEEDLE"])
+@pytest.mark.parametrize(
+    "asked", ["V-{}", "v{}", "{}", "needle", "NEEDLE", "nee", "here needle", "0xABC", "node:8545"]
+)
 def test_search_finds_titles_and_ids(
     operator: Client, see: See, made_run: Callable[..., Run], asked: str
 ) -> None:
-    made_run(title="hay")
-    wanted = made_run(title="a needle here")
+    made_run(title="hay of node 8545")
+    wanted = made_run(title="a needle here: 0xabcdef, node:8545")
     page = see(operator, f"/validations/?q={asked.format(wanted.pk)}")
     assert "a needle here" in page.text
+    assert "hay" not in page.text
+
+
+@pytest.mark.parametrize("asked", ["eedle", "needle hay", "needle%", "'", "needle | hay"])
+def test_search_finds_nothing_by_less(
+    operator: Client, see: See, made_run: Callable[..., Run], asked: str
+) -> None:
+    made_run(title="a needle here")
+    page = see(operator, f"/validations/?q={quote(asked)}")
+    assert "None match" in page.text
+
+
+def test_numbers_are_found_as_they_are_shown(
+    operator: Client, see: See, made_run: Callable[..., Run]
+) -> None:
+    made_run(title="10\u202f000 blocks")
+    for asked in ("10 000", "10\u202f000", "000 blo"):
+        assert "None match" not in see(operator, f"/validations/?q={quote(asked)}").text
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ ROOM = Room(max_connections=100, reserved=3)
 @pytest.mark.parametrize("mode", Mode)
 def test_a_small_fleet_gets_a_connection_for_each_client(mode: Mode) -> None:
     sizes = fit(FLEET, ROOM, mode)
-    assert sizes.pool == FLEET.clients == 2 * 4 + 8 + 3 + 4
+    assert sizes.pool == FLEET.clients == 2 * 4 + (8 + 4) + 5 + 4
     assert sizes.clients >= 2 * FLEET.clients
 
 
@@ -47,7 +47,7 @@ def test_the_gaps_of_the_sources_are_refused(web: int, pool: int, max_connection
 
 def test_what_a_refusal_names_is_enough_and_no_more() -> None:
     fleet = Fleet(workers=200, web=2, pool=8)
-    least = needed(fleet, Mode.TRANSACTION)
+    least = needed(fleet.clients, Mode.TRANSACTION)
     enough = Room(max_connections=least + 3 + DIRECT, reserved=3)
     assert fit(fleet, enough, Mode.TRANSACTION).pool == least
     assert least * CLIENTS_A_SERVER >= fleet.clients

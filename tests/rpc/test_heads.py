@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from monitoring import instruments
 from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, until
 from validation.resilience import Breakers, Override
 from validation.rpc import NodeState, RateBudgets, RpcClient, breaker_name, watching
@@ -34,6 +35,12 @@ def state(client: RpcClient, node: ScriptedNode) -> NodeState:
 
 def asked_for_heads(node: ScriptedNode) -> int:
     return sum(call["method"] == "eth_blockNumber" for one in node.asked for call in one.calls)
+
+
+def cancelled() -> float:
+    child = instruments.RPC_REQUESTS.labels("eth_blockNumber", "cancelled")
+    return sum(sample.value for family in child.collect() for sample in family.samples
+               if sample.name.endswith("_total"))  # fmt: skip
 
 
 async def test_each_node_tells_its_head_also_one_that_is_not_in_service(
@@ -67,6 +74,17 @@ async def test_a_node_that_does_not_answer_keeps_its_last_head_and_its_failures_
         await until(lambda: state(client, one).failures.get("node_timeout", 0) >= 2)
         await until(lambda: state(client, other).failures.get("bad_answer", 0) >= 2)
         assert state(client, one).head == 16
+
+
+async def test_a_question_that_a_process_ends_in_is_counted(chains: list[Chain]) -> None:
+    """It was asked: the node has it in its own count."""
+    one, before = chains[0], cancelled()
+    async with client_of(one) as client:
+        client.watch_heads(every_s=OFTEN_S)
+        await until(lambda: client.nodes() and state(client, one).head == 16)
+        asked, one.default = asked_for_heads(one), never
+        await until(lambda: asked_for_heads(one) > asked)
+    assert cancelled() == before + 1
 
 
 async def test_a_defect_of_reading_one_head_ends_no_watch(

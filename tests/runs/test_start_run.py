@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from tests.runs.conftest import blocks
-from validation import retention, services
+from validation import intake, retention, services
 from validation.models import Chunk, Item, Run, RunState
 from validation.subjects import Kind, Malformed, Subject
 
@@ -119,7 +119,7 @@ def test_without_a_node_nothing_is_started(settings: Settings) -> None:
 
 
 def test_a_run_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MAX_ITEMS", 5)
+    monkeypatch.setattr(intake, "MAX_ITEMS", 5)
     with pytest.raises(services.RunRefused, match="at most 5 items"):
         start([*blocks(6)])
     assert not Item.objects.exists()

@@ -103,11 +103,14 @@ def test_a_forced_state_ends_by_itself_with_postgres_away(fleet: Fleet) -> None:
     wait_until(lambda: len(fleet.children()) == WORKERS, within_s=30, what="the workers")
     warm = fleet.start_run(2_000, level=1)
     wait_until(lambda: fleet.finished(warm), within_s=60, what="a run of a healthy fleet")
-    force(fleet, "open", "--for", "8s")
-    assert set(in_force(fleet)) == {"forced_open"}
+    force(fleet, "open", "--for", "15s")
+    # They obey before they tell of it: that they do each second.
+    wait_until(
+        lambda: set(in_force(fleet)) == {"forced_open"}, within_s=10, what="each worker tells of it"
+    )
     fleet.cluster.postgres.stop()
     wait_until(
-        lambda: set(in_force(fleet)) == {"closed"}, within_s=30, what="the breakers close again"
+        lambda: set(in_force(fleet)) == {"closed"}, within_s=40, what="the breakers close again"
     )
     fleet.cluster.postgres.start()
 

@@ -19,7 +19,7 @@ from pytest_django import Settings
 from console.embedded.cluster import Cluster
 from tests.fleet import Fleet, free_port, wait_until
 from tests.services import ROOT
-from validation import services
+from validation import intake
 from validation.devnode.chain import Chain
 
 type Validate = Callable[..., "Done"]
@@ -232,7 +232,7 @@ def test_a_reader_that_leaves_ends_it_without_a_word(node: str) -> None:
 def test_local_has_the_bound_of_a_run(
     validate: Validate, node: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "MAX_ITEMS", 5)
+    monkeypatch.setattr(intake, "MAX_ITEMS", 5)
     done = validate("--local", "--node", node, "block:1-6")
     assert (done.returncode, done.stdout) == (2, "")
     assert "at most 5 items" in done.stderr

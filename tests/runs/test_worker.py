@@ -237,14 +237,17 @@ def test_a_process_without_room_begins_nothing_until_there_is_some(
 
 def test_a_process_that_never_gets_room_ends_for_a_new_one(start: Start, ledger: Ledger) -> None:
     start(1)
-
-    def die() -> None:
-        raise Died
-
+    ended = threading.Event()
     engine = InstantEngine()
     engine.memory.refuses = engine.memory.is_hopeless = True
-    with pytest.raises(Died):
-        Worker(ledger, engine, die=die).drain()
+    worker = Worker(ledger, engine, recycle=ended.set)
+    assert worker.drain() is False
+    assert ended.wait(5)
+    ended.clear()
+    assert worker.drain() is False
+    assert not ended.wait(0.1), "it ends once"
+    chunk = Chunk.objects.get()
+    assert (chunk.state, chunk.attempts) == ("ready", 0)
 
 
 class BlindEngine(LateEngine):

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from console import env
-from console.database import database_settings, postgres_url
+from console.database import database_settings, postgres_url, replica_urls
 
 
 def refusal(capsys: pytest.CaptureFixture[str]) -> str:
@@ -139,3 +139,35 @@ def test_what_is_no_origin_is_refused(
     with pytest.raises(SystemExit):
         env.origins("OFREP_ORIGINS")
     assert f"OFREP_ORIGINS={value!r}" in refusal(capsys)
+
+
+def test_replicas_are_named_in_order_and_weighed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = "postgresql://u:secret@a/n", "postgresql://u:secret@b:5433/n"
+    monkeypatch.setenv("DATABASE_REPLICA_URLS", f"{one};weight=60, {other}")
+    found = [(each.label, each.url, each.weight) for each in replica_urls("DATABASE_REPLICA_URLS")]
+    assert found == [("replica_1", one, 60), ("replica_2", other, 1)]
+    monkeypatch.delenv("DATABASE_REPLICA_URLS")
+    assert replica_urls("DATABASE_REPLICA_URLS") == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("mysql://u:secret@a/n", "a Postgres URL"),
+        ("postgresql://u:secret@a/n;weight=0", "weight=0' is not a weight from 1 to 1000"),
+        ("postgresql://u:secret@a/n;weight=most", "weight=most' is not a weight"),
+        ("postgresql://u:secret@a/n;heavy=1", "a list of URLs that end in ;weight=60"),
+        (",".join(["postgresql://u:secret@a/n"] * 2), "a list without repetitions"),
+        (",".join(f"postgresql://u:secret@a{n}/n" for n in range(9)), "a list of 8 at most"),
+    ],
+)
+def test_bad_replicas_are_refused_without_their_passwords(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str, expected: str
+) -> None:
+    monkeypatch.setenv("DATABASE_REPLICA_URLS", value)
+    with pytest.raises(SystemExit):
+        replica_urls("DATABASE_REPLICA_URLS")
+    line = refusal(capsys)
+    assert "DATABASE_REPLICA_URLS" in line
+    assert expected in line
+    assert "secret" not in line

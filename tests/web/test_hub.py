@@ -94,7 +94,7 @@ def test_what_is_no_element_id_is_refused(region: str) -> None:
 
 async def test_a_topic_has_a_bounded_number_of_regions() -> None:
     channel = Channel("t", "", Role.VIEWER, Page())
-    with pytest.raises(ValueError, match="8 are the most"):
+    with pytest.raises(ValueError, match=f"{MAX_REGIONS} are the most"):
         channel.take({f"r{n}": "" for n in range(MAX_REGIONS + 1)})
 
 

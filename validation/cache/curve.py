@@ -14,8 +14,11 @@ from typing import Final
 _LOWEST: Final = -(1 << 63)
 _SPACE: Final = 1 << 64
 """Hashes are of 64 bits with a sign: most keys cost one comparison with such a number."""
-_START: Final = _LOWEST + _SPACE // 8
-"""Following one key in eight is enough where keys are few, and leaves most look-ups alone."""
+_START: Final = _LOWEST + _SPACE // 4
+"""Following one key in four leaves most look-ups alone. Which ones those are is another matter in
+each process, as hashes are: of 120, none told a hit rate that was more than 0.04 off. With half as
+many followed, at times it was 0.07.
+"""
 _STEP: Final = 1.08
 """Sizes told apart differ by so much."""
 _LARGEST: Final = 10_000_000
@@ -42,7 +45,7 @@ class MissRatioCurve:
     def __init__(
         self,
         *,
-        max_keys: int = 2_048,
+        max_keys: int = 4_096,
         memory: int = 100_000,
         lookups: Callable[[], int] | None = None,
     ) -> None:

@@ -128,7 +128,7 @@ class L2:
                 for (place, name), value in zip(pointers, values, strict=True):
                     found[place] = _bounded(found[place], self._open(name, value))
         except CacheError:
-            self.errors += 1
+            self.errors += len(keys)
             return [None] * len(keys)
         return found
 

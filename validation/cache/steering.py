@@ -1,7 +1,7 @@
 """The cache from outside its loop: operators' purges and bounds, and what it says of itself."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -50,6 +50,20 @@ class Steering:
     def shrink(self, share: float) -> None:
         """Lets go of all but so much of what L1 holds; its bounds stay."""
         self._in_loop(lambda: self._cache.l1.shrink(share))
+
+    def reads(self, keys: Sequence[bytes]) -> list[bool]:
+        """Whether what lies in Valkey under each counts here; nothing is asked for or kept. Not to
+        be called by the loop. TimeoutError where Valkey did not answer.
+        """
+        l2 = self._cache.l2
+        if l2 is None or not keys:
+            return [False] * len(keys)
+        unanswered = l2.errors + l2.skipped
+        asked = asyncio.run_coroutine_threadsafe(l2.read_many(list(keys)), self._loop)
+        found = [payload is not None for payload in asked.result(_WAIT_S)]
+        if l2.errors + l2.skipped > unanswered:
+            raise TimeoutError("The cache server did not answer in time what lies there.")
+        return found
 
     def report(self) -> dict[str, Any]:
         """The fields of a `CacheReport`."""

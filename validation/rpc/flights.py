@@ -12,14 +12,13 @@ from validation.rpc.batching import Lane
 from validation.rpc.errors import BreakerOpen, HttpStatus, NodeTimeout, RateLimited, RpcError
 from validation.rpc.exchange import Exchange
 from validation.rpc.forms import Load
-from validation.rpc.metrics import METRICS
+from validation.rpc.metrics import CANCELLED, METRICS
 from validation.rpc.queues import Batch, Queue
 from validation.rpc.request_log import RequestLog
 from validation.rpc.timing import Sending
 from validation.rpc.wire import Answer
 
 _BUSY_STATUS = frozenset({503, 504})
-_CANCELLED = "cancelled"
 
 
 class Flight:
@@ -188,8 +187,8 @@ class Flight:
         self._permit.cancel()
         if self._is_sent:
             rtt_s = self._rtt_s()
-            METRICS.back(self.batch.tally(), _CANCELLED, rtt_s)
-            self._note(_CANCELLED, rtt_s)
+            METRICS.back(self.batch.tally(), CANCELLED, rtt_s)
+            self._note(CANCELLED, rtt_s)
 
     def _settle(self, error: RpcError | None, *, is_busy: bool, rtt_s: float) -> None:
         queue = self.queue

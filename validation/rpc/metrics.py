@@ -8,6 +8,8 @@ from prometheus_client import Histogram
 
 from monitoring import instruments
 
+CANCELLED = "cancelled"
+"""The outcome of calls that were sent, and that nobody waited for any more."""
 _MAX_CHILDREN = 2000
 _MAX_POOLS = 64
 _OTHER = "other"

@@ -18,8 +18,9 @@ from validation.rpc.errors import (
 )
 from validation.rpc.exchange import Exchange
 from validation.rpc.forms import Load
-from validation.rpc.metrics import METRICS
+from validation.rpc.metrics import CANCELLED, METRICS
 from validation.rpc.recovery import let_out
+from validation.rpc.seams import Gate
 from validation.rpc.wire import fragment
 
 _log = logging.getLogger(__name__)
@@ -67,11 +68,21 @@ class NodeWatch:
         has_room = limits.requests < limits.max_requests and not lane.rests_s()
         if lane.is_gone or not has_room or (limits.lease is not None and not limits.lease.room()):
             return  # it is at work, or to be left alone: the next turn is soon
-        started = self._loop.time()
+        started, is_sent = self._loop.time(), False
+
+        def gate() -> None:
+            nonlocal is_sent
+            let_out(lane)
+            is_sent = True
+
         try:
-            number = await self._ask(lane)
+            number = await self._ask(lane, gate)
         except BreakerOpen:
             return
+        except asyncio.CancelledError:
+            if is_sent:
+                METRICS.back(_COUNTED, CANCELLED, self._loop.time() - started)
+            raise
         except RpcError as error:
             METRICS.back(_COUNTED, error.reason, self._loop.time() - started)
             record.watched_in_vain(error.reason, forget=isinstance(error, WrongChain))
@@ -82,14 +93,14 @@ class NodeWatch:
             METRICS.back(_COUNTED, "ok", self._loop.time() - started)
             record.watched(number, self._loop.time() - started)
 
-    async def _ask(self, lane: Lane) -> int:
+    async def _ask(self, lane: Lane, gate: Gate) -> int:
         asks_chain = self._exchange.must_ask_chain(lane.node)
         load = Load(1, 1 + asks_chain, 1 + asks_chain, 1)
         lane.limits.take(load)
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 (answer,) = await self._exchange.send(
-                    lane.node, [_HEAD], asks_chain=asks_chain, gate=lambda: let_out(lane)
+                    lane.node, [_HEAD], asks_chain=asks_chain, gate=gate
                 )
         except TimeoutError:
             raise NodeTimeout("no answer in time", node=lane.node.label) from None

@@ -98,5 +98,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     truth; not there where none was."""
     spans: tuple[Span, ...] | UnsetType = UNSET
     """Where the time went; not there unless it was asked for."""
+    began_at: float | UnsetType = UNSET
+    """When that began, by its process's `time.monotonic`; there where `spans` are."""
     bundle: bytes | UnsetType = UNSET
     """The packed proof bundle of a verdict that accuses a node."""

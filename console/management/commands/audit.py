@@ -48,7 +48,8 @@ class Command(BaseCommand):
             anchors = [Anchor.parse(text) for text in options["anchor"]]
             walked = chain.verify([*anchors, *_last_good()])
             guarded = _is_guarded()
-            if anchors and walked.broken is None:
+            reach = [one for one in anchors if one.position >= walked.begins.position]
+            if reach and walked.broken is None:
                 watch.vouch(walked.reached)
         except ValueError as exc:
             raise CommandError(str(exc), returncode=NOT_RUN) from exc
@@ -76,7 +77,9 @@ def _last_good() -> list[Anchor]:
 def _words(walked: Walk) -> str:
     broken = walked.broken
     if broken is None:
-        return f"whole: {walked.rows} rows, head {walked.reached}"
+        since = f", behind row {walked.begins}, the last that retention dropped"
+        since = since if walked.begins.position else ""
+        return f"whole: {walked.rows} rows, head {walked.reached}{since}"
     return f"broken ({broken.fault}) at position {broken.position}: {broken.said}"
 
 
@@ -86,6 +89,7 @@ def _json(walked: Walk, *, guarded: bool) -> str:
         "rows": walked.rows,
         "position": walked.reached.position,
         "hash": walked.reached.hash,
+        "begins_after": str(walked.begins) if walked.begins.position else None,
         "broken": asdict(walked.broken) if walked.broken else None,
         "guarded": guarded,
     }

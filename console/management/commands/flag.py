@@ -7,13 +7,18 @@ from typing import Any
 
 from console.controls import ControlError
 from console.flags import acts, reading
+from console.flags.errors import Unrehearsed
 from console.flags.models import Flag
 from console.flags.reading import FlagView, OnWorker
 from console.management.acting import DONE, NOT_HEARD, ActingCommand, actor
+from console.management.ending import ending
 from console.pages import figures
+from console.rehearsals import rehearsing
+from console.rehearsals.models import VERDICTS, Rehearsal
 
 _REASON = "Changed at a terminal"
 _ALL = 100
+_WITHOUT = "Nothing was changed; --unrehearsed goes without."
 
 
 class Command(ActingCommand):
@@ -36,28 +41,54 @@ class Command(ActingCommand):
             "--revision", type=int, metavar="R", help="the one you saw; refused where it is another"
         )
         parser.add_argument("--reason", help=f"10 to 500 characters; default: {_REASON!r}")
+        parser.add_argument(
+            "--unrehearsed",
+            action="store_true",
+            help="without the drill that comes before what no unit has yet",
+        )
         parser.add_argument("--json", action="store_true", help="one object a flag and line")
 
     def run(self, **options: Any) -> int:
         is_json = options["json"]
         if options["key"] is None:
+            if options["stage"] is not None:
+                raise ControlError("--stage changes nothing alone: name a flag.")
+            _refuse_lonely(options)
             return self._show(reading.flags(), is_json=is_json)
         key = options["key"]
         if options["variant"] is None and options["stage"] is None:
             _refuse_lonely(options)
             return self._show([reading.flag(key)], is_json=is_json, full=True)
-        moved = _moved(key, options)
-        if not is_json:
-            self._tell_change(moved)
-            return self.heard(moved.revision)
         # What is waited for is said beside the object, not in it.
-        out, self.stdout = self.stdout, self.stderr
+        out = self.stdout
+        if is_json:
+            self.stdout = self.stderr
         try:
+            moved = self._move(key, options)
+            if not is_json:
+                self._tell_change(moved)
             status = self.heard(moved.revision)
         finally:
             self.stdout = out
-        self._write_json(reading.flag(key))
+        if is_json:
+            self._write_json(reading.flag(key))
         return status
+
+    def _move(self, key: str, options: dict[str, Any]) -> Flag:
+        """After drills of its own: of the target and of the rest, where none of theirs passed."""
+        for _ in range(2):
+            try:
+                return _moved(key, options)
+            except Unrehearsed as exc:
+                if not exc.variant:
+                    raise ControlError(f"{exc} {_WITHOUT}") from exc
+                # What is done to it during the drill is not overwritten.
+                if options["revision"] is None:
+                    options["revision"] = reading.flag(key).revision
+                self.stdout.write(f"{key} at {exc.variant} is rehearsed first: some seconds")
+                drill = _rehearse(key, exc.variant)
+                self.stdout.write(f"{drill}: {drill.get_state_display()}. {drill.why}")
+        return _moved(key, options)
 
     def _show(self, views: list[FlagView], *, is_json: bool, full: bool = False) -> int:
         for view in views:
@@ -99,14 +130,28 @@ def _moved(key: str, options: dict[str, Any]) -> Flag:
         target=variant,
         rest=rest,
         unit=options["unit"],
+        unrehearsed=options["unrehearsed"],
         reason=why,
         based_on=seen,
     )
 
 
+def _rehearse(key: str, variant: str) -> Rehearsal:
+    """In this process. One that failed is told of by whoever judges the stage."""
+    try:
+        with ending(rehearsing.Terminated):
+            drill = rehearsing.run_now(key, variant, actor())
+    except (rehearsing.Busy, rehearsing.Terminated) as exc:
+        why = str(exc) or "this was told to end."
+        raise ControlError(f"No drill of {key} could be run: {why} {_WITHOUT}") from exc
+    if drill.state not in VERDICTS:
+        raise ControlError(f"No drill of {key} could be run: {drill.why} {_WITHOUT}")
+    return drill
+
+
 def _refuse_lonely(options: dict[str, Any]) -> None:
-    for name in ("rest", "unit", "reason", "revision"):
-        if options[name] is not None:
+    for name in ("rest", "unit", "reason", "revision", "unrehearsed"):
+        if options[name] is not None and options[name] is not False:
             raise ControlError(f"--{name} changes nothing alone: give a variant or --stage.")
 
 

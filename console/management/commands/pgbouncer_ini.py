@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from console import pgbouncer
-from console.pgbouncer import Fleet, Mode, Place, Room, Server, ThroughPooler, Unfit
+from console.pgbouncer import Beside, Fleet, Mode, Place, Server, ThroughPooler, Unfit
 
 UNFIT, NOT_RUN = 1, 2
 _MOST = 100_000
@@ -47,7 +47,14 @@ class Command(BaseCommand):
             text = f"--max-connections {options['max_connections']} is not a number from 1."
             raise CommandError(text, returncode=NOT_RUN)
         server, user = _server(options["max_connections"])
-        fleet = Fleet(workers=options["workers"], web=options["web"], pool=options["pool"])
+        fleet = Fleet(
+            workers=options["workers"],
+            web=options["web"],
+            pool=options["pool"],
+            beside=Beside.of(
+                replicas=bool(settings.REPLICAS), destinations=len(settings.NOTIFY_DESTINATIONS)
+            ),
+        )
         try:
             sizes = pgbouncer.fit(fleet, server.room, Mode(options["mode"]))
         except Unfit as exc:
@@ -93,6 +100,5 @@ def _server(max_connections: int | None) -> tuple[Server, str]:
         text = f"{name}: Postgres does not answer: {first}"
         raise CommandError(text, returncode=NOT_RUN) from exc
     if max_connections is not None:
-        room = Room(max_connections=max_connections, reserved=server.room.reserved)
-        server = replace(server, room=room)
+        server = replace(server, room=replace(server.room, max_connections=max_connections))
     return server, user

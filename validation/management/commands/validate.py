@@ -1,8 +1,6 @@
 """`manage.py validate`: a run through the fleet, or `--local` in this process alone."""
 
 import asyncio
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +16,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import DatabaseError
 
 from monitoring import snapshots
-from validation import quorum, services, wiring
+from validation import intake, quorum, services, tracing, wiring
 from validation.engine import Engine
+from validation.management.pipes import read_enough
 from validation.models import Run
 from validation.report import Report
 from validation.rpc import NodeUrl
@@ -27,7 +26,6 @@ from validation.subjects import Malformed, Subject, SubjectError, expand, read_u
 from validation.validators import Agreement, Check, Outcome, Verdict
 
 ALL_VALID, SOME_NOT, COULD_NOT_RUN, INTERRUPTED = 0, 1, 2, 130
-PIPE_CLOSED = 128 + signal.SIGPIPE
 _POLL_S = 0.1
 _LONELY_S = 5.0
 _HIGHEST_LEVEL = 5
@@ -71,9 +69,7 @@ class Command(BaseCommand):
             report.say("Interrupted.")
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
-            # `| head` has seen enough. What is still buffered must not complain at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(PIPE_CLOSED)
+            sys.exit(read_enough())
         except services.MalformedItems as exc:
             report.malformed(exc.malformed, exc.count)
         except (CannotRun, services.RunRefused, SubjectError) as exc:
@@ -146,12 +142,12 @@ def _checked(
         for entry in entries:
             if isinstance(entry, Malformed):
                 malformed_count += 1
-                if len(malformed) < services.MALFORMED_KEPT:
+                if len(malformed) < intake.MALFORMED_KEPT:
                     malformed.append(entry)
                 continue
             count += 1
-            if count > services.MAX_ITEMS:
-                raise CannotRun(f"at most {services.MAX_ITEMS:,} items at once: split them.")
+            if count > intake.MAX_ITEMS:
+                raise CannotRun(f"at most {intake.MAX_ITEMS:,} items at once: split them.")
             spool.write(f"{entry}\n")
         if malformed and not (accept and count):
             raise services.MalformedItems(malformed, malformed_count)
@@ -195,14 +191,15 @@ def _start(
 ) -> Run:
     if not wiring.has_database():
         raise CannotRun("no database: run `make up` first, set DATABASE_URL, or use --local.")
-    return services.start_run(
-        entries,
-        level=asked.level,
-        agreement=asked.agreement,
-        origin="cli",
-        node_urls=node_urls,
-        on_malformed="accept" if accept else "refuse",
-    )
+    with tracing.command("validate"):
+        return services.start_run(
+            entries,
+            level=asked.level,
+            agreement=asked.agreement,
+            origin="cli",
+            node_urls=node_urls,
+            on_malformed="accept" if accept else "refuse",
+        )
 
 
 def _through_fleet(report: Report, run: Run) -> bool:

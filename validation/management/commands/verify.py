@@ -1,8 +1,6 @@
 """`manage.py verify FILE`: verifies an exported proof bundle, with no network and no server."""
 
 import json
-import os
-import signal
 import sys
 from argparse import ArgumentTypeError
 from pathlib import Path
@@ -15,10 +13,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from validation import evidence
 from validation.checkpoint import Checkpoint
 from validation.evidence import telling, trust
+from validation.management.pipes import read_enough
 from validation.printable import printable
 
 VERIFIES, DOES_NOT, CANNOT_READ = 0, 1, 2
-PIPE_CLOSED = 128 + signal.SIGPIPE
 
 
 class Command(BaseCommand):
@@ -80,9 +78,7 @@ def _print(finding: evidence.Finding, ours: trust.Ours, *, as_json: bool) -> Non
         else:
             print("\n".join(telling.lines(finding, ours=ours)), flush=True)
     except BrokenPipeError:
-        # `| head` has seen enough. What is still buffered must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(PIPE_CLOSED)
+        sys.exit(read_enough())
 
 
 def _told(finding: evidence.Finding, ours: trust.Ours) -> dict[str, Any]:

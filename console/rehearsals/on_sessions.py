@@ -1,0 +1,75 @@
+"""Rehearses what is set on database sessions: on one of a drill's own, as a worker has it."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from console.flags.catalogue import BY_KEY
+from console.rehearsals.drilling import Entries, NotShown
+from console.rehearsals.load import Answer
+from monitoring.pooler import is_pooled
+from validation import wiring
+from validation.timeouts import SessionTimeouts
+
+_CHUNK: Final = 20
+_UNITS: Final = 600
+_PAUSE_S: Final = 0.01
+
+
+class Statements:
+    load = f"chunks of {_CHUNK} statements on one session"
+    chunk = _CHUNK
+
+    def __init__(self, link: psycopg.Connection[Any], flag: str, baseline: str) -> None:
+        self.units: Sequence[str] = [str(number) for number in range(_UNITS)]
+        self._link, self._flag = link, flag
+        self._timeouts = SessionTimeouts()
+        self.switch(baseline)
+        self._timeouts.obey(link)
+
+    def switch(self, variant: str) -> None:
+        self._timeouts.set(self._value(variant))
+
+    def told(self) -> str:
+        """By Postgres' own word, which it gives between the statements of the load."""
+        asked = "SELECT setting FROM pg_settings WHERE name = 'statement_timeout'"
+        row = self._link.execute(asked).fetchone()
+        return f"{row[0]} ms" if row else ""
+
+    def expected(self, variant: str) -> str:
+        return f"{self._value(variant)} ms"
+
+    def ask(self, units: Sequence[str]) -> list[Answer]:
+        self._timeouts.obey(self._link)  # as a worker does between its chunks
+        time.sleep(_PAUSE_S)
+        return [self._one(unit) for unit in units]
+
+    def mark(self) -> None:
+        return
+
+    def read(self, variant: str, said: Mapping[str, str]) -> Entries | None:
+        del variant, said
+        return None
+
+    def _one(self, unit: str) -> Answer:
+        row = self._link.execute("SELECT %s::text", [unit]).fetchone()
+        said = str(row[0]) if row else "no row"
+        return Answer(unit=said, said=said)
+
+    def _value(self, variant: str) -> int:
+        value: int = BY_KEY[self._flag].variants[variant]
+        return value
+
+
+@contextmanager
+def statements(flag: str, baseline: str) -> Iterator[Statements]:
+    with wiring.connect() as link:
+        if is_pooled(link):
+            raise NotShown(
+                "Behind a pooler the role's own settings hold, whatever the flag says: there is "
+                "nothing to rehearse."
+            )
+        yield Statements(link, flag, baseline)

@@ -1,0 +1,125 @@
+"""A drill is run: begun by one runner, judged, and kept whatever comes of it."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+import psycopg
+import redis
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from console.access.audit import Actor
+from console.experiments import surroundings, turns
+from console.experiments.database import NoDatabase
+from console.experiments.engines import VariantRefused
+from console.experiments.hushing import hushed
+from console.experiments.node import NodeFailed
+from console.rehearsals import running, standing, ways
+from console.rehearsals.drilling import Found, NotShown, drill
+from console.rehearsals.judging import judge
+from console.rehearsals.load import Stuck
+from console.rehearsals.models import Rehearsal, State
+from console.rehearsals.running import LEASE_S, expire
+from monitoring import events
+
+UNITS: Final = 120
+"""Of each phase, at least."""
+_NOT_RUN: Final = (
+    *(NotShown, NodeFailed, NoDatabase, VariantRefused, Stuck, TimeoutError),
+    *(redis.RedisError, psycopg.Error, OSError),
+)
+
+
+class Busy(Exception):
+    """Another drill or an experiment runs; says which."""
+
+
+class Terminated(BaseException):
+    """The process was told to end."""
+
+
+def run(rehearsal: Rehearsal, *, units: int = UNITS) -> Rehearsal:
+    """To its end, in this process. Raises Busy where another runs: it waits on as it is."""
+    _begin(rehearsal)
+    try:
+        found = _drilled(rehearsal, units)
+    except (KeyboardInterrupt, Terminated):
+        return _end(rehearsal, State.INTERRUPTED, why="Its process was told to end.")
+    except _NOT_RUN as exc:
+        return _end(rehearsal, State.NOT_RUN, why=str(exc) or type(exc).__name__)
+    except BaseException as exc:
+        why = f"A defect of this program: {type(exc).__name__}: {exc}"
+        _end(rehearsal, State.NOT_RUN, why=why)
+        raise
+    judged = judge(found)
+    state = State.PASSED if judged.passed else State.FAILED
+    return _end(rehearsal, state, why=judged.why, found=msgspec.to_builtins(found))
+
+
+def run_now(flag: str, target: str, actor: Actor) -> Rehearsal:
+    """One is made and run here, or the one that waits already. Raises Busy where another runs: what
+    was made for this is given up then, what waited waits on. Else as `running.make`.
+    """
+    waits = standing.waiting(flag, target)
+    if waits is not None and waits.state == State.RUNNING:
+        raise Busy(f"{waits} of it runs already, {_at_most(waits)}: wait for what it finds.")
+    drill = waits or running.make(flag, target, actor)
+    try:
+        return run(drill)
+    except Busy as exc:
+        if waits is None:
+            running.give_up(drill, str(exc))
+        raise
+
+
+def _at_most(drill: Rehearsal) -> str:
+    """Who runs it may have been killed: nobody knows before."""
+    return f"until {drill.lease_until:%H:%M:%S} UTC at most" if drill.lease_until else "for a while"
+
+
+def _drilled(rehearsal: Rehearsal, units: int) -> Found:
+    flag, baseline, target = rehearsal.flag, rehearsal.baseline, rehearsal.target
+    with hushed(), ways.rig(flag, baseline, target) as rig:
+        return drill(rig, baseline=baseline, target=target, units=units)
+
+
+def _begin(rehearsal: Rehearsal) -> None:
+    expire()
+    now = timezone.now()
+    started = {
+        "state": State.RUNNING,
+        "began_at": now,
+        "lease_until": now + timedelta(seconds=LEASE_S),
+        "machine": surroundings.machine(),
+        "code_revision": surroundings.code_revision(),
+        "flag_revision": surroundings.flag_revision(),
+    }
+    try:
+        with transaction.atomic():
+            if taken := turns.of_others(Rehearsal):
+                raise Busy(f"{taken} runs: two at a time would measure each other.")
+            waiting = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.QUEUED)
+            number = waiting.update(**started)
+    except IntegrityError as exc:
+        other = Rehearsal.objects.filter(state=State.RUNNING).first()
+        until = f", {_at_most(other)}" if other else ""
+        why = f"{other or 'Another'} runs{until}: two at a time would measure each other."
+        raise Busy(why) from exc
+    rehearsal.refresh_from_db()
+    if not number:
+        raise Busy(f"{rehearsal} is not waiting: it is {rehearsal.get_state_display()}.")
+    _announce(rehearsal)
+
+
+def _end(rehearsal: Rehearsal, state: State, **more: Any) -> Rehearsal:
+    """Unless it was taken for dead: then that stands."""
+    mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
+    mine.update(state=state, ended_at=timezone.now(), lease_until=None, **more)
+    rehearsal.refresh_from_db()
+    _announce(rehearsal)
+    return rehearsal
+
+
+def _announce(rehearsal: Rehearsal) -> None:
+    events.publish("roadmap", "rollouts", f"flag:{rehearsal.flag}")

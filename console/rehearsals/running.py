@@ -1,0 +1,59 @@
+"""A drill is asked for, or found without a runner: all but running it.
+
+Light, so that pages, guards and workers can; `rehearsing` brings engines.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from django.db import transaction
+from django.utils import timezone
+
+from console.access import audit
+from console.access.audit import Actor
+from console.access.roles import Role
+from console.controls.bounds import needs, reason_of
+from console.rehearsals import possible, standing
+from console.rehearsals.models import KIND, Rehearsal, State
+
+# Longer than any drill takes, however slow its machine.
+LEASE_S: Final = 300.0
+REASON: Final = "The way back is to be known before anybody goes there."
+
+
+def make(flag: str, target: str, actor: Actor, *, reason: str = REASON) -> Rehearsal:
+    """One that waits; where one of this flag and target waits or runs already, that one. Raises
+    RoleTooLow, NotRehearsable and Refused.
+    """
+    needs(actor, Role.OPERATOR, "Rehearsing a flag")
+    baseline, reason = possible.baseline_of(flag, target), reason_of(reason)
+    expire()
+    with transaction.atomic():
+        if (there := standing.waiting(flag, target)) is not None:
+            return there
+        made = Rehearsal.objects.create(
+            flag=flag, target=target, baseline=baseline, actor=actor.name
+        )
+        after = {"drill": made.pk, "target": target}
+        audit.record(
+            actor, "rehearse", kind=KIND, target=flag, before={}, after=after, reason=reason
+        )
+    return made
+
+
+def give_up(rehearsal: Rehearsal, why: str) -> None:
+    """One that waits, and that nobody is to begin any more."""
+    waiting = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.QUEUED)
+    waiting.update(state=State.INTERRUPTED, ended_at=timezone.now(), why=why)
+
+
+def expire(now: datetime | None = None) -> int:
+    """Says of those whose runner is gone that they were interrupted; how many."""
+    now = now or timezone.now()
+    gone = Rehearsal.objects.filter(state=State.RUNNING, lease_until__lt=now)
+    return gone.update(
+        state=State.INTERRUPTED,
+        ended_at=now,
+        lease_until=None,
+        why="Whoever ran it is gone: it gave no sign of life in time.",
+    )

@@ -1,0 +1,60 @@
+"""Connections that a web process lends to nobody: counted as lent, and given back."""
+
+from collections.abc import Iterator
+
+import pytest
+from psycopg_pool import ConnectionPool
+
+from console.embedded.cluster import Cluster
+from console.faults.held_connections import HeldConnections, share_of
+from console.postgres.lending import lender_of
+
+NAME = "db.of_a_fault"
+
+
+@pytest.fixture
+def pool(services: Cluster) -> Iterator[ConnectionPool]:
+    with ConnectionPool(services.dsn, name=NAME, min_size=0, max_size=6) as made:
+        yield made
+
+
+def _used() -> float:
+    samples = lender_of(NAME).samples()
+    return next(s.value for s in samples if s.labels.get("state") == "used")
+
+
+def test_all_but_one_are_held_and_seen_as_lent(pool: ConnectionPool) -> None:
+    asked = True
+    held = HeldConnections(pool, lambda: asked)
+    held.tend()
+    assert (held.held, _used()) == (5, 5)
+    with pool.connection(timeout=5) as last:
+        assert last.execute("SELECT 1").fetchone() == (1,)
+    asked = False
+    held.tend()
+    assert (held.held, _used()) == (0, 0)
+
+
+def test_they_work_as_before_once_they_are_back(pool: ConnectionPool) -> None:
+    held = HeldConnections(pool, lambda: True)
+    held.tend()
+    held.give_back()
+    with pool.connection(timeout=5) as one:
+        assert one.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_what_others_were_first_to_take_is_left_to_them(pool: ConnectionPool) -> None:
+    taken = [pool.getconn(timeout=5) for _ in range(4)]
+    held = HeldConnections(pool, lambda: True)
+    held.tend()
+    assert held.held == 2
+    for connection in taken:
+        pool.putconn(connection)
+    held.tend()
+    assert held.held == 5
+    held.give_back()
+
+
+@pytest.mark.parametrize(("most", "share"), [(1, 1), (2, 2), (4, 4), (5, 4), (8, 7), (100, 99)])
+def test_one_is_left_where_the_pool_is_felt_to_be_full_all_the_same(most: int, share: int) -> None:
+    assert share_of(most) == share

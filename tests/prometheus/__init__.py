@@ -1,0 +1,1 @@
+"""What Prometheus makes of the console, and the console of Prometheus: Debian's own programs."""

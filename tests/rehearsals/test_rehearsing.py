@@ -1,0 +1,218 @@
+"""A drill's life: one at a time of all that measures, kept whatever comes, told as it is."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from console.access.audit import Actor
+from console.access.models import AuditEntry
+from console.access.roles import Role
+from console.controls.errors import Refused, RoleTooLow
+from console.experiments import measuring
+from console.experiments import running as experiments
+from console.experiments.models import Experiment
+from console.pages import history
+from console.rehearsals import rehearsing, running, standing, tasks, ways
+from console.rehearsals.models import Rehearsal, State
+from console.rehearsals.possible import NotRehearsable
+from tests.experiments.made_up import claim
+from tests.rehearsals.made_up import ACTOR
+
+pytestmark = pytest.mark.django_db
+
+# Needs no node and no cache server.
+FLAG, TARGET = "web.compression", "brotli"
+
+
+def asked(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        call_command("rehearse", *arguments)
+    return int(str(ended.value.code))
+
+
+def test_what_was_measured_is_kept_with_its_surroundings() -> None:
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert (done.state, done.lease_until) == (State.PASSED, None)
+    assert done.found["target_told"] == "br, gzip from 1024 bytes"
+    assert done.code_revision
+    assert done.machine["processors"] >= 1
+    entry = AuditEntry.objects.get(action="rehearse", target=FLAG)
+    assert history.entries([entry])[0].after == f"drill {done.pk} of brotli"
+
+
+def test_one_that_waits_is_not_asked_for_twice() -> None:
+    first = running.make(FLAG, TARGET, ACTOR)
+    assert running.make(FLAG, TARGET, ACTOR) == first
+    assert running.make(FLAG, "gzip", ACTOR) != first
+    assert AuditEntry.objects.filter(action="rehearse").count() == 2
+
+
+@pytest.mark.parametrize(
+    ("flag", "target", "error", "said"),
+    [
+        ("", "gzip", Refused, "the key of a flag"),
+        ("cache.codec", "lz4", Refused, "one of none, gzip, brotli"),
+        ("cache.codec", "base64", Refused, "than its baseline base64"),
+        ("db.pool_formula", "cpu2_4", NotRehearsable, "would take the connections"),
+        ("db.replica_routing", "weighted", NotRehearsable, "no replicas of its own"),
+        ("shop.banner", "on", NotRehearsable, "no part of it reads the flag"),
+    ],
+)
+def test_what_cannot_be_rehearsed_says_why(
+    flag: str, target: str, error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        running.make(flag, target, ACTOR)
+    assert not Rehearsal.objects.exists()
+    assert not AuditEntry.objects.filter(action="rehearse").exists()
+
+
+def test_a_viewer_asks_for_none() -> None:
+    viewer = Actor(name="eve", role=Role.VIEWER, origin="api")
+    with pytest.raises(RoleTooLow):
+        running.make(FLAG, TARGET, viewer)
+
+
+def lease() -> dict[str, Any]:
+    return {"state": State.RUNNING, "lease_until": timezone.now() + timedelta(seconds=60)}
+
+
+def test_what_a_dead_runner_left_is_in_nobodys_way() -> None:
+    left = running.make(FLAG, TARGET, ACTOR)
+    gone = {"state": State.RUNNING, "lease_until": timezone.now() - timedelta(seconds=1)}
+    Rehearsal.objects.filter(pk=left.pk).update(**gone)
+    assert standing.waiting(FLAG, TARGET) is None
+    assert standing.waiting_of(FLAG) == {}
+    assert rehearsing.run_now(FLAG, TARGET, ACTOR).state == State.PASSED
+    left.refresh_from_db()
+    assert left.state == State.INTERRUPTED
+
+
+def test_two_drills_do_not_measure_each_other() -> None:
+    first, second = running.make(FLAG, TARGET, ACTOR), running.make(FLAG, "gzip", ACTOR)
+    Rehearsal.objects.filter(pk=first.pk).update(**lease())
+    with pytest.raises(rehearsing.Busy, match=f"drill-{first.pk} runs"):
+        rehearsing.run(second)
+    second.refresh_from_db()
+    assert second.state == State.QUEUED
+
+
+def test_a_drill_and_an_experiment_do_not_measure_each_other() -> None:
+    drill, experiment = running.make(FLAG, TARGET, ACTOR), experiments.make(claim(), ACTOR)
+    Experiment.objects.filter(pk=experiment.pk).update(**lease())
+    with pytest.raises(rehearsing.Busy, match=f"experiment-{experiment.pk} runs"):
+        rehearsing.run(drill)
+    Experiment.objects.filter(pk=experiment.pk).update(state="queued", lease_until=None)
+    Rehearsal.objects.filter(pk=drill.pk).update(**lease())
+    with pytest.raises(measuring.Busy, match=f"drill-{drill.pk} runs"):
+        measuring.run(experiment)
+    # Whoever is dead has no turn.
+    Rehearsal.objects.filter(pk=drill.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert running.expire() == 1
+    drill.refresh_from_db()
+    assert (drill.state, drill.lease_until) == (State.INTERRUPTED, None)
+
+
+def ending_with(error: BaseException) -> Any:
+    def rig(*_: str) -> Any:
+        raise error
+
+    return rig
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (KeyboardInterrupt(), State.INTERRUPTED),
+        (rehearsing.Terminated(), State.INTERRUPTED),
+        (TimeoutError("no answer"), State.NOT_RUN),
+    ],
+)
+def test_what_ends_it_early_is_no_verdict(
+    error: BaseException, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ways, "rig", ending_with(error))
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR))
+    assert (done.state, done.found) == (state, {})
+    assert done.why
+
+
+def test_a_defect_is_told_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ways, "rig", ending_with(ZeroDivisionError("by nothing")))
+    made = running.make(FLAG, TARGET, ACTOR)
+    with pytest.raises(ZeroDivisionError):
+        rehearsing.run(made)
+    made.refresh_from_db()
+    assert made.state == State.NOT_RUN
+    assert "ZeroDivisionError: by nothing" in made.why
+
+
+def test_beat_rings_for_what_waits_and_not_while_something_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(tasks, "ring", rung.append)
+    drill, experiment = running.make(FLAG, TARGET, ACTOR), experiments.make(claim(), ACTOR)
+    tasks.look()
+    assert not rung  # just made: whoever did begins it
+    Rehearsal.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    Experiment.objects.filter(pk=experiment.pk).update(**lease())
+    tasks.look()
+    assert not rung
+    Experiment.objects.filter(pk=experiment.pk).update(state="queued", lease_until=None)
+    tasks.look()
+    assert rung == [drill.pk]
+
+
+def test_the_command_measures_tells_and_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert asked("exports.streaming") == 0
+    said = capsys.readouterr().out
+    assert "exports.streaming: buffered → streamed → buffered" in said
+    assert "  verdict    passed. In force after" in said
+    row = Rehearsal.objects.get()
+    assert asked("--show", str(row.pk), "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["drill"], told["passed"]) == (row.pk, True)
+    assert asked("--list") == 0
+    assert "exports.streaming buffered → streamed" in capsys.readouterr().out
+    assert asked("--flags") == 0
+    assert "db.pool_formula cannot be rehearsed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("state", "status"), [(State.FAILED, 1), (State.NOT_RUN, 2), (State.INTERRUPTED, 130)]
+)
+def test_the_command_ends_as_the_drill_did(state: State, status: int) -> None:
+    made = running.make(FLAG, TARGET, ACTOR)
+    Rehearsal.objects.filter(pk=made.pk).update(state=state, why="so it was")
+    assert asked("--show", str(made.pk)) == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name a flag"),
+        (["cache.codex"], "is no flag of this release"),
+        (["cache.codec", "--target", "lz4"], "target: 'lz4' is not one of"),
+        (["db.pool_formula"], "cannot be rehearsed"),
+        (["--show", "999"], "There is no drill 999"),
+    ],
+)
+def test_what_the_command_cannot_do_it_says(arguments: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said) as refused:
+        call_command("rehearse", *arguments)
+    assert refused.value.returncode == 2
+    assert not Rehearsal.objects.exists()
+
+
+def test_a_command_that_finds_another_at_work_leaves_none_behind() -> None:
+    other = running.make(FLAG, "gzip", ACTOR)
+    Rehearsal.objects.filter(pk=other.pk).update(**lease())
+    with pytest.raises(CommandError, match="two at a time would measure each other") as refused:
+        call_command("rehearse", FLAG, "--target", TARGET)
+    assert refused.value.returncode == 2
+    assert not Rehearsal.objects.filter(state=State.QUEUED).exists()
