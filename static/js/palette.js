@@ -8,9 +8,12 @@
   function open() {
     const dialog = find("palette");
     if (dialog.open || document.querySelector("dialog[open]")) return;
+    const field = find("palette-q");
     dialog.showModal();
-    find("palette-q").select();
-    htmx.trigger(find("palette-q"), "palette:open");
+    field.select();
+    // htmx wires the page by a timer: on a busy machine a quick hand is before it.
+    htmx.process(field);
+    htmx.trigger(field, "palette:open");
   }
 
   // From the input down into the list, and back up to it.
