@@ -1,12 +1,14 @@
 """Drills on real parts: every flag that can be has a way back, and what has none is found out."""
 
+import threading
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from console.access.counting import Grant, ValkeyCounter
 from console.experiments.node import PrivateNode
-from console.flags.catalogue import BY_KEY
+from console.flags.catalogue import API_QUOTAS, BY_KEY
 from console.rehearsals import possible, rehearsing, running, ways
 from console.rehearsals.models import Rehearsal, State
 from tests.rehearsals.made_up import ACTOR
@@ -152,6 +154,20 @@ def test_a_part_that_refuses_to_come_back_is_found(monkeypatch: pytest.MonkeyPat
     assert done.state == State.FAILED
     assert "does not come back: it is refused" in done.why
     assert "its sketch would be lost" in done.why
+
+
+def test_a_cache_server_that_is_slow_to_count_refuses_no_call_of_a_drill(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draw = ValkeyCounter.draw
+
+    def late(counter: ValkeyCounter, key: str, calls: int) -> Grant:
+        threading.Event().wait(0.4)
+        return draw(counter, key, calls)
+
+    monkeypatch.setattr(ValkeyCounter, "draw", late)
+    done = drill(API_QUOTAS.key, "leased")
+    assert done.state == State.PASSED, done.why
 
 
 def test_a_node_that_lies_shows_nothing(node: PrivateNode) -> None:
