@@ -27,6 +27,14 @@ async def slowest_ms(cache: TieredCache, keys: list[bytes], source: Source) -> f
     return (time.monotonic() - started) * 1000
 
 
+async def unwaited_ms(cache: TieredCache, tiers: Tiers, name: str, source: Source) -> float:
+    """The best of five times what is new: what else this machine does delays any one of them, and
+    a cache that waits for the server waits each time.
+    """
+    turns = [keys(tiers, f"{name}-{turn}") for turn in range(5)]
+    return min([await slowest_ms(cache, each, source) for each in turns])
+
+
 def keys(tiers: Tiers, name: str, count: int = 64) -> list[bytes]:
     return [tiers.key(f"{name}-{number}") for number in range(count)]
 
@@ -52,19 +60,23 @@ async def test_a_stopped_server_is_not_waited_for_and_found_again(
     own_valkey: OwnValkey, tiers_on: Make
 ) -> None:
     tiers = tiers_on(own_valkey.url)
-    cache, source = await tiers.make(reply_s=0.04), Source()
-    await ask(cache, tiers.key("a"), source)
-    own_valkey.kill()
-    assert await slowest_ms(cache, keys(tiers, "down"), source) < 50
-    assert (await ask(cache, tiers.key("a"), source)).source == "l1"
+    source, first_ms = Source(), []
+    for turn in range(3):  # other work may delay one: the best counts
+        own_valkey.start()
+        cache = await tiers.make(reply_s=0.04)
+        await ask(cache, tiers.key(f"a-{turn}"), source)
+        own_valkey.kill()
+        first_ms.append(await slowest_ms(cache, keys(tiers, f"down-{turn}"), source))
+        assert (await ask(cache, tiers.key(f"a-{turn}"), source)).source == "l1"
+    assert min(first_ms) < 50, first_ms
     states = []
     for _ in range(3):
         await cache.tick()
-    states.append(tiers.breakers[0].state)
-    assert await slowest_ms(cache, keys(tiers, "open"), source) < 35
+    states.append(tiers.breakers[-1].state)
+    assert await unwaited_ms(cache, tiers, "open", source) < 35
     own_valkey.start()
     await cache.tick()  # a probe of its own finds it, however long the breaker still had to wait
-    states.append(tiers.breakers[0].state)
+    states.append(tiers.breakers[-1].state)
     assert states == [State.OPEN, State.HALF_OPEN]
     await until(lambda: _closes(cache, tiers, source), what="the breaker closes")
     assert await stored(cache, tiers.key("again-0")) is not None
@@ -74,21 +86,24 @@ async def _closes(cache: TieredCache, tiers: Tiers, source: Source) -> bool:
     await ask(cache, tiers.key(f"again-{source.asked}"), source)
     await ask(cache, tiers.key("again-0"), source, fresh=True)
     await cache.tick()
-    return tiers.breakers[0].state is State.CLOSED
+    return tiers.breakers[-1].state is State.CLOSED
 
 
 async def test_a_frozen_server_is_waited_for_once(own_valkey: OwnValkey, tiers_on: Make) -> None:
     tiers = tiers_on(own_valkey.url)
-    cache, source = await tiers.make(reply_s=0.04), Source()
+    caches, source = [await tiers.make(reply_s=0.04) for _ in range(3)], Source()
     own_valkey.freeze()
-    first_ms = await slowest_ms(cache, keys(tiers, "first"), source)
-    assert 35 < first_ms < 120  # 45, and what this machine's other work takes
-    assert cache.wire is None
-    assert await slowest_ms(cache, keys(tiers, "then"), source) < 35
+    first_ms = []
+    for number, cache in enumerate(caches):
+        first_ms.append(await slowest_ms(cache, keys(tiers, f"first-{number}"), source))
+        assert cache.wire is None
+    assert min(first_ms) > 35, first_ms  # each of them waits
+    assert min(first_ms) < 120, first_ms  # 45, and what this machine's other work takes
+    assert await unwaited_ms(cache, tiers, "then", source) < 35
     for _ in range(3):
         await cache.tick()
-    assert tiers.breakers[0].state is State.OPEN
-    assert await slowest_ms(cache, keys(tiers, "open"), source) < 35
+    assert tiers.breakers[-1].state is State.OPEN
+    assert await unwaited_ms(cache, tiers, "open", source) < 35
     own_valkey.thaw()
     await until(lambda: _closes(cache, tiers, source), what="the breaker closes")
 
@@ -97,11 +112,13 @@ async def test_looking_for_a_frozen_server_keeps_nobody_waiting(
     own_valkey: OwnValkey, tiers_on: Make
 ) -> None:
     tiers = tiers_on(own_valkey.url)
-    cache, source = await tiers.make(reply_s=0.04, connect_s=0.2), Source()
+    cache, source = await tiers.make(reply_s=0.04, connect_s=20.0), Source()
     own_valkey.freeze()
     await slowest_ms(cache, keys(tiers, "first"), source)
     looking = asyncio.create_task(cache.tick())
-    assert await slowest_ms(cache, keys(tiers, "meanwhile"), source) < 35
+    assert await unwaited_ms(cache, tiers, "meanwhile", source) < 35
+    assert not looking.done()
+    own_valkey.thaw()
     await looking
 
 
