@@ -109,7 +109,9 @@ class Evaluator:
             changes = judging.judge(self._rules, known, seen, turn)  # type: ignore[arg-type]
             with on.transaction(writes=True) as cursor:
                 if not turns.hold(cursor, turn):
+                    log.warning("alerts.given_up", why="another look was written down first")
                     return Evaluated(mine=False)
+                turns.looked(cursor, turn)
                 written = self._write(cursor, changes, known, turn)
                 strangers.close(cursor, self._rules, turn.now)
         except psycopg.Error as exc:

@@ -1,7 +1,8 @@
 """Whose turn it is to look: one process's, whichever comes first in each five seconds.
 
 Nobody is elected for longer, for all that is known of an alert is in its row: who is killed is
-missed by no one. A turn has a number, and what it found is written only while no other has begun.
+missed by no one. Looks are counted as they are written down, and what one found is written only
+where none was since it began: of looks that take longer than five seconds, the first to end.
 """
 
 from dataclasses import dataclass
@@ -21,16 +22,17 @@ SOURCE: Final = "alerts"
 _CLAIM: Final = """
     WITH clock AS (SELECT coalesce(%(now)s, clock_timestamp()) AS now)
     UPDATE monitoring_alertturn
-    SET holder = %(holder)s, number = number + 1,
+    SET holder = %(holder)s,
         slot = date_bin(make_interval(secs => %(step_s)s), now, 'epoch')
     FROM clock WHERE slot <> date_bin(make_interval(secs => %(step_s)s), now, 'epoch')
     RETURNING number, slot AS now
 """
 # Whoever is stopped in the middle of writing must not hold up the others for long.
 _HOLD: Final = """
-    UPDATE monitoring_alertturn SET looked_at = %(now)s WHERE number = %(number)s
-    RETURNING set_config('idle_in_transaction_session_timeout', '5s', true)
+    SELECT set_config('idle_in_transaction_session_timeout', '5s', true)
+    FROM monitoring_alertturn WHERE number = %(number)s FOR UPDATE
 """
+_LOOKED: Final = "UPDATE monitoring_alertturn SET number = number + 1, looked_at = %(now)s"
 _LAST: Final = """
     SELECT looked_at, extract(epoch FROM clock_timestamp() - looked_at)::float8
     FROM monitoring_alertturn
@@ -41,8 +43,9 @@ _MISSED_S: Final = 3 * STEP_S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """`now`: when its five seconds began, by Postgres' clock, which all rows are written by. Not
-    the moment itself: who comes a little early would find ten seconds not over yet.
+    """`number`: how many looks were written down before it. `now`: when its five seconds began, by
+    Postgres' clock, which all rows are written by. Not the moment itself: who comes a little early
+    would find ten seconds not over yet.
     """
 
     number: int
@@ -85,11 +88,16 @@ def claim(on: Questions, holder: str, now: datetime | None = None) -> Turn | Non
 
 
 def hold(cursor: psycopg.Cursor[Row], turn: Turn) -> bool:
-    """Whether it is still this turn; no other begins until the transaction ends, and with it all
-    is looked at.
+    """Whether no look was written down since this turn began; none is, and no turn begins, until
+    the transaction ends.
     """
-    cursor.execute(_HOLD, {"number": turn.number, "now": turn.now})
+    cursor.execute(_HOLD, {"number": turn.number})
     return cursor.fetchone() is not None
+
+
+def looked(cursor: psycopg.Cursor[Row], turn: Turn) -> None:
+    """All is looked at, as soon as the transaction that holds the turn ends."""
+    cursor.execute(_LOOKED, {"now": turn.now})
 
 
 def last_look() -> LastLook:

@@ -192,6 +192,45 @@ def test_who_was_frozen_writes_nothing_after_another_has_looked() -> None:
     assert Alert.objects.get().fired_at == at(15)
 
 
+def test_of_looks_that_last_longer_than_their_five_seconds_the_first_to_end_is_written() -> None:
+    watched = full(1.0)
+    watched.turns(watched.evaluator("one"), 0, 5)
+    seen_by_second, first_is_done = threading.Event(), threading.Event()
+    looks: list[Evaluated] = []
+    second = watched.evaluator("second")
+
+    def look_second() -> None:
+        try:
+            looks.append(second.turn(at(15)))
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=look_second)
+
+    def go_on_until_the_next_has_begun() -> None:
+        watched.before_write = go_on_until_the_first_is_done
+        thread.start()
+        assert seen_by_second.wait(30)
+
+    def go_on_until_the_first_is_done() -> None:
+        seen_by_second.set()
+        assert first_is_done.wait(30)
+
+    watched.before_write = go_on_until_the_next_has_begun
+    try:
+        first = watched.evaluator("first").turn(at(10))
+    finally:
+        first_is_done.set()
+        thread.join(timeout=30)
+    assert first.mine is True
+    assert [one.mine for one in looks] == [False]
+    assert Notification.objects.count() == 1
+    # Who was too late takes the next turn as ever.
+    watched.before_write = lambda: None
+    assert second.turn(at(20)).mine is True
+    assert Notification.objects.count() == 1
+
+
 def test_one_who_hangs_while_it_writes_is_thrown_out() -> None:
     with questions() as on:
         turn = turns.claim(on, "hanging", at(0))
