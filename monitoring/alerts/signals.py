@@ -39,11 +39,26 @@ def unregister(rule_key: str) -> None:
 
 
 def asked(*, within_s: float, clock: Callable[[], float] = time.monotonic) -> Mapping[str, Seen]:
-    """An answer of each; those that there is no time for are not known."""
+    """An answer of each; those that there is no time for are not known, and asked first next time:
+    slow ones must not keep the same others from being asked for ever.
+    """
     with _lock:
         asks = dict(_asks)
     ends_at = clock() + within_s
-    return {key: _answer(key, ask) if clock() < ends_at else None for key, ask in asks.items()}
+    found: dict[str, Seen] = {}
+    for key, ask in asks.items():
+        if clock() >= ends_at:
+            _asked_last(found)
+            break
+        found[key] = _answer(key, ask)
+    return {key: found.get(key) for key in asks}
+
+
+def _asked_last(keys: Iterable[str]) -> None:
+    with _lock:
+        for key in keys:
+            if key in _asks:
+                _asks[key] = _asks.pop(key)
 
 
 def _answer(key: str, ask: Ask) -> Seen:

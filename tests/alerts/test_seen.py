@@ -372,6 +372,32 @@ def test_a_signal_that_is_ill_or_late_is_not_known_and_takes_no_other_with_it() 
             signals.unregister(key)
 
 
+def test_those_that_there_was_no_time_for_are_asked_first_at_the_next_turn() -> None:
+    second = 0.0
+
+    def slow() -> list[Observation]:
+        nonlocal second
+        second += 2.0
+        return [Observation(subject="", value=1.0)]
+
+    keys = ("audit.broken", "audit.unchecked", "flags.stale", "capacity.exceeded")
+    for key in keys:
+        signals.register(key, slow)
+    try:
+        known = [
+            {
+                key
+                for key, seen in signals.asked(within_s=3, clock=lambda: second).items()
+                if seen is not None
+            }
+            for _ in range(3)
+        ]
+    finally:
+        for key in keys:
+            signals.unregister(key)
+    assert known == [{*keys[:2]}, {*keys[2:]}, {*keys[:2]}]
+
+
 def test_a_signal_for_no_rule_is_refused() -> None:
     with pytest.raises(ValueError, match=r"no rule 'no\.rule'"):
         signals.register("no.rule", list)
