@@ -1,7 +1,7 @@
 """The order of a drill and its verdict, on a part that is made up: each way of failing is told."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,6 +57,21 @@ class Part:
         del said
         self.log.append(f"{variant} reads")
         return self.entries.get(variant)
+
+
+@dataclass
+class Late(Part):
+    """Nobody waits for its changes; they are done when it has been asked three times."""
+
+    coming: Iterator[str] = field(default_factory=lambda: iter(()))
+
+    def switch(self, variant: str) -> None:
+        self.coming = iter((self.now, self.now, variant))
+        raise TimeoutError
+
+    def told(self) -> str:
+        self.now = next(self.coming, self.now)
+        return self.now
 
 
 def found_of(part: Part) -> Found:
@@ -158,6 +173,13 @@ def test_a_baseline_that_does_not_come_back_is_told(
     assert (found.restored_s, found.after.asked) == (None, 0)
     assert not judge(found).passed
     assert said in judge(found).why
+
+
+def test_a_change_that_is_late_is_no_refusal() -> None:
+    found = found_of(Late())
+    assert found.in_force_s is not None
+    assert found.restored_s is not None
+    assert judge(found).passed
 
 
 def test_a_target_that_never_comes_in_force_shows_nothing() -> None:
