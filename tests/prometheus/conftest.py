@@ -99,5 +99,6 @@ def _validate(console: Console) -> None:
     until(lambda: "switchyard_validations_total{" in console.metrics())
     until(lambda: 'switchyard_collected_up{source="postgres"} 1.0' in console.metrics())
     # Each process tells in its own time.
-    for name in ("breaker_calls_total", "node_latency_p95_seconds"):
+    told = ("breaker_calls_total", "node_latency_p95_seconds", "http_request_duration_seconds_count")
+    for name in told:
         until(lambda name=name: f"switchyard_{name}{{" in console.metrics())  # type: ignore[misc]
