@@ -99,6 +99,10 @@ def _validate(console: Console) -> None:
     until(lambda: "switchyard_validations_total{" in console.metrics())
     until(lambda: 'switchyard_collected_up{source="postgres"} 1.0' in console.metrics())
     # Each process tells in its own time.
-    told = ("breaker_calls_total", "node_latency_p95_seconds", "http_request_duration_seconds_count")
+    told = (
+        "breaker_calls_total",
+        "node_latency_p95_seconds",
+        "http_request_duration_seconds_count",
+    )
     for name in told:
         until(lambda name=name: f"switchyard_{name}{{" in console.metrics())  # type: ignore[misc]
