@@ -17,7 +17,7 @@ from console.roadmap import decisions
 from console.roadmap.gates import standing as gates
 from console.roadmap.gates.judged import Judged
 from console.roadmap.programmes import roadmap
-from console.rollouts import bounds, seen
+from console.rollouts import bounds, measurable, seen
 
 _TAKEN_BACK: Final = (
     "by itself, within 10 s of data that break a guard twice in a row, and where a new stage is "
@@ -82,17 +82,17 @@ def of_ramp(flag: Flag, form: RampForm) -> Asked:
     ]
     if preview.ends_steps:
         facts.append(("Ends", f"the plan: {preview.ends_steps} steps that wait"))
-    why_not = next(_refusals(flag, target, preview), "")
+    why_not = next(_refusals(flag, target, stages, preview), "")
     return Asked(facts=facts, button=f"{button}: {stages[0]}{figures.THIN}% first", why_not=why_not)
 
 
-def _refusals(flag: Flag, target: str, preview: Preview) -> Iterator[str]:
+def _refusals(flag: Flag, target: str, stages: tuple[int, ...], preview: Preview) -> Iterator[str]:
     """What the act would say no to, the first that it would."""
     stands = seen.automation()
     if stands.is_stopped:
         yield stands.why
-    if not flag.enabled:
-        yield f"{flag.key} is off: whoever asks gets its own default. Switch it on first."
+    if unmeasured := _unmeasured(flag, stages):
+        yield unmeasured
     if Standing.of(flag).everyone == target:
         yield f"All have {target} already: choose another target."
     others = seen.all_of_them()
@@ -107,6 +107,15 @@ def _refusals(flag: Flag, target: str, preview: Preview) -> Iterator[str]:
         yield f"It was taken back and cools down until {until}. {last.why}"
     if why_not := _no_way_back(flag, target) or preview.why_not:
         yield why_not
+
+
+def _unmeasured(flag: Flag, stages: tuple[int, ...]) -> str:
+    try:
+        measurable.refuse(flag, str(flag.unit))
+        measurable.refuse_without_rest(flag, str(flag.unit), *stages)
+    except ControlError as error:
+        return str(error)
+    return ""
 
 
 def _no_way_back(flag: Flag, target: str) -> str:

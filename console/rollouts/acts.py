@@ -13,7 +13,7 @@ from console.controls.change import hold_revision
 from console.flags import clock, guards
 from console.flags.models import Flag
 from console.flags.standing import ALL
-from console.rollouts import allowed, recording, records, writing
+from console.rollouts import allowed, measurable, recording, records, writing
 from console.rollouts.errors import NotNow, Stale, UnknownRollout
 from console.rollouts.judging import Position
 from console.rollouts.models import HeldFor, Rollout, State
@@ -21,7 +21,7 @@ from console.rollouts.models import HeldFor, Rollout, State
 
 def promote(actor: Actor, pk: int, *, reason: str, revision: int | None = None) -> Rollout:
     """The next stage now, whatever its bake and its guards say; it is watched there as any other.
-    Raises what refuses any stage of a flag.
+    Raises what refuses any stage of a flag, and NotNow where it would leave nobody without.
     """
     needs(actor, Role.OPERATOR, "Promoting a rollout")
     act = _Act(actor=actor, decision="promote", reason=reason_of(reason), revision=revision)
@@ -32,6 +32,7 @@ def promote(actor: Actor, pk: int, *, reason: str, revision: int | None = None) 
             raise NotNow(f"{row.flag} has no stage to be raised to now: it is {_state(row)}.")
         flag = Flag.objects.get(pk=row.flag)
         guards.judge(flag, writing.standing(row, flag, stage), now)
+        measurable.refuse_without_rest(flag, row.unit, stage)
         writing.restaged(row, stage, actor=actor, reason=act.reason)
         return _promoted(writing.at(row), stage, now)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from django.db import transaction
 
@@ -14,13 +14,14 @@ from console.controls.errors import Refused
 from console.flags import bounds as flag_bounds
 from console.flags import clock, guards
 from console.flags.changing import locked
-from console.flags.models import Flag, PlannedStage, Unit
+from console.flags.models import Flag, PlannedStage
 from console.flags.standing import Standing
 from console.rehearsals import running, tasks
 from console.rollouts import (
     automation,
     bounds,
     gating,
+    measurable,
     recording,
     records,
     rehearsing,
@@ -29,9 +30,6 @@ from console.rollouts import (
 )
 from console.rollouts.errors import NotNow
 from console.rollouts.models import ACTIVE, Rollout, State
-
-_UNITS: Final = (str(Unit.ITEM), str(Unit.PROCESS))
-_FLEETS: Final = ("worker", "web", "all")
 
 
 def start(
@@ -94,7 +92,7 @@ def _made(it: Flag, target: str, unit: str | None, stages: Sequence[object] | No
     stands = Standing.of(it)
     flag_bounds.variant_of(it, target, "target")
     unit = flag_bounds.unit_of(it, str(it.unit) if unit is None else unit)
-    _refuse_unmeasured(it, unit)
+    measurable.refuse(it, unit)
     whole = stands.everyone
     if whole == target:
         raise Refused("target", target, f"another variant than all have already: {stands.words}")
@@ -102,6 +100,8 @@ def _made(it: Flag, target: str, unit: str | None, stages: Sequence[object] | No
         raise NotNow(f"{it.key} stands between: {stands.words}. Bring that to an end first.")
     from_stage = 0 if whole is not None else stands.stage
     wanted = [one for one in bounds.STAGES if one > from_stage] if stages is None else stages
+    percents = bounds.stages_of(wanted, from_stage)
+    measurable.refuse_without_rest(it, unit, *percents)
     return Rollout(
         flag=it.key,
         target=target,
@@ -109,23 +109,11 @@ def _made(it: Flag, target: str, unit: str | None, stages: Sequence[object] | No
         unit=unit,
         fleet=it.fleet,
         layer=it.layer,
-        stages=list(bounds.stages_of(wanted, from_stage)),
+        stages=list(percents),
         stage=from_stage,
         began_at_stage=from_stage,
         flag_revision=it.revision,
     )
-
-
-def _refuse_unmeasured(it: Flag, unit: str) -> None:
-    if not it.enabled:
-        raise NotNow(f"{it.key} is off: whoever asks gets its own default. Switch it on first.")
-    if it.fleet not in _FLEETS:
-        raise NotNow(f"{it.key} is read by other services: what its units do is not measured here.")
-    if unit not in _UNITS:
-        raise Refused(
-            "unit", unit, "item or process: in a time slot all have the same, and none to be "
-            "compared with at the same time"
-        )  # fmt: skip
 
 
 def _begin(row: Rollout, it: Flag, actor: Actor) -> None:

@@ -24,6 +24,7 @@ from console.rollouts import (
     beginning,
     gating,
     looking,
+    measurable,
     recording,
     records,
     rehearsing,
@@ -208,6 +209,7 @@ def _refusal(row: Rollout, stage: int, now: datetime) -> str:
     try:
         _refuse_left(row)
         guards.judge(flag, writing.standing(row, flag, stage), now)
+        measurable.refuse_without_rest(flag, row.unit, stage)
     except ControlError as exc:
         return str(exc)
     return ""

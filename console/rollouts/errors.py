@@ -8,7 +8,9 @@ class UnknownRollout(ControlError):
 
 
 class NotNow(ControlError):
-    """It is over, another one is under way, it cools down, or rollouts are stopped."""
+    """It is over, another one is under way, it cools down, rollouts are stopped, or nobody could
+    judge it.
+    """
 
 
 class Stale(ControlError):

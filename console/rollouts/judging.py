@@ -50,11 +50,13 @@ class Seen:
     """`last` and `before` are windows, one after the other; `total` is the whole stage, which
     `leans` where it is above what is allowed without being sure. `thin`: the last window has too
     few units to be judged. `leans_lately`: of the last bake alone, in words. `is_whole`: nothing
-    was missing for a window. Words say it with numbers.
+    was missing for a window. `alone`: that nobody is left to compare with. Words say it with
+    numbers.
     """
 
     missing: str = ""
     is_whole: bool = True
+    alone: str = ""
     gap_s: float = 0.0
     last: Verdict = "unknown"
     before: Verdict = "unknown"
@@ -125,11 +127,8 @@ def _bad(at: Position, seen: Seen, now_s: float) -> Decision | None:
 
 
 def _good(at: Position, seen: Seen, around: Around, now_s: float) -> Decision:
-    if at.held_for == "missing":
-        on = replace(at, state="running", held_for="", baking_since_s=now_s)
-        return Decision(kind="resume", why="All is told again; it bakes anew.", position=on)
-    if at.state == "stopped" or at.held_for == "operator":
-        return _waits(replace(at, baking_since_s=now_s), "")
+    if held := _held(at, seen, now_s):
+        return held
     at = replace(at, baking_since_s=now_s if at.baking_since_s is None else at.baking_since_s)
     if why_not := _unready(at, seen, now_s):
         return _waits(at, why_not)
@@ -140,6 +139,28 @@ def _good(at: Position, seen: Seen, around: Around, now_s: float) -> Decision:
     if at.next_stage is None:
         return Decision(kind="done", why=why, position=_ended(at, "done"))
     return _raise(at, at.next_stage, around, now_s, why)
+
+
+def _held(at: Position, seen: Seen, now_s: float) -> Decision | None:
+    """What holds it though nothing is bad, or has come to its end; None: it bakes."""
+    if at.state == "stopped" or at.held_for == "operator":
+        return _waits(replace(at, baking_since_s=now_s), "")
+    if seen.alone:
+        return _alone(at, seen)
+    if at.held_for == "missing":
+        on = replace(at, state="running", held_for="", baking_since_s=now_s)
+        return Decision(kind="resume", why="All is told again; it bakes anew.", position=on)
+    if at.held_for == "refused" and at.baking_since_s is None:
+        on = replace(at, state="running", held_for="", baking_since_s=now_s)
+        return Decision(kind="resume", why="Some are without it again; it bakes anew.", position=on)
+    return None
+
+
+def _alone(at: Position, seen: Seen) -> Decision:
+    """All have it, which is no fault of the variant's: held, and not taken back."""
+    held = replace(at, state="held", held_for="refused", baking_since_s=None)
+    kind: Kind = "wait" if at.held_for == "refused" else "hold"
+    return Decision(kind=kind, why=seen.alone, position=held)
 
 
 def _begin(at: Position, seen: Seen, around: Around, now_s: float) -> Decision:

@@ -38,6 +38,7 @@ def look(row: Rollout, told: Sequence[Told] | None, now_s: float) -> Looked:
     seen = Seen(
         missing=taken.missing,
         is_whole=taken.is_whole,
+        alone=taken.alone,
         gap_s=taken.gap_s,
         last=verdict(last) if last else "unknown",
         before=verdict(before) if before else "unknown",

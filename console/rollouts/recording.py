@@ -22,13 +22,15 @@ _MOST_PLACES: Final = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
     """`gap_s`: nobody looked for so long, so that windows begin anew; 0: no gap. `missing`: what
-    is not told, in a sentence; "" where all is. `is_whole`: so it was for a window.
+    is not told, in a sentence; "" where all is. `is_whole`: so it was for a window. `alone`: that
+    no process is left without the target, in a sentence.
     """
 
     record: Record
     gap_s: float
     missing: str
     is_whole: bool
+    alone: str
 
 
 def anew(record: Record, now_s: float) -> Record:
@@ -73,11 +75,14 @@ def take(record: Record, way: Way, told: Sequence[Told] | None, now_s: float) ->
         worked_s=_worked(record, made, now_s),
         gaps_since_s=None if gaps_end else record.gaps_since_s,
     )
+    if alone := untold.held_by_all(record, heard, way, now_s):
+        # Who comes to be compared with is waited for anew.
+        record = msgspec.structs.replace(record, worked_s=(now_s, now_s))
     missing = untold.missing(record, way, told, heard, now_s)
     if missing:
         record = msgspec.structs.replace(record, missed_s=now_s)
     whole = abs(now_s - max(record.missed_s, record.gap_at_s)) >= WINDOW_S
-    return Taken(record=record, gap_s=gap_s, missing=missing, is_whole=whole)
+    return Taken(record=record, gap_s=gap_s, missing=missing, is_whole=whole, alone=alone)
 
 
 def _gap_s(record: Record, now_s: float) -> float:

@@ -29,6 +29,19 @@ def missing(
     )
 
 
+def held_by_all(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> str:
+    """Of processes: nothing is missing, but the fleet has shrunk into the stage. "" else."""
+    if not way.is_given:
+        return ""
+    held = _held(record, heard, way, now_s)
+    if way.target not in held or way.rest in held:
+        return ""
+    return (
+        f"All of {len(heard)} that tell what they do have {way.target}: nobody is left to compare "
+        "with, so nothing is judged. It bakes anew once another process has started."
+    )
+
+
 def _nobody(told: Sequence[Told] | None, heard: Sequence[Told], way: Way) -> str:
     if told is None:
         return "The cache server does not answer, so no process can be heard."
@@ -38,15 +51,19 @@ def _nobody(told: Sequence[Told] | None, heard: Sequence[Told], way: Way) -> str
     return ""
 
 
-def _held_by_none(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> str:
-    """Of processes: those with a variant may have died of it. Who is at a long chunk has it."""
+def _held(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> set[str | None]:
+    """Variants that processes have; empty where units are items, or while a stage goes to all."""
     if way.share is not None or now_s - record.begun_s < 2 * WINDOW_S:
-        return ""  # a stage takes a moment to reach all
-    held = {one.arms.holds.get(way.flag) for one in heard}
-    for variant in (way.target, way.rest):
-        if variant not in held:
-            return f"None of {len(heard)} processes that tell what they do has {variant}."
-    return ""
+        return set()
+    return {one.arms.holds.get(way.flag) for one in heard}
+
+
+def _held_by_none(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> str:
+    """Of processes: those with the target may have died of it. Who is at a long chunk has it."""
+    held = _held(record, heard, way, now_s)
+    if not held or way.target in held:
+        return ""
+    return f"None of {len(heard)} processes that tell what they do has {way.target}."
 
 
 def _lopsided(record: Record, way: Way, now_s: float) -> str:

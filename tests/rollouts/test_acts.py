@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db.models.functions import Now
 
 from console.access.models import AuditEntry
 from console.controls import ControlError, Refused, RoleTooLow
@@ -21,6 +22,7 @@ from console.rollouts.models import KIND, Rollout, State
 from tests.flags.made import actor, flag
 from tests.rehearsals.made_up import all_drilled, drilled
 from tests.rollouts.bench import FLAG, TARGET, TERMINAL, WHY, Bench, at_baseline, started
+from validation.models import Slot
 
 pytestmark = pytest.mark.django_db
 
@@ -133,6 +135,33 @@ def test_a_flag_of_another_service_is_measured_by_nobody() -> None:
     flag(fleet="")
     with pytest.raises(NotNow, match="read by other services"):
         begun("checkout.codec", "new")
+
+
+def living(fleet: str, processes: int) -> None:
+    for number in range(processes):
+        Slot.objects.create(fleet=fleet, number=number, holder=f"{fleet}:{number}", seen_at=Now())
+
+
+def test_a_stage_that_leaves_no_process_without_it_is_refused_before_anybody_has_it() -> None:
+    at_baseline("web.compression")
+    drilled("web.compression", "gzip")
+    living("web", 1)
+    said = r"5 % reaches 1 of 1 web process: nobody is left to compare with\. Set it by hand"
+    with pytest.raises(NotNow, match=said):
+        begun("web.compression", "gzip")
+    assert not Rollout.objects.exists()
+    # To all at once nobody is to be left: what is compared is nothing, and nothing is said of it.
+    assert begun("web.compression", "gzip", stages=[100]).state == State.RUNNING
+
+
+def test_a_later_stage_is_looked_at_too_and_items_are_never_all() -> None:
+    at_baseline("cache.codec")
+    at_baseline()
+    living("worker", 2)
+    with pytest.raises(NotNow, match="75 % reaches 2 of 2 worker processes"):
+        begun("cache.codec", "zstd", stages=[50, 75, 100])
+    assert begun("cache.codec", "zstd", stages=[50, 100]).is_active
+    assert begun(unit="item").is_active
 
 
 def test_one_at_a_time_of_a_flag_and_of_its_layer() -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from console.access.models import AuditEntry
@@ -13,10 +14,12 @@ from console.flags import acts as flag_acts
 from console.flags import freezing
 from console.roadmap.gates import standing
 from console.rollouts import acts, automation, controller, seen
+from console.rollouts.errors import NotNow
 from console.rollouts.models import KIND, Automation, Rollout, RolloutStep, State
 from tests.flags.made import actor, person
 from tests.rollouts.bench import BAKE_S, BASELINE, FLAG, TARGET, WHY, Bench, started
 from tests.rollouts.made_up import MadeUp
+from validation.models import Slot
 
 pytestmark = pytest.mark.django_db
 
@@ -131,6 +134,39 @@ def test_treated_processes_that_are_gone_are_missing() -> None:
     assert bench.tick(7) == ["advance"]
     assert bench.tick(16) == ["hold", "roll_back"]
     assert f"None of 4 processes that tell what they do has {target}." in bench.row.why
+
+
+def of_processes(stages: list[int], processes: int = 2, bake_s: int = 60) -> Bench:
+    """The first of its processes gets the target."""
+    key, target = "cache.codec", "zstd"
+    row = started(key, target, bake_s=bake_s, stages=stages)
+    fleet = MadeUp(flag=key, target=target, rest=row.rest, processes=processes, treated_processes=1)
+    return Bench(row, fleet)
+
+
+def test_a_fleet_that_shrinks_into_the_stage_is_held_and_not_taken_back() -> None:
+    """Nothing is missing: nobody is left to compare with, until another process has started."""
+    bench = of_processes([50, 100], bake_s=12)
+    assert bench.tick(10) == ["advance"]
+    bench.fleet.processes = 1
+    assert bench.tick(120) == ["hold"]
+    assert (bench.flag.stage, bench.row.held_for) == (50, "refused")
+    assert "All of 1 that tell what they do have zstd: nobody is left" in bench.row.why
+    bench.fleet.processes = 2
+    assert bench.tick(2) == ["resume"]
+    assert (bench.row.state, bench.flag.stage) == ("running", 50)
+
+
+def test_a_stage_that_came_to_reach_all_waits_until_one_is_left_without() -> None:
+    bench = of_processes([50, 100])
+    Slot.objects.create(fleet="worker", number=0, holder="host:0", seen_at=Now())
+    assert bench.tick(20) == ["hold"]
+    assert (bench.flag.stage, bench.row.held_for) == (0, "refused")
+    assert "50 % reaches 1 of 1 worker process: nobody is left to compare with" in bench.row.why
+    with pytest.raises(NotNow, match="reaches 1 of 1 worker process"):
+        acts.promote(actor(), bench.pk, reason=WHY)
+    Slot.objects.create(fleet="worker", number=1, holder="host:1", seen_at=Now())
+    assert bench.tick(2) == ["advance"]
 
 
 def test_nobody_has_it_before_its_first_stage_and_nobody_is_missed() -> None:
