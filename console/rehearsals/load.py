@@ -7,7 +7,16 @@ from itertools import chain, cycle, islice
 from types import TracebackType
 from typing import Final, Self
 
-PATIENCE_S: Final = 30.0
+import psycopg
+import redis
+
+PATIENCE_S: Final = 120.0
+"""Longer than any chunk may take, however slow what it asks: it ends by itself before."""
+# Of what a part stands on, and no word of the part's own.
+_SURROUNDINGS: Final = (
+    *(OSError, redis.ConnectionError, redis.TimeoutError),
+    *(psycopg.OperationalError, psycopg.InterfaceError),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,8 @@ class Phase:
 
 class Load:
     """A thread that asks chunk after chunk, as a worker does; each counts for the phase in which it
-    began. At rest until it is given one.
+    began. At rest until it is given one. Ends with what it stands on: a node, a server, a machine
+    that stalls are no unit lost.
     """
 
     def __init__(self, ask: Callable[[Sequence[str]], Sequence[Answer]]) -> None:
@@ -85,6 +95,7 @@ class Load:
         self._phase: Phase | None = None
         self._begun = self._ended = 0
         self._is_over = False
+        self._failed = ""
         self._thread = threading.Thread(target=self._run, name="drill", daemon=True)
 
     def __enter__(self) -> Self:
@@ -109,7 +120,7 @@ class Load:
             self._changed.notify_all()
 
     def until(self, phase: Phase, asked: int) -> None:
-        """Raises Stuck where so many are not asked in time."""
+        """Raises Stuck where so many are not asked in time, or what it stands on fails."""
         self._wait(lambda: phase.asked >= asked, f"{phase.name}: {phase.asked} of {asked} units")
 
     def until_settled(self) -> None:
@@ -123,14 +134,20 @@ class Load:
 
     def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         with self._changed:
-            if not self._changed.wait_for(is_so, PATIENCE_S):
-                raise Stuck(f"The load does not go on within {PATIENCE_S:.0f} s: {what}.")
+            in_time = self._changed.wait_for(lambda: self._failed or is_so(), PATIENCE_S)
+        if self._failed:
+            raise Stuck(f"The load does not go on: {self._failed}.")
+        if not in_time:
+            raise Stuck(f"The load does not go on within {PATIENCE_S:.0f} s: {what}.")
 
     def _run(self) -> None:
         while (phase := self._begin()) is not None:
             units = phase.next()
             try:
                 answers, why = self._ask(units), None
+            except _SURROUNDINGS as exc:
+                self._fail(f"{units[0]} and {len(units) - 1} more: {type(exc).__name__}: {exc}")
+                return
             except Exception as exc:  # noqa: BLE001 - whatever it is, these units had no answer
                 answers, why = [], exc
             with self._changed:
@@ -140,6 +157,11 @@ class Load:
                     phase.lose(units, why)
                 self._ended += 1
                 self._changed.notify_all()
+
+    def _fail(self, why: str) -> None:
+        with self._changed:
+            self._failed = why
+            self._changed.notify_all()
 
     def _begin(self) -> Phase | None:
         """The phase of the next chunk; None: it is over."""

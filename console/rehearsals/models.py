@@ -40,7 +40,8 @@ class Rehearsal(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     # Why it failed or was not run; of one that passed, what was seen.
     why = models.TextField(blank=True)
-    # `drilling.Found` as an object: what the verdict rests on.
+    # `drilling.Found` as an object: what the verdict rests on. Without a verdict: a drill that
+    # failed, and that did not fail again.
     found = models.JSONField(default=dict, blank=True)
     machine = models.JSONField(default=dict, blank=True)
     code_revision = models.CharField(max_length=120, blank=True)

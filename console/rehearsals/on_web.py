@@ -29,9 +29,18 @@ _RATE: Final = 1_000_000
 # it should be, and calls without a pause between them would be.
 _CALL_EVERY_S: Final = 2 * WINDOW_S / _RATE
 _ACCEPTED: Final = "gzip, deflate, br"
+
+
+def _gunzipped(body: bytes) -> bytes:
+    try:
+        return gzip.decompress(body)
+    except OSError as exc:  # of the bytes, not of the machine
+        raise ValueError(str(exc)) from exc
+
+
 _DECODERS: Final[Mapping[bytes, Callable[[bytes], bytes]]] = {
     b"": lambda body: body,
-    b"gzip": gzip.decompress,
+    b"gzip": _gunzipped,
     b"br": brotli.decompress,
 }
 _QUOTAS: Final = {InProcess: "process", Shared: "shared", Leased: "leased"}

@@ -1,7 +1,7 @@
 """A drill is run: begun by one runner, judged, and kept whatever comes of it."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import psycopg
@@ -16,7 +16,7 @@ from console.experiments.engines import VariantRefused
 from console.experiments.hushing import hushed
 from console.experiments.node import NodeFailed
 from console.rehearsals import running, standing, ways
-from console.rehearsals.drilling import Found, NotShown, drill
+from console.rehearsals.drilling import NotShown, drill
 from console.rehearsals.judging import judge
 from console.rehearsals.load import Stuck
 from console.rehearsals.models import Rehearsal, State
@@ -35,26 +35,53 @@ class Busy(Exception):
     """Another drill or an experiment runs; says which."""
 
 
+class Lost(Exception):
+    """It was taken for dead meanwhile: what stands of it stands."""
+
+
+class Ended(NamedTuple):
+    """What one drill came to."""
+
+    state: State
+    why: str
+    found: dict[str, Any]
+
+
 class Terminated(BaseException):
     """The process was told to end."""
 
 
 def run(rehearsal: Rehearsal, *, units: int = UNITS) -> Rehearsal:
-    """To its end, in this process. Raises Busy where another runs: it waits on as it is."""
+    """To its end, in this process. Raises Busy where another runs: it waits on as it is.
+
+    A machine that stalls may cost a drill what the flag never would: one that failed is drilled
+    once more. What fails only once is no verdict, and no way back either: see `standing`.
+    """
     _begin(rehearsal)
+    failed = ""
     try:
-        found = _drilled(rehearsal, units)
+        ended = _drilled(rehearsal, units)
+        if ended.state == State.FAILED:
+            failed = ended.why
+            _keep(rehearsal, ended)
+            ended = _drilled(rehearsal, units)
+    except Lost:
+        rehearsal.refresh_from_db()
+        return rehearsal
     except (KeyboardInterrupt, Terminated):
         return _end(rehearsal, State.INTERRUPTED, why="Its process was told to end.")
     except _NOT_RUN as exc:
-        return _end(rehearsal, State.NOT_RUN, why=str(exc) or type(exc).__name__)
+        why = str(exc) or type(exc).__name__
+        if failed:
+            why = f"Failed once: {failed} Could not be run again: {why}"
+        return _end(rehearsal, State.NOT_RUN, why=why)
     except BaseException as exc:
         why = f"A defect of this program: {type(exc).__name__}: {exc}"
         _end(rehearsal, State.NOT_RUN, why=why)
         raise
-    judged = judge(found)
-    state = State.PASSED if judged.passed else State.FAILED
-    return _end(rehearsal, state, why=judged.why, found=msgspec.to_builtins(found))
+    if failed and ended.state == State.PASSED:
+        return _end(rehearsal, State.NOT_RUN, why=f"Failed once, passed once: {failed}")
+    return _end(rehearsal, ended.state, why=ended.why, found=ended.found)
 
 
 def run_now(flag: str, target: str, actor: Actor) -> Rehearsal:
@@ -78,10 +105,13 @@ def _at_most(drill: Rehearsal) -> str:
     return f"until {drill.lease_until:%H:%M:%S} UTC at most" if drill.lease_until else "for a while"
 
 
-def _drilled(rehearsal: Rehearsal, units: int) -> Found:
+def _drilled(rehearsal: Rehearsal, units: int) -> Ended:
     flag, baseline, target = rehearsal.flag, rehearsal.baseline, rehearsal.target
     with hushed(), ways.rig(flag, baseline, target) as rig:
-        return drill(rig, baseline=baseline, target=target, units=units)
+        found = drill(rig, baseline=baseline, target=target, units=units)
+    passed, why = judge(found)
+    state = State.PASSED if passed else State.FAILED
+    return Ended(state=state, why=why, found=msgspec.to_builtins(found))
 
 
 def _begin(rehearsal: Rehearsal) -> None:
@@ -110,6 +140,14 @@ def _begin(rehearsal: Rehearsal) -> None:
     if not number:
         raise Busy(f"{rehearsal} is not waiting: it is {rehearsal.get_state_display()}.")
     _announce(rehearsal)
+
+
+def _keep(rehearsal: Rehearsal, failed: Ended) -> None:
+    """Whatever becomes of the next drill, for which there is time now. Raises Lost."""
+    until = timezone.now() + timedelta(seconds=LEASE_S)
+    mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
+    if not mine.update(lease_until=until, found=failed.found):
+        raise Lost
 
 
 def _end(rehearsal: Rehearsal, state: State, **more: Any) -> Rehearsal:

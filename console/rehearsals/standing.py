@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from console.experiments import surroundings
@@ -57,8 +57,10 @@ class Rehearsed:
 
 
 def of(flag_key: str, target: str) -> Rehearsed | None:
-    """The newest on this code, else the newest on any; None: never rehearsed to a verdict."""
-    rows = Rehearsal.objects.filter(flag=flag_key, target=target, state__in=VERDICTS)
+    """The newest on this code, else the newest on any; None: never rehearsed to a verdict, or it
+    failed once since it had passed.
+    """
+    rows = _verdicts().filter(flag=flag_key, target=target)
     here = rows.filter(code_revision=surroundings.code_revision()).order_by("-pk").first()
     row = here or rows.order_by("-pk").first()
     return None if row is None else _rehearsed(row, timezone.now())
@@ -66,7 +68,7 @@ def of(flag_key: str, target: str) -> Rehearsed | None:
 
 def newest() -> Mapping[tuple[str, str], Rehearsed]:
     """As `of`, of each flag and target that was rehearsed."""
-    rows = Rehearsal.objects.filter(state__in=VERDICTS)
+    rows = _verdicts()
     last = rows.order_by("flag", "target", "code_revision", "-pk")
     now, found = timezone.now(), dict[tuple[str, str], Rehearsed]()
     for row in last.distinct("flag", "target", "code_revision"):
@@ -88,6 +90,16 @@ def waiting(flag_key: str = "", target: str = "") -> Rehearsal | None:
 def waiting_of(flag_key: str) -> Mapping[str, Rehearsal]:
     """By target, those that run or wait to."""
     return {row.target: row for row in _waiting().filter(flag=flag_key)}
+
+
+def _verdicts() -> QuerySet[Rehearsal]:
+    """Of the same code, a drill that failed once takes back what had passed before, though it is no
+    verdict: what is lost now and then would pass sooner or later.
+    """
+    same = {name: OuterRef(name) for name in ("flag", "target", "code_revision")}
+    later = Rehearsal.objects.filter(pk__gt=OuterRef("pk"), **same).exclude(found={})
+    doubted = Exists(later.exclude(state__in=VERDICTS))
+    return Rehearsal.objects.filter(Q(state=State.FAILED) | ~doubted, state__in=VERDICTS)
 
 
 def _waiting() -> QuerySet[Rehearsal]:

@@ -5,13 +5,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
 import pytest
+import redis
 
 from console.experiments.engines import VariantRefused
 from console.rehearsals import drilling
 from console.rehearsals.drilling import Entries, Found, NotShown, drill
 from console.rehearsals.judging import Judged, judge
-from console.rehearsals.load import Answer
+from console.rehearsals.load import PATIENCE_S, Answer, Stuck
+from console.rehearsals.on_engine import ANSWER_S
+from validation.engine import CHUNK_S
 
 type Ask = Callable[[str, Sequence[str]], list[Answer]]
 
@@ -126,6 +130,28 @@ def test_units_without_one_right_result_are_no_way_back(change: Any, said: str) 
     assert not passed
     assert why.startswith("With the target, or on the way back, ")
     assert said in why
+
+
+def test_a_chunk_is_waited_for_longer_than_the_engine_may_take() -> None:
+    assert CHUNK_S < ANSWER_S < PATIENCE_S
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        TimeoutError("a chunk does not come back"),
+        ConnectionRefusedError("no node"),
+        redis.ConnectionError("no cache server"),
+        psycopg.OperationalError("no database"),
+    ],
+)
+def test_what_a_part_stands_on_is_not_blamed_on_the_part(error: Exception) -> None:
+    def fail(answers: list[Answer]) -> list[Answer]:
+        del answers
+        raise error
+
+    with pytest.raises(Stuck, match=f"does not go on: .* and 4 more: .*{error}"):
+        found_of(Part(ask_with=with_the_target(fail)))
 
 
 def test_what_is_wrong_only_after_it_is_told_too() -> None:

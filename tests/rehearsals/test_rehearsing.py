@@ -1,7 +1,9 @@
 """A drill's life: one at a time of all that measures, kept whatever comes, told as it is."""
 
 import json
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +17,15 @@ from console.controls.errors import Refused, RoleTooLow
 from console.experiments import measuring
 from console.experiments import running as experiments
 from console.experiments.models import Experiment
+from console.flags.catalogue import BY_KEY
 from console.pages import history
 from console.rehearsals import rehearsing, running, standing, tasks, ways
+from console.rehearsals.load import Answer
 from console.rehearsals.models import Rehearsal, State
 from console.rehearsals.possible import NotRehearsable
 from tests.experiments.made_up import claim
 from tests.rehearsals.made_up import ACTOR
+from tests.rehearsals.test_drilling import Part, echo
 
 pytestmark = pytest.mark.django_db
 
@@ -139,6 +144,76 @@ def test_what_ends_it_early_is_no_verdict(
     done = rehearsing.run(running.make(FLAG, TARGET, ACTOR))
     assert (done.state, done.found) == (state, {})
     assert done.why
+
+
+def rigs(monkeypatch: pytest.MonkeyPatch, *each: Part | BaseException) -> None:
+    """Of one drill after the other."""
+    left = iter(each)
+
+    @contextmanager
+    def rig(*_: str) -> Iterator[Part]:
+        one = next(left)
+        if isinstance(one, BaseException):
+            raise one
+        yield one
+
+    monkeypatch.setattr(ways, "rig", rig)
+
+
+def part(*, loses: bool = False) -> Part:
+    def ask(variant: str, units: Sequence[str]) -> list[Answer]:
+        answers = echo(variant, units)
+        return answers[1:] if loses and variant == TARGET else answers
+
+    return Part(ask_with=ask, now=BY_KEY[FLAG].baseline)
+
+
+@pytest.mark.parametrize(
+    ("then", "state", "said"),
+    [
+        (part(loses=True), State.FAILED, "With the target, or on the way back, "),
+        (part(), State.NOT_RUN, "Failed once, passed once: With the target, "),
+        (TimeoutError("no node"), State.NOT_RUN, "Could not be run again: no node"),
+        (rehearsing.Terminated(), State.INTERRUPTED, "told to end"),
+    ],
+)
+def test_what_fails_is_drilled_once_more(
+    then: Part | BaseException, state: State, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rigs(monkeypatch, part(loses=True), then)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert (done.state, done.lease_until) == (state, None)
+    assert said in done.why
+    # What was found against it is kept, whatever came then.
+    assert done.found["during"]["lost"] > 0
+
+
+def test_a_second_drill_has_as_much_time_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[datetime | None] = []
+
+    @contextmanager
+    def rig(*_: str) -> Iterator[Part]:
+        left.append(Rehearsal.objects.get().lease_until)
+        Rehearsal.objects.update(lease_until=timezone.now() + timedelta(seconds=1))
+        yield part(loses=True)
+
+    monkeypatch.setattr(ways, "rig", rig)
+    rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    first, second = left
+    assert first is not None
+    assert second is not None
+    assert second >= first
+
+
+def test_one_that_was_taken_for_dead_is_not_drilled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def rig(*_: str) -> Iterator[Part]:
+        yield part(loses=True)
+        assert running.expire(timezone.now() + timedelta(seconds=running.LEASE_S + 1)) == 1
+
+    monkeypatch.setattr(ways, "rig", rig)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert (done.state, done.found) == (State.INTERRUPTED, {})
 
 
 def test_a_defect_is_told_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,19 @@ def test_the_newest_verdict_counts() -> None:
     assert of_codec().words.endswith("UTC: passed, the baseline back in 0.012 s")
 
 
+@pytest.mark.parametrize("state", [State.NOT_RUN, State.INTERRUPTED, State.RUNNING])
+def test_what_failed_once_is_no_verdict_and_takes_back_what_had_passed(state: State) -> None:
+    drilled()
+    drilled(code="other")
+    drilled(state=state, restored_s=None)
+    assert (of_codec().code_revision, of_codec().is_fresh) == ("other", False)
+    drilled()
+    assert of_codec().is_fresh
+    failed = drilled(state=State.FAILED)
+    drilled(state=State.NOT_RUN, restored_s=None)
+    assert (of_codec().id, of_codec().is_one_way) == (failed.pk, True)
+
+
 def test_one_on_this_code_goes_before_a_newer_one_on_other_code() -> None:
     failed = drilled(state=State.FAILED)
     drilled(code="other")
