@@ -1,0 +1,68 @@
+"""A session that is slow, and nothing else, comes back in time."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+
+from console.flags.catalogue import BY_KEY
+from console.rehearsals import drilling
+from console.rehearsals.drilling import Found, drill
+from console.rehearsals.judging import judge
+from console.rehearsals.on_sessions import statements
+from validation import wiring
+from validation.flags import STATEMENT_TIMEOUT
+
+pytestmark = pytest.mark.django_db
+
+KEY = STATEMENT_TIMEOUT.key
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What a drill goes by: it stands still but for statements."""
+    told = SimpleNamespace(now=0.0)
+    times = SimpleNamespace(perf_counter=lambda: told.now, sleep=time.sleep)
+    monkeypatch.setattr(drilling, "time", times)
+    return told
+
+
+@pytest.fixture
+def slow(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Each statement takes a quarter of a second; Postgres ends those that hold `ended`."""
+
+    class Slow(psycopg.Connection[Any]):
+        ended = "nothing"
+
+        def execute(self, query: Any, *arguments: Any, **named: Any) -> Any:
+            clock.now += 0.25
+            if self.ended in str(query):
+                raise psycopg.errors.QueryCanceled("canceling statement due to statement timeout")
+            return super().execute(query, *arguments, **named)
+
+    params = connection.get_connection_params()
+    monkeypatch.setattr(wiring, "connect", lambda: Slow.connect(**params, autocommit=True))
+    return Slow
+
+
+def drilled() -> Found:
+    baseline, target = BY_KEY[KEY].variants
+    with statements(KEY, baseline) as rig:
+        return drill(rig, baseline=baseline, target=target, units=10)
+
+
+@pytest.mark.usefixtures("slow")
+def test_slow_statements_are_no_fault_of_their_time_limit() -> None:
+    found = drilled()
+    assert judge(found).passed, judge(found).why
+
+
+def test_statements_that_postgres_ends_are_a_fault_of_it(slow: Any) -> None:
+    baseline, _ = BY_KEY[KEY].variants
+    with statements(KEY, baseline) as rig:
+        slow.ended = "SELECT %s"
+        (answer, *_) = rig.ask(["1"])
+    assert answer.wrong.startswith("canceling statement")
