@@ -55,7 +55,9 @@ def take(record: Record, way: Way, told: Sequence[Told] | None, now_s: float) ->
     gap_s = _gap_s(record, now_s)
     if gap_s:
         record = _with_gap(record, now_s)
-    made = _slice(record, way, heard, now_s) if record.looked_s is not None else None
+    made, finished = None, frozenset[str]()
+    if record.looked_s is not None:
+        made, finished = _slice(record, way, heard, now_s)
     slices = [*record.slices, *([made] if made else [])]
     kept = slices[-long(slices, way.least_units) :]
     total = record.total
@@ -73,6 +75,7 @@ def take(record: Record, way: Way, told: Sequence[Told] | None, now_s: float) ->
         total=total,
         earlier=earlier,
         worked_s=_worked(record, made, now_s),
+        on_stage=_on_stage(record, heard, finished, now_s),
         gaps_since_s=None if gaps_end else record.gaps_since_s,
     )
     if alone := untold.held_by_all(record, heard, way, now_s):
@@ -118,6 +121,15 @@ def _worked(record: Record, made: Slice | None, now_s: float) -> tuple[float, fl
     )
 
 
+def _on_stage(
+    record: Record, heard: Sequence[Told], finished: frozenset[str], now_s: float
+) -> tuple[str, ...]:
+    """A process does one chunk at a time: what follows the first that ended is of this stage."""
+    is_everywhere = now_s - record.begun_s >= untold.REACHES_ALL_S
+    known = {*record.on_stage, *(finished if is_everywhere else ())}
+    return tuple(one.arms.process for one in heard if one.arms.process in known)
+
+
 def _heard(told: Iterable[Told], way: Way) -> tuple[Told, ...]:
     """Who speaks, of this flag alone."""
     found = []
@@ -153,30 +165,38 @@ def _newest(heard: Sequence[Told], before: Sequence[Told]) -> tuple[Told, ...]:
     return tuple(words.values())
 
 
-def _slice(record: Record, way: Way, heard: Sequence[Told], now_s: float) -> Slice:
+def _slice(
+    record: Record, way: Way, heard: Sequence[Told], now_s: float
+) -> tuple[Slice, frozenset[str]]:
+    """And which processes ended a chunk."""
     places: dict[str, Sums] = {}
     treated, untreated, told = Work(), Work(), (0, 0)
+    finished = set()
     known = {one.arms.process: one for one in record.before}
     for one in heard:
-        if one.arms.process in known and _is_older(one, known[one.arms.process]):
+        process = one.arms.process
+        if process in known and _is_older(one, known[process]):
             continue
         done = arms.difference((one,), record.before).get(way.flag, {})
         with_it, without = done.get(way.target, Work()), done.get(way.rest, Work())
-        told = told[0] + with_it.units, told[1] + without.units
+        if with_it.units or without.units:
+            finished.add(process)
+        if way.share is None or process in record.on_stage:
+            told = told[0] + with_it.units, told[1] + without.units
         if not _is_compared(way, with_it, without):
             continue
-        name = _place(one.arms.process, len(heard))
+        name = _place(process, len(heard))
         places[name] = places.get(name, Sums()) + _sums(with_it, without)
         treated, untreated = treated + with_it, untreated + without
-    took_s = now_s - (record.looked_s or now_s)
-    return Slice(
+    made = Slice(
         ends_s=now_s,
-        took_s=took_s,
+        took_s=now_s - (record.looked_s or now_s),
         places=places,
         treated=treated,
         untreated=untreated,
         told=told,
     )
+    return made, frozenset(finished)
 
 
 def _is_compared(way: Way, treated: Work, untreated: Work) -> bool:

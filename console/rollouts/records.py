@@ -50,7 +50,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """What was done from one turn to the next, by place: a process, or a share of many.
 
     Items are compared where both arms are in the same place in the same turn: a chunk that began
-    before the stage was raised has one arm, and a time of its own. `told` counts all.
+    before the stage was raised has one arm, and a time of its own. `told` counts all; of items, all
+    of processes that are `on_stage`.
     """
 
     ends_s: float
@@ -91,6 +92,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     earlier: Total = Total()
     # When either arm was last told to have done something, treated first.
     worked_s: tuple[float, float] = (0.0, 0.0)
+    # Processes that ended a chunk since the stage reached all: their next ones are split by it.
+    on_stage: tuple[str, ...] = ()
     # When something was missing last; since when gaps follow one another, and the last of them.
     missed_s: float = 0.0
     gaps_since_s: float | None = None

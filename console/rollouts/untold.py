@@ -11,6 +11,8 @@ from monitoring.arms import Told
 
 # A process tells what it did once a chunk: longer than any takes, and its work is waited for.
 IDLE_S: Final = 90.0
+# A stage takes a moment to reach all.
+REACHES_ALL_S: Final = 2 * WINDOW_S
 
 
 def missing(
@@ -53,7 +55,7 @@ def _nobody(told: Sequence[Told] | None, heard: Sequence[Told], way: Way) -> str
 
 def _held(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> set[str | None]:
     """Variants that processes have; empty where units are items, or while a stage goes to all."""
-    if way.share is not None or now_s - record.begun_s < 2 * WINDOW_S:
+    if way.share is not None or now_s - record.begun_s < REACHES_ALL_S:
         return set()
     return {one.arms.holds.get(way.flag) for one in heard}
 
@@ -68,8 +70,8 @@ def _held_by_none(record: Record, heard: Sequence[Told], way: Way, now_s: float)
 
 def _lopsided(record: Record, way: Way, now_s: float) -> str:
     """Of items: where those without it are done and those with it are not, it may be what hangs."""
-    if way.share is None or now_s - record.begun_s < 2 * WINDOW_S:
-        return ""  # a stage takes a moment to reach all
+    if way.share is None or now_s - record.begun_s < REACHES_ALL_S:
+        return ""
     took_s, treated, untreated = 0.0, 0, 0
     for one in reversed(record.slices):
         took_s += one.took_s

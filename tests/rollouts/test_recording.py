@@ -85,9 +85,32 @@ def test_items_of_a_chunk_that_began_before_the_stage_are_compared_with_nothing(
     record = take(Record(begun_s=fleet.now_s), WAY, fleet.work(), fleet.now_s).record
     record = take(record, WAY, fleet.work(), fleet.now_s).record
     assert units(record) == 0
-    assert sum(one.told[1] for one in record.slices) > 0
+    assert all(one.arms.flags[WAY.flag][WAY.rest].units for one in record.before)
     fleet.share = 5
     assert units(take(record, WAY, fleet.work(), fleet.now_s).record) > 0
+
+
+def test_chunks_that_began_before_the_stage_are_not_missed_and_what_follows_them_is() -> None:
+    """Each process ends a chunk of a minute, at its own time; it was split as of before."""
+    fleet = MadeUp(processes=2, share=0, busy=frozenset({0, 1}))
+    record = take(Record(begun_s=fleet.now_s), WAY, fleet.work(), fleet.now_s).record
+    said = []
+
+    def second(ends: int | None, share: float) -> None:
+        nonlocal record
+        fleet.busy, fleet.share = frozenset({0, 1} - {ends}), share
+        taken = take(record, WAY, fleet.work(), fleet.now_s)
+        record = taken.record
+        said.append(taken.missing)
+
+    for at in range(80):
+        second({20: 0, 60: 1}.get(at), 0)
+        if at == 30:
+            second(0, WAY.share or 0)
+    assert not any(said)
+    # Now both are of the stage, and what has the target is never told.
+    second(0, 0)
+    assert said[-1].startswith("0 units with zstd were told where ")
 
 
 def test_a_window_is_as_long_as_its_least_units_take() -> None:
