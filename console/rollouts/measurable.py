@@ -9,13 +9,18 @@ from console.flags.standing import ALL
 from console.rollouts.errors import NotNow
 
 _UNITS: Final = (str(Unit.ITEM), str(Unit.PROCESS))
-_FLEETS: Final = ("worker", "web", "all")
+_FLEETS: Final = ("worker", "web")
 
 
 def refuse(it: Flag, unit: str) -> None:
     """Raises NotNow or Refused where nobody tells, or all have the same at the same time."""
     if not it.enabled:
         raise NotNow(f"{it.key} is off: whoever asks gets its own default. Switch it on first.")
+    if it.fleet == "all":
+        raise NotNow(
+            f"{it.key} is read by workers and web processes: an item is not to be compared with a "
+            "request. Set its stages by hand or plan them, and watch the alerts."
+        )
     if it.fleet not in _FLEETS:
         raise NotNow(f"{it.key} is read by other services: what its units do is not measured here.")
     if unit not in _UNITS:

@@ -40,7 +40,7 @@ class Rollout(models.Model):
     target = models.CharField(max_length=60)
     rest = models.CharField(max_length=60)
     unit = models.CharField(max_length=9)
-    # "worker", "web" or "all": whose processes tell of it.
+    # "worker" or "web": whose processes tell of it.
     fleet = models.CharField(max_length=8)
     layer = models.CharField(max_length=40, blank=True)
     # Percent, rising; and the seconds that each is to bake.

@@ -134,7 +134,7 @@ def _heard(told: Iterable[Told], way: Way) -> tuple[Told, ...]:
     """Who speaks, of this flag alone."""
     found = []
     for one in told:
-        if one.is_silent or way.fleet not in {"all", one.arms.kind}:
+        if one.is_silent or way.fleet != one.arms.kind:
             continue
         of_flag = {way.flag: one.arms.flags[way.flag]} if way.flag in one.arms.flags else {}
         holds = {way.flag: one.arms.holds[way.flag]} if way.flag in one.arms.holds else {}

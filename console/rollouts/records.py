@@ -107,7 +107,7 @@ class Way:
     flag: str
     target: str
     rest: str
-    # "worker", "web" or "all".
+    # "worker" or "web".
     fleet: str
     # Percent of units that should have the target, where units are items; else None.
     share: int | None

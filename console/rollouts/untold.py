@@ -48,8 +48,7 @@ def _nobody(told: Sequence[Told] | None, heard: Sequence[Told], way: Way) -> str
     if told is None:
         return "The cache server does not answer, so no process can be heard."
     if not heard:
-        whose = "No process" if way.fleet == "all" else f"No {way.fleet} process"
-        return f"{whose} tells what it does."
+        return f"No {way.fleet} process tells what it does."
     return ""
 
 

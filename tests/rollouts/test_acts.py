@@ -137,6 +137,14 @@ def test_a_flag_of_another_service_is_measured_by_nobody() -> None:
         begun("checkout.codec", "new")
 
 
+def test_items_and_requests_are_not_compared_with_each_other() -> None:
+    """Of workers and web processes at once the mix alone would look like a change."""
+    at_baseline("logging.requests")
+    with pytest.raises(NotNow, match="read by workers and web processes: an item is not to be"):
+        begun("logging.requests", "sampled")
+    assert not Rollout.objects.exists()
+
+
 def living(fleet: str, processes: int) -> None:
     for number in range(processes):
         Slot.objects.create(fleet=fleet, number=number, holder=f"{fleet}:{number}", seen_at=Now())

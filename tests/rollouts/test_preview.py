@@ -25,3 +25,9 @@ def test_it_says_that_a_stage_leaves_nobody_to_compare_with() -> None:
     Slot.objects.create(fleet="web", number=1, holder="web:1", seen_at=Now())
     # Of two one is reached by each of its stages, but for the last, and one is left.
     assert why_not("web.compression", "gzip") == ""
+
+
+def test_it_says_that_items_are_not_compared_with_requests() -> None:
+    assert why_not("logging.requests", "sampled").startswith(
+        "logging.requests is read by workers and web processes"
+    )
