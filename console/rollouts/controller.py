@@ -40,8 +40,13 @@ from monitoring.arms import Told
 
 log = structlog.get_logger(__name__)
 
-# Of `pg_try_advisory_xact_lock`; nothing else here takes it.
+# Nothing else here takes it. Whoever is stopped in the middle of a step, which may hold the
+# revision too, is thrown out soon: it must hold up neither the taking back nor operators' acts.
 _LOCK: Final = 0x5011007
+_TRY_LOCK: Final = """
+    SELECT pg_try_advisory_xact_lock(%s),
+        set_config('idle_in_transaction_session_timeout', '3s', true)
+"""
 
 # On the row of one that cannot be looked at; why is in the log of whoever tried.
 _DEFECT: Final = (
@@ -230,5 +235,5 @@ def _refuse_left(row: Rollout) -> None:
 
 def _lock() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute(_TRY_LOCK, [_LOCK])
         return bool(cursor.fetchone()[0])

@@ -17,7 +17,7 @@ from django.db import connection, connections, transaction
 
 from console.access.models import AuditEntry
 from console.flags.models import Flag
-from console.rollouts import controller
+from console.rollouts import controller, looking
 from console.rollouts.models import Rollout, RolloutStep
 from tests.rollouts.bench import FLAG, Bench, started
 from tests.services import ROOT
@@ -114,6 +114,40 @@ def test_two_at_once_decide_once() -> None:
         leader.join(30)
     assert [one.decision for one in found].count("advance") == 1
     assert bench.log == [("start", 0), ("advance", 5)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_who_hangs_in_its_step_is_thrown_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Postgres ends its session, and with it the lock: the others wait no longer than that."""
+    bench = Bench(started(stages=[5, 100]))
+    before, hung, others = idle_for(), list[str](), list[Any]()
+    real = looking.look
+
+    def hangs(*asked: Any) -> Any:
+        if not hung:
+            hung.append(idle_for())
+            other = threading.Thread(target=another, daemon=True)
+            other.start()
+            other.join(30)
+        return real(*asked)
+
+    def another() -> None:
+        try:
+            others.append(controller.turn(lambda: (), now=bench.now))
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(looking, "look", hangs)
+    assert bench.tick() == ["advance"]
+    assert (hung, others) == (["3s"], [[]])
+    # Of that step alone: whoever gets the connection next has its own.
+    assert idle_for() == before != "3s"
+
+
+def idle_for() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        return str(cursor.fetchone()[0])
 
 
 _DIES = """
