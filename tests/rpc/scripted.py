@@ -169,6 +169,8 @@ async def client_of(
     """A client of these nodes, impatient by default, closed in the end."""
     urls = tuple(node.node if isinstance(node, ScriptedNode) else node for node in nodes)
     defaults: dict[str, Any] = {"allow_loopback": True, "backoff_base_s": 0.001, "batch_wait_s": 0}
+    # A dial waits for this loop too, which a crowded machine may hold up: the node is not away.
+    defaults["connect_timeout_s"] = 30
     client = RpcClient(
         RpcConfig(nodes=urls, **defaults | config), breakers=breakers, budget=budget, turns=turns
     )
