@@ -3,15 +3,19 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from console.embedded.places import places
 from console.embedded.valkey import Valkey, cache
-from tests.rpc.scripted import ScriptedNode
+from tests.rpc.scripted import LONG_S, ScriptedNode, until
 from tests.services import FOLDER
+from validation.rpc import Reply
+
+type RunOut = Callable[[Coroutine[Any, Any, Reply], Callable[[], object]], Awaitable[Reply]]
 
 
 @pytest.fixture
@@ -40,6 +44,21 @@ async def lapse(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
     monkeypatch.setattr(loop, "time", lambda: goes() + ahead_s)
     return lapse
+
+
+@pytest.fixture
+async def run_out(lapse: Callable[[float], None]) -> RunOut:
+    """What becomes of a fetch with `timeout_s=LONG_S` whose time is over as soon as something is
+    so: on a slow machine, too, nothing else comes first.
+    """
+
+    async def run_out(fetch: Coroutine[Any, Any, Reply], is_so: Callable[[], object]) -> Reply:
+        task = asyncio.ensure_future(fetch)
+        await until(is_so)
+        lapse(LONG_S)
+        return await task
+
+    return run_out
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ import msgspec
 from validation.resilience import Breakers
 from validation.rpc import Call, NodeUrl, ProbeTurns, RateBudgets, RpcClient, RpcConfig
 
+LONG_S = 4.0
+"""Longer than anything takes that a test waits for, and shorter than `call_timeout_s`."""
+
 as_text = msgspec.json.Decoder(str).decode
 as_json = msgspec.json.decode
 

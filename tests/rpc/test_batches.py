@@ -112,7 +112,7 @@ async def test_a_full_queue_refuses_and_blames_nobody(node: ScriptedNode) -> Non
 async def test_a_busy_node_gets_fewer_and_fuller_batches(node: ScriptedNode) -> None:
     """With two requests out, calls of later ticks wait for company instead of going one by one."""
     node.script = [never, never]
-    async with client_of(node, batch_wait_s=0.02, call_timeout_s=30) as client:
+    async with client_of(node, batch_wait_s=0.5, call_timeout_s=30) as client:
         tasks = []
         for n in range(2):
             tasks.append(asyncio.ensure_future(client.fetch([echo(f"busy{n}")])))

@@ -1,12 +1,13 @@
 """A breaker a node and class of methods: what it lets through, and what becomes of the rest."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, until, well
+from tests.rpc.conftest import RunOut
+from tests.rpc.scripted import LONG_S, Asked, ScriptedNode, client_of, echo, never, until, well
 from validation.resilience import BreakerConfig, Breakers, Override
 from validation.rpc import (
     BreakerOpen,
@@ -52,20 +53,29 @@ async def client(node: ScriptedNode, breakers: Breakers) -> AsyncIterator[RpcCli
         yield one
 
 
-async def trip(client: RpcClient, node: ScriptedNode, failures: int = 2) -> None:
+def waits_for(breakers: Breakers, node: ScriptedNode, client: RpcClient) -> Callable[[], bool]:
+    """Whether something waits for the breaker to let it through."""
+    return lambda: state(breakers, node) == "open" and client.snapshot()["waiting"] > 0
+
+
+async def trip(
+    client: RpcClient, node: ScriptedNode, breakers: Breakers, run_out: RunOut, failures: int = 2
+) -> None:
     node.script = [broken] * failures
     for n in range(failures - 1):
         with pytest.raises(HttpStatus):
             await client.fetch([echo(f"trips {n}")])
     # The last fails as its breaker opens: it waits, like every other, and here in vain.
     with pytest.raises(BreakerOpen):
-        await client.fetch([echo("trips")], timeout_s=0.05)
+        await run_out(
+            client.fetch([echo("trips")], timeout_s=LONG_S), waits_for(breakers, node, client)
+        )
 
 
 async def test_failures_open_the_breaker_and_calls_wait_instead_of_burning(
-    client: RpcClient, node: ScriptedNode, breakers: Breakers
+    client: RpcClient, node: ScriptedNode, breakers: Breakers, run_out: RunOut
 ) -> None:
-    await trip(client, node)
+    await trip(client, node, breakers, run_out)
     assert state(breakers, node) == "open"
     before = client.snapshot()["retries"]
     with pytest.raises(BreakerOpen) as caught:
@@ -118,14 +128,13 @@ async def test_half_open_admits_its_probes_only(node: ScriptedNode) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def test_a_cancelled_probe_gives_its_place_back(node: ScriptedNode) -> None:
-    breakers = breakers_of(open_s=0.1, consecutive_failures=1, half_open_calls=1)
+async def test_a_cancelled_probe_gives_its_place_back(node: ScriptedNode, run_out: RunOut) -> None:
+    breakers = breakers_of(open_s=0.5, consecutive_failures=1, half_open_calls=1)
     async with client_of(
         node, breakers=breakers, turns=QUIET, retry_burst=0, retry_ratio=0
     ) as client:
-        node.script = [broken, never]
-        with pytest.raises(BreakerOpen):
-            await client.fetch([echo("trips")], timeout_s=0.05)
+        await trip(client, node, breakers, run_out, failures=1)
+        node.script = [never]
         probe = asyncio.ensure_future(client.fetch([echo("probes")]))
         await node.was_asked(2)
         probe.cancel()
@@ -134,7 +143,7 @@ async def test_a_cancelled_probe_gives_its_place_back(node: ScriptedNode) -> Non
 
 
 async def test_forced_open_in_the_middle_of_a_run_lets_nothing_through(
-    node: ScriptedNode, breakers: Breakers
+    node: ScriptedNode, breakers: Breakers, lapse: Callable[[float], None]
 ) -> None:
     gate = asyncio.Event()
 
@@ -147,13 +156,16 @@ async def test_forced_open_in_the_middle_of_a_run_lets_nothing_through(
         node, breakers=breakers, turns=QUIET, batch_size=10, max_in_flight=20
     ) as client:
         run = [
-            asyncio.ensure_future(client.fetch([echo(str(n))], timeout_s=0.5)) for n in range(90)
+            asyncio.ensure_future(client.fetch([echo(str(n))], timeout_s=LONG_S)) for n in range(90)
         ]
         await node.was_asked(2)
         force(breakers, node)
         asked = len(node.asked)
-        more = [asyncio.ensure_future(client.fetch([echo("new")], timeout_s=0.2))]
+        more = [asyncio.ensure_future(client.fetch([echo("new")], timeout_s=LONG_S))]
         gate.set()  # what was out comes back, and makes room that must not be used
+        await until(lambda: sum(one.done() for one in run) >= 20)
+        assert client.snapshot()["in_flight"] == 0
+        lapse(LONG_S)
         found = await asyncio.gather(*run, *more, return_exceptions=True)
         assert len(node.asked) == asked == 2
     answered = [reply for reply in found if not isinstance(reply, BaseException)]
@@ -163,13 +175,15 @@ async def test_forced_open_in_the_middle_of_a_run_lets_nothing_through(
 
 
 async def test_forced_open_while_it_dials_sends_nothing(
-    node: ScriptedNode, breakers: Breakers
+    node: ScriptedNode, breakers: Breakers, lapse: Callable[[float], None]
 ) -> None:
     """The batch was let out before the override, and its connection was made after it."""
     async with client_of(node, breakers=breakers, turns=QUIET) as client:
-        task = asyncio.ensure_future(client.fetch([echo("x")], timeout_s=0.3))
+        task = asyncio.ensure_future(client.fetch([echo("x")], timeout_s=LONG_S))
         await until(lambda: client.snapshot()["in_flight"])
         force(breakers, node)
+        await until(lambda: client.snapshot()["waiting"])
+        lapse(LONG_S)
         with pytest.raises(BreakerOpen):
             await task
         assert node.asked == []
@@ -189,12 +203,16 @@ async def test_what_waited_for_a_forced_open_breaker_goes_on_when_it_ends(
     assert node.sizes == [20]
 
 
-async def test_no_probe_goes_to_a_node_that_is_forced_open(node: ScriptedNode) -> None:
+async def test_no_probe_goes_to_a_node_that_is_forced_open(
+    node: ScriptedNode, run_out: RunOut
+) -> None:
     breakers = breakers_of(consecutive_failures=1)
     async with client_of(node, breakers=breakers, turns=ProbeTurns(every_s=0.02)) as client:
         await node.stop()
         with pytest.raises(BreakerOpen):
-            await client.fetch([echo("x")], timeout_s=0.05)
+            await run_out(
+                client.fetch([echo("x")], timeout_s=LONG_S), waits_for(breakers, node, client)
+            )
         force(breakers, node)
         await node.start()
         with pytest.raises(BreakerOpen):
@@ -228,7 +246,7 @@ async def test_calls_that_wait_move_to_the_first_node_that_admits(
 
 
 async def test_each_class_of_methods_breaks_by_itself(
-    node: ScriptedNode, breakers: Breakers
+    node: ScriptedNode, breakers: Breakers, run_out: RunOut
 ) -> None:
     async def no_blocks(asked: Asked) -> None:
         if any(call["method"].startswith("eth_getBlock") for call in asked.calls):
@@ -240,14 +258,21 @@ async def test_each_class_of_methods_breaks_by_itself(
     async with client_of(
         node, breakers=breakers, turns=QUIET, retry_burst=0, retry_ratio=0
     ) as client:
-        for n in range(2):
-            with pytest.raises(RpcError):
-                await client.fetch([echo(str(n), "eth_getBlockByNumber")], timeout_s=0.05)
+        with pytest.raises(HttpStatus):
+            await client.fetch([echo("0", "eth_getBlockByNumber")])
+        with pytest.raises(BreakerOpen):
+            await run_out(
+                client.fetch([echo("1", "eth_getBlockByNumber")], timeout_s=LONG_S),
+                lambda: state(breakers, node, "block") == "open" and client.snapshot()["waiting"],
+            )
         assert (state(breakers, node), state(breakers, node, "block")) == ("closed", "open")
         assert (await client.fetch([echo("x", "eth_getBalance")])).values == ("x",)
         with pytest.raises(BreakerOpen):
             # As heavy as its heaviest call.
-            await client.fetch([echo("a"), echo("b", "eth_getProof")], timeout_s=0.05)
+            await run_out(
+                client.fetch([echo("a"), echo("b", "eth_getProof")], timeout_s=LONG_S),
+                lambda: client.snapshot()["waiting"],
+            )
 
 
 async def test_one_batch_carries_one_class(node: ScriptedNode, breakers: Breakers) -> None:
@@ -281,7 +306,7 @@ async def test_a_node_that_refuses_calls_politely_trips_nothing(
 
 
 async def test_a_batch_in_which_every_call_breaks_the_node_is_a_failure(
-    client: RpcClient, node: ScriptedNode, breakers: Breakers
+    client: RpcClient, node: ScriptedNode, breakers: Breakers, run_out: RunOut
 ) -> None:
     async def internal(asked: Asked) -> None:
         told = [
@@ -291,9 +316,13 @@ async def test_a_batch_in_which_every_call_breaks_the_node_is_a_failure(
         asked.send_json(told if asked.is_batch else told[0])
 
     node.default = internal
-    for n in range(2):
-        with pytest.raises(RpcError):
-            await client.fetch([echo(f"{n}a"), echo(f"{n}b")], timeout_s=0.05)
+    with pytest.raises(RpcError):
+        await client.fetch([echo("0a"), echo("0b")])
+    with pytest.raises(RpcError):
+        await run_out(
+            client.fetch([echo("1a"), echo("1b")], timeout_s=LONG_S),
+            waits_for(breakers, node, client),
+        )
     assert state(breakers, node) == "open"
 
 
@@ -377,24 +406,31 @@ async def test_a_wait_for_room_is_no_open_breaker(node: ScriptedNode, breakers: 
 
 
 async def test_a_deadline_that_a_node_let_pass_counts_against_it(
-    node: ScriptedNode, breakers: Breakers
+    node: ScriptedNode, breakers: Breakers, run_out: RunOut
 ) -> None:
     node.default = never
     async with client_of(node, breakers=breakers, turns=QUIET) as client:
-        for n in range(2):
+        for asked in (1, 2):
             with pytest.raises(RpcError):
-                await client.fetch([echo(str(n))], timeout_s=0.05)
+                await run_out(
+                    client.fetch([echo(str(asked))], timeout_s=LONG_S),
+                    lambda: len(node.asked) == asked,  # noqa: B023 - called within this turn
+                )
         await until(lambda: not client.snapshot()["in_flight"])
     assert state(breakers, node) == "open"
 
 
-async def test_a_dead_node_is_told_from_a_slow_start(node: ScriptedNode) -> None:
+async def test_a_dead_node_is_told_from_a_slow_start(
+    node: ScriptedNode, breakers: Breakers, run_out: RunOut
+) -> None:
     await node.stop()
     async with client_of(
-        node, breakers=breakers_of(), turns=QUIET, retry_burst=0, retry_ratio=0
+        node, breakers=breakers, turns=QUIET, retry_burst=0, retry_ratio=0
     ) as client:
         with pytest.raises(NodeUnreachable):
             await client.fetch([echo("1")])
         with pytest.raises(BreakerOpen) as caught:
-            await client.fetch([echo("2")], timeout_s=0.05)
+            await run_out(
+                client.fetch([echo("2")], timeout_s=LONG_S), waits_for(breakers, node, client)
+            )
     assert isinstance(caught.value.__cause__, NodeUnreachable)

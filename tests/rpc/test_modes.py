@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, refusal, until
+from tests.rpc.conftest import RunOut
+from tests.rpc.scripted import LONG_S, Asked, ScriptedNode, client_of, echo, never, refusal, until
 from validation.resilience import BreakerConfig, Breakers, Override
 from validation.rpc import (
     FORMS,
@@ -177,11 +178,14 @@ async def test_who_leaves_takes_his_requests_with_him(
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_a_node_that_had_a_request_all_along_is_to_blame(
-    client: RpcClient, node: ScriptedNode, mode: str
+    client: RpcClient, node: ScriptedNode, mode: str, run_out: RunOut
 ) -> None:
     node.default = never
+    requests = 3 if mode == "parallel" else 1
     with pytest.raises(NodeTimeout) as caught:
-        await client.mode(mode).fetch(abc(), timeout_s=0.1)
+        await run_out(
+            client.mode(mode).fetch(abc(), timeout_s=LONG_S), lambda: len(node.asked) == requests
+        )
     assert caught.value.node == node.node.label
     assert client.snapshot()["nodes"][node.node.label]["failures"] == {"node_timeout": 1}
     await until(lambda: client.snapshot()["in_flight"] == 0)
@@ -191,14 +195,14 @@ async def test_a_node_that_answers_each_in_time_is_not_to_blame_for_their_number
     node: ScriptedNode, lapse: Callable[[float], None]
 ) -> None:
     async def slowly(asked: Asked) -> None:
-        lapse(0.06)
+        lapse(0.6)
         asked.answer()
 
     node.default = slowly
     breakers = Breakers({"": BreakerConfig(consecutive_failures=1)})
     async with client_of(node, breakers=breakers) as client:
         with pytest.raises(DeadlineExceeded) as caught:
-            await client.mode("sequential").fetch([echo(str(n)) for n in range(9)], timeout_s=0.3)
+            await client.mode("sequential").fetch([echo(str(n)) for n in range(9)], timeout_s=3)
         assert not caught.value.trips_breaker
         await until(lambda: client.snapshot()["in_flight"] == 0)
         assert client.snapshot()["nodes"][node.node.label]["failures"] == {}
@@ -209,11 +213,11 @@ async def test_a_breaker_measures_one_request_and_not_their_sum(
     node: ScriptedNode, lapse: Callable[[float], None]
 ) -> None:
     async def slowly(asked: Asked) -> None:
-        lapse(0.05)
+        lapse(0.5)
         asked.answer()
 
     node.default = slowly
-    config = BreakerConfig(slow_s=0.2, slow_rate=0.01, min_calls=1)
+    config = BreakerConfig(slow_s=2, slow_rate=0.01, min_calls=1)
     breakers = Breakers({"": config})
     async with client_of(node, breakers=breakers) as client:
         await client.mode("sequential").fetch([echo(str(n)) for n in range(6)])
@@ -238,7 +242,7 @@ async def test_one_failed_request_is_one_failure_of_the_node(node: ScriptedNode,
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_nothing_more_goes_out_once_an_operator_holds_the_breaker_open(
-    node: ScriptedNode, mode: str
+    node: ScriptedNode, mode: str, run_out: RunOut
 ) -> None:
     breakers = Breakers({"": BreakerConfig()})
 
@@ -248,10 +252,10 @@ async def test_nothing_more_goes_out_once_an_operator_holds_the_breaker_open(
 
     node.default = force
     async with client_of(node, breakers=breakers, max_connections=1) as client:
-        asking = client.mode(mode).fetch(abc(), timeout_s=0.3)
+        asking = client.mode(mode).fetch(abc(), timeout_s=LONG_S)
         if mode in SINGLE:
             with pytest.raises(BreakerOpen):
-                await asking
+                await run_out(asking, lambda: node.asked and client.snapshot()["waiting"])
         else:
             assert (await asking).values == ABC
     assert len(node.asked) == 1

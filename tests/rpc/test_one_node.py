@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, until
+from tests.rpc.conftest import RunOut
+from tests.rpc.scripted import LONG_S, Asked, ScriptedNode, client_of, echo, never, until
 from validation.resilience import BreakerConfig, Breakers, Override
 from validation.rpc import (
     BreakerOpen,
@@ -128,9 +129,12 @@ async def test_one_that_waits_for_a_node_that_is_removed_is_told(
         first.cancel()
 
 
-async def test_its_time_is_bounded(node: ScriptedNode) -> None:
+async def test_its_time_is_bounded(node: ScriptedNode, run_out: RunOut) -> None:
     node.default = never
     async with client_of(node) as client:
         with pytest.raises(NodeTimeout):
-            await client.fetch_from(node.node.label, [echo("a")], timeout_s=0.05)
+            await run_out(
+                client.fetch_from(node.node.label, [echo("a")], timeout_s=LONG_S),
+                lambda: node.asked,
+            )
         assert client.snapshot()["waiting"] == 0

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from tests.rpc.scripted import Asked, ScriptedNode, client_of, echo, never, refusal, until
+from tests.rpc.conftest import RunOut
+from tests.rpc.scripted import LONG_S, Asked, ScriptedNode, client_of, echo, never, refusal, until
 from validation.rpc import FORMS, NodeUrl, RpcClient, RpcError, request_log
 from validation.rpc.queues import Batch
 from validation.rpc.request_log import REQUEST_LOGS
@@ -52,7 +53,7 @@ async def test_a_line_says_who_what_how_much_how_long_and_how_it_ended(
 
 @pytest.mark.parametrize("mode", FORMS)
 async def test_no_line_holds_a_url_a_parameter_or_a_body(
-    client: RpcClient, node: ScriptedNode, mode: str
+    client: RpcClient, node: ScriptedNode, mode: str, run_out: RunOut
 ) -> None:
     async def refuses(asked: Asked) -> None:
         told = [refusal(call, -32000, f"{BODY} {PARAM}") for call in asked.calls]
@@ -67,9 +68,11 @@ async def test_no_line_holds_a_url_a_parameter_or_a_body(
             node.default = default
             with pytest.raises(RpcError):
                 await asks.fetch([echo(PARAM), echo(f"{PARAM} 2")])
-        node.default = never
+        node.default, asked = never, len(node.asked)
         with pytest.raises(RpcError):
-            await asks.fetch([echo(PARAM)], timeout_s=0.05)
+            await run_out(
+                asks.fetch([echo(PARAM)], timeout_s=LONG_S), lambda: len(node.asked) > asked
+            )
         await until(lambda: len(lines(logs)) == 4)
     outcomes = [line["outcome"] for line in lines(logs)]
     assert outcomes == ["http_status", "call_refused", "bad_answer", "node_timeout"]
