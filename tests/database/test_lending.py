@@ -76,6 +76,8 @@ def test_a_full_waiting_room_refuses_at_once_and_is_seen(pool: Connections, lend
     held = [lender.lend(pool), lender.lend(pool)]
 
     def wait() -> None:
+        # Longer than a request may, which has a second: it is to wait until one is given back.
+        patience.has_queued(-30.0)
         with contextlib.suppress(PoolTimeout):
             held.append(lender.lend(pool))
 
