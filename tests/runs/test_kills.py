@@ -112,7 +112,7 @@ def test_a_million_items_through_twenty_kills_five_wipes_and_two_crashes(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_a_worker_that_stops_in_good_order_gives_its_chunk_back(durable_cluster: Cluster) -> None:
     total = 20_000
     with Fleet(cluster=durable_cluster, node_options=("--latency-ms", "60")) as fleet:
@@ -129,7 +129,7 @@ def test_a_worker_that_stops_in_good_order_gives_its_chunk_back(durable_cluster:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 def test_without_broker_and_cache_the_fleet_still_works(durable_cluster: Cluster) -> None:
     with Fleet(cluster=durable_cluster) as fleet:
         durable_cluster.broker.stop()

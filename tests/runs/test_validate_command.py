@@ -245,6 +245,7 @@ def test_what_was_written_cannot_speak_to_the_terminal(validate: Validate, node:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_through_the_fleet_the_same_objects_come_back(
     validate: Validate, durable_cluster: Cluster
 ) -> None:
