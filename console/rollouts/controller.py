@@ -36,6 +36,7 @@ from console.rollouts.looking import Looked
 from console.rollouts.models import ACTIVE, Rollout, State
 from console.rollouts.rehearsing import Rehearsing
 from monitoring import arms
+from monitoring.arm_work import this_process
 from monitoring.arms import Told
 
 log = structlog.get_logger(__name__)
@@ -64,9 +65,21 @@ class Stepped:
     decision: str
 
 
-def turn(tell: Tell = arms.read, *, now: datetime | None = None) -> list[Stepped]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What `me`, a process, brings to each step. `now` None: Postgres' clock."""
+
+    me: str
+    told: Sequence[Told] | None
+    gates: Gates
+    now: datetime | None
+
+
+def turn(
+    tell: Tell = arms.read, *, now: datetime | None = None, me: str | None = None
+) -> list[Stepped]:
     """One turn of all that are under way; those that another leader has in hand are left to it.
-    `now` in place of Postgres' clock.
+    `now` in place of Postgres' clock, `me` in place of this process's name.
     """
     active = Rollout.objects.filter(state__in=ACTIVE).order_by("pk")
     going = dict(active.values_list("pk", "gates"))
@@ -74,19 +87,17 @@ def turn(tell: Tell = arms.read, *, now: datetime | None = None) -> list[Stepped
         return []
     # Before the lock: of servers asked at length no other rollout hears.
     gates = gating.judged({gate for named in going.values() for gate in named})
-    told = tell()
-    found = [_step_safely(pk, told, gates, now) for pk in going]
+    mine = Turn(me=me or this_process(), told=tell(), gates=gates, now=now)
+    found = [_step_safely(pk, mine) for pk in going]
     return [one for one in found if one is not None]
 
 
-def _step_safely(
-    pk: int, told: Sequence[Told] | None, gates: Gates, now: datetime | None
-) -> Stepped | None:
+def _step_safely(pk: int, mine: Turn) -> Stepped | None:
     """None of what is wrong with one keeps the others from being looked at. Raises where no
     connection is left to look with.
     """
     try:
-        return step(pk, told, gates, now=now)
+        return step(pk, mine)
     except (writing.Lost, Conflict, UnknownFlag) as exc:
         # Somebody was faster; the next turn sees what they did.
         log.info("rollout.changed_meanwhile", rollout=pk, why=type(exc).__name__)
@@ -106,24 +117,27 @@ def _is_disconnected() -> bool:
     return connection.connection is None or connection.connection.closed
 
 
-def step(
-    pk: int, told: Sequence[Told] | None, gates: Gates, *, now: datetime | None = None
-) -> Stepped | None:
-    """One rollout, in one transaction. None: another leader has it, or it is too soon."""
+def step(pk: int, mine: Turn) -> Stepped | None:
+    """One rollout, in one transaction. None: another leader has it, or hears what this one does
+    not, or it is too soon.
+    """
     with transaction.atomic():
         if not _lock():
             return None
         row = Rollout.objects.filter(pk=pk, state__in=ACTIVE).first()
         if row is None:
             return None
-        now = now or clock.now()
+        now = mine.now or clock.now()
         if edited := _edited(row):
             return _let_go(row, edited, now)
         if row.state == State.REHEARSING:
             return _rehearse(row, now)
-        if recording.is_too_soon(records.unpack(row.record), now.timestamp()):
+        record, now_s = records.unpack(row.record), now.timestamp()
+        is_deaf = mine.told is None and recording.is_heard_by_another(record, mine.me, now_s)
+        if is_deaf or recording.is_too_soon(record, now_s):
             return None
-        return _go_on(row, looking.look(row, told, now.timestamp()), gates, now)
+        looked = looking.look(row, mine.told, now_s, by=mine.me)
+        return _go_on(row, looked, mine.gates, now)
 
 
 def _go_on(row: Rollout, looked: Looked, gates: Gates, now: datetime) -> Stepped:

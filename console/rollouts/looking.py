@@ -23,8 +23,9 @@ class Looked:
     stage: tuple[dict[str, Any], ...]
 
 
-def look(row: Rollout, told: Sequence[Told] | None, now_s: float) -> Looked:
-    taken = recording.take(records.unpack(row.record), way_of(row), told, now_s)
+def look(row: Rollout, told: Sequence[Told] | None, now_s: float, *, by: str = "") -> Looked:
+    """`by`: the process that looks."""
+    taken = recording.take(records.unpack(row.record), way_of(row), told, now_s, by=by)
     record, by_process = taken.record, row.unit == Unit.PROCESS
     guards = [Guard(metric=one["metric"], most=one["most"]) for one in row.guards]
     between = Sample.of(record.slices, by_process=by_process).between

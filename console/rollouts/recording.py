@@ -16,6 +16,8 @@ from monitoring.arms import Told, Work
 GAP_S: Final = WINDOW_S
 # Two turns within less are two leaders that take turns: the second adds nothing.
 _LEAST_S: Final = 0.4
+# Two turns: who looked last, and has not again by then, is gone.
+_LEFT_S: Final = 2.0
 _MOST_PLACES: Final = 16
 
 
@@ -38,6 +40,7 @@ def anew(record: Record, now_s: float) -> Record:
     return Record(
         begun_s=now_s,
         looked_s=record.looked_s,
+        looked_by=record.looked_by,
         before=record.before,
         missed_s=record.missed_s,
         gaps_since_s=record.gaps_since_s,
@@ -49,8 +52,17 @@ def is_too_soon(record: Record, now_s: float) -> bool:
     return record.looked_s is not None and 0 <= now_s - record.looked_s < _LEAST_S
 
 
-def take(record: Record, way: Way, told: Sequence[Told] | None, now_s: float) -> Taken:
-    """`record` with what was done since its last look."""
+def is_heard_by_another(record: Record, me: str, now_s: float) -> bool:
+    """Another process looked just now and nothing was missing: it is `me` that cannot hear."""
+    if record.looked_s is None or record.looked_by in {"", me}:
+        return False
+    return record.missed_s != record.looked_s and 0 <= now_s - record.looked_s < _LEFT_S
+
+
+def take(
+    record: Record, way: Way, told: Sequence[Told] | None, now_s: float, *, by: str = ""
+) -> Taken:
+    """`record` with what was done since its last look, as `by` hears it."""
     heard = _heard(told or (), way)
     gap_s = _gap_s(record, now_s)
     if gap_s:
@@ -70,6 +82,7 @@ def take(record: Record, way: Way, told: Sequence[Told] | None, now_s: float) ->
     record = msgspec.structs.replace(
         record,
         looked_s=now_s,
+        looked_by=by,
         before=_newest(heard, record.before),
         slices=tuple(kept),
         total=total,

@@ -82,6 +82,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     # Since when its stage is as it is.
     begun_s: float = 0.0
     looked_s: float | None = None
+    # The process that looked last, as host:pid.
+    looked_by: str = ""
     # What each process said at the last look, of this flag alone.
     before: tuple[Told, ...] = ()
     # Of the last two windows, the oldest first.

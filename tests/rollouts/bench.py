@@ -46,6 +46,8 @@ class Bench:
         self._ahead_s = clock.now().timestamp() - START_S
         # Nothing of it can be read.
         self.is_away = False
+        # Which process leads.
+        self.leader = "web:1"
 
     @property
     def now(self) -> datetime:
@@ -56,7 +58,7 @@ class Bench:
         decided: list[str] = []
         for _ in range(times):
             self.fleet.share = self.flag.stage if self.flag.target == self.fleet.target else 0
-            made = controller.turn(self._heard(seconds), now=self.now)
+            made = controller.turn(self._heard(seconds), now=self.now, me=self.leader)
             decided += [
                 one.decision for one in made if one.rollout == self.pk and one.decision != "wait"
             ]

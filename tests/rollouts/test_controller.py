@@ -220,6 +220,38 @@ def test_a_stage_that_has_baked_and_is_fed_now_and_then_stays_held_until_a_windo
     assert bench.row.missing_since is None
 
 
+def test_one_leader_of_several_that_cannot_hear_takes_nothing_back() -> None:
+    bench = Bench(started(bake_s=60))
+    bench.tick(10)
+    decided = []
+    for _ in range(20):
+        bench.leader, bench.is_away = "web:2", True
+        decided += bench.tick(seconds=0.5)
+        bench.leader, bench.is_away = "web:1", False
+        decided += bench.tick(seconds=0.5)
+    assert (decided, bench.row.missing_since) == ([], None)
+    # Once the others are gone, or cannot hear either, it is their word.
+    bench.leader, bench.is_away = "web:2", True
+    assert bench.tick(3) == ["hold"]
+    assert bench.tick(12) == ["roll_back"]
+
+
+def test_where_none_of_several_leaders_can_hear_it_is_held_within_two_turns() -> None:
+    bench = Bench(started(bake_s=60))
+    bench.tick(10)
+    bench.is_away = True
+
+    def turns(times: int) -> list[str]:
+        decided = []
+        for number in range(times):
+            bench.leader = f"web:{number % 3}"
+            decided += bench.tick()
+        return decided
+
+    assert turns(2) == ["hold"]
+    assert turns(13) == ["roll_back"]
+
+
 def test_a_freeze_does_not_hold_up_taking_back() -> None:
     bench = Bench(started(bake_s=60))
     bench.tick(12)

@@ -123,13 +123,13 @@ def test_one_who_hangs_in_its_step_is_thrown_out(monkeypatch: pytest.MonkeyPatch
     before, hung, others = idle_for(), list[str](), list[Any]()
     real = looking.look
 
-    def hangs(*asked: Any) -> Any:
+    def hangs(*asked: Any, **more: Any) -> Any:
         if not hung:
             hung.append(idle_for())
             other = threading.Thread(target=another, daemon=True)
             other.start()
             other.join(30)
-        return real(*asked)
+        return real(*asked, **more)
 
     def another() -> None:
         try:
