@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -87,27 +87,58 @@ async def drain(budget: RateBudgets, label: str, per_s: float, seconds: float) -
     return spent
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Valkey is there, and not away when a crowded machine keeps it from answering for a moment."""
+    monkeypatch.setattr("validation.rpc.fleet._TIMEOUT_S", 30)
+
+
+async def get_enough(drained: Callable[[str], Awaitable[bool]]) -> None:
+    """In one of three tries at least: on a crowded machine anybody may get too little. Each must
+    keep below its bounds, which `drained` asserts itself.
+    """
+    for label in ("first", "second", "third"):
+        if await drained(label):
+            return
+    pytest.fail("Less than there was, three times.")
+
+
+@pytest.mark.usefixtures("patient")
 async def test_three_processes_together_keep_to_the_rate(fleet: list[RateBudgets]) -> None:
-    spent = await asyncio.gather(*(drain(budget, "node", 100, 2.0) for budget in fleet))
-    assert 120 <= sum(spent) <= 300  # 2 s of it, and what a window may hold before
-    assert all(budget.is_shared for budget in fleet)
+    async def drained(label: str) -> bool:
+        spent = await asyncio.gather(*(drain(budget, label, 100, 2.0) for budget in fleet))
+        assert sum(spent) <= 300  # 2 s of it, and what a window may hold before
+        assert all(budget.is_shared for budget in fleet)
+        return sum(spent) >= 120
+
+    await get_enough(drained)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_each_node_has_a_rate_of_its_own(fleet: list[RateBudgets]) -> None:
-    one, two = await asyncio.gather(
-        drain(fleet[0], "one", 50, 1.0), drain(fleet[0], "two", 500, 1.0)
-    )
-    assert one <= 100
-    assert two >= 200
+    async def drained(label: str) -> bool:
+        one, two = await asyncio.gather(
+            drain(fleet[0], f"slow {label}", 50, 1.0), drain(fleet[0], f"quick {label}", 500, 1.0)
+        )
+        assert one <= 100
+        return two >= 200
+
+    await get_enough(drained)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_each_process_may_ask_the_whole_rate_where_none_looks_at_the_others(
     fleet: list[RateBudgets],
 ) -> None:
     for budget in fleet:
         budget.set_scope("process")
-    spent = await asyncio.gather(*(drain(budget, "node", 100, 1.0) for budget in fleet))
-    assert all(60 <= calls <= 130 for calls in spent)
+
+    async def drained(label: str) -> bool:
+        spent = await asyncio.gather(*(drain(budget, label, 100, 1.0) for budget in fleet))
+        assert all(calls <= 130 for calls in spent)
+        return all(calls >= 60 for calls in spent)
+
+    await get_enough(drained)
     assert [(budget.scope, budget.is_shared) for budget in fleet] == [("process", False)] * 3
     for budget in fleet:
         budget.set_scope("fleet")

@@ -160,8 +160,8 @@ async def test_one_process_of_the_fleet_asks_an_interval(
     ]
     entered = [await one.__aenter__() for one in clients]
     started = time.monotonic()
-    for one, own in zip(entered, breakers, strict=True):
-        await fail_once(one, node, own, run_out)
+    for client, own in zip(entered, breakers, strict=True):
+        await fail_once(client, node, own, run_out)
     await until(lambda: probes(node) >= 5)
     assert time.monotonic() - started >= 4 * 0.4
     asked = probes(node)
