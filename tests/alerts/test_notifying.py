@@ -232,7 +232,7 @@ def test_a_webhook_that_is_down_and_back_gets_it_in_the_end() -> None:
     assert [one["title"] for one in heard.got] == ["Pool full", "Pool full"]
 
 
-def wait_for(is_so: object, bound_s: float = 5.0) -> None:
+def wait_for(is_so: object, bound_s: float = 20.0) -> None:
     until = time.monotonic() + bound_s
     while not is_so():  # type: ignore[operator]
         assert time.monotonic() < until, states()

@@ -26,15 +26,21 @@ async def measure(client: RpcClient, fetches: int = 30) -> None:
     await asyncio.sleep(0)
 
 
+def since(before: dict[str, Any], now: dict[str, Any]) -> tuple[int, int]:
+    """Hedges, and those of them that won: measuring may have had some on a crowded machine."""
+    return now["hedged"] - before["hedged"], now["hedges_won"] - before["hedges_won"]
+
+
 async def test_the_second_node_answers_for_a_first_that_hangs(
     client: RpcClient, node: ScriptedNode, other: ScriptedNode
 ) -> None:
+    before = client.snapshot()
     node.default = never
     reply = await client.fetch([echo("x")])
     assert reply.values == ("x",)
     assert reply.node == other.node.label
     told = client.snapshot()
-    assert (told["hedged"], told["hedges_won"]) == (1, 1)
+    assert since(before, told) == (1, 1)
     assert told["in_flight"] == 0
     # The loser was cancelled, not waited for, and nobody is blamed.
     assert told["nodes"][node.node.label]["failures"] == {}
@@ -67,10 +73,12 @@ async def test_the_first_wins_where_it_is_first_after_all(
         second_asked.set()
         await asyncio.Event().wait()
 
+    before = client.snapshot()
     node.default, other.default = after_the_hedge, hang
     assert (await client.fetch([echo("x")])).node == node.node.label
     told = client.snapshot()
-    assert (told["hedged"], told["hedges_won"], told["in_flight"]) == (1, 0, 0)
+    assert since(before, told) == (1, 0)
+    assert told["in_flight"] == 0
 
 
 async def test_a_second_that_fails_does_not_end_the_first(
