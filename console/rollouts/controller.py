@@ -75,8 +75,15 @@ class Turn:
     now: datetime | None
 
 
+_gates: Final = gating.Kept()
+
+
 def turn(
-    tell: Tell = arms.read, *, now: datetime | None = None, me: str | None = None
+    tell: Tell = arms.read,
+    *,
+    gates: gating.Kept = _gates,
+    now: datetime | None = None,
+    me: str | None = None,
 ) -> list[Stepped]:
     """One turn of all that are under way; those that another leader has in hand are left to it.
     `now` in place of Postgres' clock, `me` in place of this process's name.
@@ -85,9 +92,8 @@ def turn(
     going = dict(active.values_list("pk", "gates"))
     if not going:
         return []
-    # Before the lock: of servers asked at length no other rollout hears.
-    gates = gating.judged({gate for named in going.values() for gate in named})
-    mine = Turn(me=me or this_process(), told=tell(), gates=gates, now=now)
+    judged = gates.judged({gate for named in going.values() for gate in named})
+    mine = Turn(me=me or this_process(), told=tell(), gates=judged, now=now)
     found = [_step_safely(pk, mine) for pk in going]
     return [one for one in found if one is not None]
 

@@ -8,7 +8,7 @@ from console.access.audit import Actor
 from console.flags import acts as flag_acts
 from console.flags import clock
 from console.flags.models import Flag
-from console.rollouts import beginning, controller
+from console.rollouts import beginning, controller, gating
 from console.rollouts.models import Rollout, RolloutStep
 from monitoring.arms import Told
 from tests.flags.made import actor
@@ -46,6 +46,8 @@ class Bench:
         self._ahead_s = clock.now().timestamp() - START_S
         # Nothing of it can be read.
         self.is_away = False
+        # At once, and on the test's own connection.
+        self.gates = gating.Kept(start=lambda work: work())
         # Which process leads.
         self.leader = "web:1"
 
@@ -58,7 +60,9 @@ class Bench:
         decided: list[str] = []
         for _ in range(times):
             self.fleet.share = self.flag.stage if self.flag.target == self.fleet.target else 0
-            made = controller.turn(self._heard(seconds), now=self.now, me=self.leader)
+            made = controller.turn(
+                self._heard(seconds), gates=self.gates, now=self.now, me=self.leader
+            )
             decided += [
                 one.decision for one in made if one.rollout == self.pk and one.decision != "wait"
             ]

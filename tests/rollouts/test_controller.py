@@ -12,8 +12,8 @@ from console.access.models import AuditEntry
 from console.controls.change import hold_revision
 from console.flags import acts as flag_acts
 from console.flags import freezing
-from console.roadmap.gates import standing
-from console.rollouts import acts, automation, controller, seen
+from console.roadmap.gates.judged import Judged
+from console.rollouts import acts, automation, controller, gating, seen
 from console.rollouts.errors import NotNow
 from console.rollouts.models import KIND, Automation, Rollout, RolloutStep, State
 from tests.flags.made import actor, person
@@ -340,26 +340,35 @@ def test_what_is_wrong_with_one_keeps_no_other_from_being_taken_back() -> None:
     assert "nope" not in why
 
 
-def test_gates_are_judged_before_any_lock_and_one_that_fails_to_be_is_no_data(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_gates_are_judged_before_any_lock_and_one_that_fails_to_be_is_no_data() -> None:
     bench = Bench(started())
     Rollout.objects.update(gates=["made-up"])
     held: list[bool] = []
 
-    def ill() -> None:
+    def ill() -> tuple[Judged, ...]:
         with connection.cursor() as cursor:
             mine = "pid = pg_backend_pid() AND locktype = 'advisory' AND objid = %s"
             cursor.execute(f"SELECT count(*) FROM pg_locks WHERE {mine}", [controller._LOCK])
             held.append(bool(cursor.fetchone()[0]))
         raise ValueError("a gate of another release")
 
-    monkeypatch.setattr(standing, "judge_all", ill)
+    bench.gates = gating.Kept(ill, start=lambda work: work())
     assert bench.tick() == []
     # Once: the test's own transaction keeps it from then on.
     assert held == [False]
     assert "made-up is at no data" in bench.row.why
     assert "another release" not in bench.row.why
+
+
+def test_gates_that_are_long_in_being_judged_hold_up_no_taking_back() -> None:
+    bench = Bench(started(bake_s=60))
+    bench.tick(12)
+    Rollout.objects.update(gates=["made-up"])
+    asked: list[object] = []
+    bench.gates = gating.Kept(start=asked.append)
+    bench.fleet.slow = 1.5
+    assert bench.tick(9) == ["roll_back"]
+    assert asked
 
 
 def test_who_lets_one_go_takes_the_revisions_lock_first_as_an_operator_does() -> None:
