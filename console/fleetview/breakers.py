@@ -98,7 +98,7 @@ def breakers(fleet: Fleet | None = None) -> list[FleetBreaker]:
 
 
 def breaker(name: str, fleet: Fleet | None = None) -> FleetBreaker | None:
-    """None where there is none of that name."""
+    """None where there is none of that name. Where nobody can be asked there may be one."""
     fleet = fleet or look()
     # Postgres can neither store nor look for such a name.
     is_storable = "\x00" not in name
@@ -111,7 +111,8 @@ def breaker(name: str, fleet: Fleet | None = None) -> FleetBreaker | None:
         for report in worker.breakers
         if report.name == name
     ]
-    is_known = said or wanted.revision or name in configured()
+    may_be = not fleet.reachable and sse.NAME.fullmatch(name)
+    is_known = said or wanted.revision or may_be or name in configured()
     return _gathered(wanted, said, fleet) if is_known else None
 
 

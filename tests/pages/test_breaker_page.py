@@ -143,6 +143,14 @@ def test_valkey_away_leaves_what_is_wanted(viewer: Client, see: See, actor: Acto
     assert "Valkey unreachable" in _part(page, "Computed", "Failing")
 
 
+def test_valkey_away_what_only_workers_know_of_may_be_there(viewer: Client, see: See) -> None:
+    with patch("monitoring.snapshots.workers", return_value=None):
+        page = see(viewer, "/breakers/node:10.0.0.1:1:lookup/")
+        assert viewer.get(f"/breakers/{'a' * 161}/").status_code == 404
+        assert viewer.get("/breakers/%00/").status_code == 404
+    assert "Valkey unreachable" in _part(page, "Computed", "Failing")
+
+
 @pytest.mark.parametrize("form", ["json", "csv"])
 def test_the_table_as_a_file(viewer: Client, form: str) -> None:
     publish(*a_troubled_fleet(3))
