@@ -225,7 +225,7 @@ def _asked_for(row: Rollout) -> Rehearsing:
         beginning.rehearse(row, writing.by_itself(row))
     except ControlError as exc:
         return Rehearsing(state="refused", words=str(exc))
-    return Rehearsing(state="running", words="Its drill waits to be run.")
+    return rehearsing.look(row)
 
 
 def _refusal(row: Rollout, stage: int, now: datetime) -> str:

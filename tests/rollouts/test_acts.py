@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from console.access.models import AuditEntry
 from console.controls import ControlError, Refused, RoleTooLow
+from console.experiments.models import Experiment
 from console.flags import acts as flag_acts
 from console.flags import freezing, plans
 from console.flags.errors import Frozen
@@ -85,6 +87,59 @@ def test_a_drill_that_came_to_nothing_ends_it_before_anybody_has_the_variant() -
     assert bench.tick(2) == ["abort"]
     assert bench.flag.stage == 0
     assert "could not be run: There is no node to ask." in bench.row.why
+
+
+def test_a_drill_that_was_interrupted_is_made_once_more() -> None:
+    """Of whoever ran it being gone the variant knows nothing."""
+    at_baseline()
+    bench = Bench(begun())
+    gone = {"state": Drill.INTERRUPTED, "why": "Whoever ran it is gone."}
+    Rehearsal.objects.update(**gone)
+    assert bench.tick(2) == []
+    assert [one.state for one in Rehearsal.objects.order_by("pk")] == ["interrupted", "queued"]
+    Rehearsal.objects.update(**gone)
+    assert bench.tick(2) == ["abort"]
+    assert bench.row.why == "Its drill was interrupted twice. Whoever ran it is gone."
+    assert Rehearsal.objects.count() == 2
+
+
+def test_a_drill_whose_runner_is_gone_unsaid_counts_as_interrupted() -> None:
+    at_baseline()
+    bench = Bench(begun())
+    for number in (1, 2):
+        long_ago = bench.now - timedelta(hours=1)
+        Rehearsal.objects.filter(state=Drill.QUEUED).update(
+            state=Drill.RUNNING, lease_until=long_ago
+        )
+        assert bench.tick(2) == ([] if number == 1 else ["abort"])
+    assert bench.row.why.startswith("Its drill was interrupted twice.")
+
+
+def test_a_drill_says_what_it_waits_for() -> None:
+    at_baseline()
+    bench = Bench(begun())
+    mine = Rehearsal.objects.get()
+
+    def said() -> str:
+        assert bench.tick() == []
+        return bench.row.why
+
+    assert said().startswith("Its drill waits: no worker is up to begin it. Start one, or ")
+    assert f"`manage.py rehearse --run {mine.pk}`" in said()
+    living("worker", 1)
+    assert said() == "Its drill waits to be begun by a worker."
+    soon = timezone.now() + timedelta(minutes=5)
+    experiment = Experiment.objects.create(
+        state="running", lease_until=soon, claimed={}, pairs=1, seed=1
+    )
+    assert said().startswith(f"Its drill waits for {experiment}, which runs: ")
+    experiment.delete()
+    other = drilled("cache.codec", "zstd")
+    Rehearsal.objects.filter(pk=other.pk).update(state=Drill.RUNNING, lease_until=soon)
+    assert said().startswith(f"Its drill waits for {other}, which runs: ")
+    other.delete()
+    Rehearsal.objects.filter(pk=mine.pk).update(state=Drill.RUNNING, lease_until=soon)
+    assert said() == f"Its drill runs: {TARGET} on and off again."
 
 
 def test_a_change_of_one_way_is_refused() -> None:
