@@ -23,6 +23,7 @@ from console.experiments.node import NodeFailed
 from console.experiments.running import LEASE_S, TOPIC, expire
 from console.experiments.schedule import Arm, Pair, pairs_of
 from console.experiments.workloads import WORKLOADS, Figures
+from console.experiments.writing import written
 from monitoring import events
 
 _ANNOUNCED_S: Final = 2.0
@@ -149,33 +150,39 @@ def _keep(
     experiment: Experiment, blocks: Sequence[Block], *, began: datetime, took_s: float, first: int
 ) -> None:
     """Writes the blocks and renews the lease in one transaction. Raises Cancelled and Lost."""
-    until = timezone.now() + timedelta(seconds=LEASE_S)
-    with transaction.atomic():
-        mine = Experiment.objects.filter(pk=experiment.pk, state=State.RUNNING)
-        if not mine.update(lease_until=until):
-            raise Lost
-        ExperimentBlock.objects.bulk_create(
-            ExperimentBlock(
-                experiment=experiment,
-                ordinal=first + number,
-                pair=block.pair,
-                kind=block.kind,
-                side=block.side,
-                variant=block.variant,
-                began_at=began,
-                took_s=took_s,
-                figures=dict(block.figures),
-            )
-            for number, block in enumerate(blocks)
+    mine = Experiment.objects.filter(pk=experiment.pk, state=State.RUNNING)
+    rows = [
+        ExperimentBlock(
+            experiment=experiment,
+            ordinal=first + number,
+            pair=block.pair,
+            kind=block.kind,
+            side=block.side,
+            variant=block.variant,
+            began_at=began,
+            took_s=took_s,
+            figures=dict(block.figures),
         )
-    if mine.filter(cancel_asked=True).exists():
+        for number, block in enumerate(blocks)
+    ]
+
+    def write() -> bool:
+        with transaction.atomic():
+            if not mine.update(lease_until=timezone.now() + timedelta(seconds=LEASE_S)):
+                raise Lost
+            # They may be there: of a commit that came through no word did.
+            ExperimentBlock.objects.bulk_create(rows, ignore_conflicts=True)
+        return mine.filter(cancel_asked=True).exists()
+
+    if written(write, within_s=LEASE_S):
         raise Cancelled
 
 
 def _end(experiment: Experiment, state: State, **more: Any) -> Experiment:
     """Unless it was taken for dead: then that stands."""
     mine = Experiment.objects.filter(pk=experiment.pk, state=State.RUNNING)
-    mine.update(state=state, ended_at=timezone.now(), lease_until=None, **more)
+    ended = {"state": state, "ended_at": timezone.now(), "lease_until": None, **more}
+    written(lambda: mine.update(**ended), within_s=LEASE_S)
     events.publish(TOPIC)
     experiment.refresh_from_db()
     return experiment

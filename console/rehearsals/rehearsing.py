@@ -15,6 +15,7 @@ from console.experiments.database import NoDatabase
 from console.experiments.engines import VariantRefused
 from console.experiments.hushing import hushed
 from console.experiments.node import NodeFailed
+from console.experiments.writing import written
 from console.rehearsals import running, standing, ways
 from console.rehearsals.drilling import NotShown, drill
 from console.rehearsals.judging import judge
@@ -146,14 +147,16 @@ def _keep(rehearsal: Rehearsal, failed: Ended) -> None:
     """Whatever becomes of the next drill, for which there is time now. Raises Lost."""
     until = timezone.now() + timedelta(seconds=LEASE_S)
     mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
-    if not mine.update(lease_until=until, found=failed.found):
+    kept = {"lease_until": until, "found": failed.found}
+    if not written(lambda: mine.update(**kept), within_s=LEASE_S):
         raise Lost
 
 
 def _end(rehearsal: Rehearsal, state: State, **more: Any) -> Rehearsal:
     """Unless it was taken for dead: then that stands."""
     mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
-    mine.update(state=state, ended_at=timezone.now(), lease_until=None, **more)
+    ended = {"state": state, "ended_at": timezone.now(), "lease_until": None, **more}
+    written(lambda: mine.update(**ended), within_s=LEASE_S)
     rehearsal.refresh_from_db()
     _announce(rehearsal)
     return rehearsal

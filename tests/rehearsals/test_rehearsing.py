@@ -14,7 +14,7 @@ from console.access.audit import Actor
 from console.access.models import AuditEntry
 from console.access.roles import Role
 from console.controls.errors import Refused, RoleTooLow
-from console.experiments import measuring
+from console.experiments import measuring, writing
 from console.experiments import running as experiments
 from console.experiments.models import Experiment
 from console.flags.catalogue import BY_KEY
@@ -24,6 +24,7 @@ from console.rehearsals.load import Answer
 from console.rehearsals.models import Rehearsal, State
 from console.rehearsals.possible import NotRehearsable
 from tests.experiments.made_up import claim
+from tests.experiments.test_writing import end_the_connection
 from tests.rehearsals.made_up import ACTOR
 from tests.rehearsals.test_drilling import Part, echo
 
@@ -214,6 +215,24 @@ def test_one_that_was_taken_for_dead_is_not_drilled_again(monkeypatch: pytest.Mo
     monkeypatch.setattr(ways, "rig", rig)
     done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
     assert (done.state, done.found) == (State.INTERRUPTED, {})
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("loses", [False, True])
+def test_a_verdict_outlives_a_restart_of_postgres(
+    loses: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_PAUSE_S", 0)
+
+    @contextmanager
+    def rig(*_: str) -> Iterator[Part]:
+        yield part(loses=loses)
+        end_the_connection()
+
+    monkeypatch.setattr(ways, "rig", rig)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert done.state == (State.FAILED if loses else State.PASSED)
+    assert done.found
 
 
 def test_a_defect_is_told_and_raised(monkeypatch: pytest.MonkeyPatch) -> None:
