@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from console.experiments import surroundings, turns
@@ -105,11 +106,10 @@ def _turns(claim: Claim, pair: Pair) -> list[tuple[Arm, ...]]:
 
 def _begin(experiment: Experiment) -> None:
     expire()
-    now = timezone.now()
     started = {
         "state": State.RUNNING,
-        "began_at": now,
-        "lease_until": now + timedelta(seconds=LEASE_S),
+        "began_at": Now(),
+        "lease_until": Now() + timedelta(seconds=LEASE_S),
         "machine": surroundings.machine(),
         "code_revision": surroundings.code_revision(),
         "flag_revision": surroundings.flag_revision(),
@@ -168,7 +168,7 @@ def _keep(
 
     def write() -> bool:
         with transaction.atomic():
-            if not mine.update(lease_until=timezone.now() + timedelta(seconds=LEASE_S)):
+            if not mine.update(lease_until=Now() + timedelta(seconds=LEASE_S)):
                 raise Lost
             # They may be there: of a commit that came through no word did.
             ExperimentBlock.objects.bulk_create(rows, ignore_conflicts=True)
@@ -181,7 +181,7 @@ def _keep(
 def _end(experiment: Experiment, state: State, **more: Any) -> Experiment:
     """Unless it was taken for dead: then that stands."""
     mine = Experiment.objects.filter(pk=experiment.pk, state=State.RUNNING)
-    ended = {"state": state, "ended_at": timezone.now(), "lease_until": None, **more}
+    ended = {"state": state, "ended_at": Now(), "lease_until": None, **more}
     written(lambda: mine.update(**ended), within_s=LEASE_S)
     events.publish(TOPIC)
     experiment.refresh_from_db()

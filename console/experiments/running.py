@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from console.access import audit
@@ -69,12 +70,13 @@ def cancel(pk: int, actor: Actor, *, reason: str = "Not wanted any more.") -> bo
 
 
 def expire(now: datetime | None = None) -> int:
-    """Says of those whose runner is gone that they were interrupted; how many."""
-    now = now or timezone.now()
-    gone = Experiment.objects.filter(state=State.RUNNING, lease_until__lt=now)
+    """Says of those whose runner is gone that they were interrupted; how many. By the database's
+    clock, whatever this host's says.
+    """
+    gone = Experiment.objects.filter(state=State.RUNNING, lease_until__lt=now or Now())
     number = gone.update(
         state=State.INTERRUPTED,
-        ended_at=now,
+        ended_at=now or Now(),
         why="Whoever ran it is gone: it gave no sign of life in time.",
     )
     if number:

@@ -12,12 +12,12 @@ from typing import Final
 import msgspec
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
-from django.utils import timezone
 
 from console.experiments import claims, powers, telling
 from console.experiments.claims import Claim, Unmeasured
 from console.experiments.models import Experiment, State
 from console.experiments.powers import Powered
+from console.flags import clock
 from console.roadmap.status import Finding
 
 HISTORY: Final = 20
@@ -137,9 +137,8 @@ def _open(each: Unmeasured) -> Standing:
 
 def _running(told: Iterable[Experiment]) -> Experiment | None:
     """Whose lease ran out is gone, and about to be called so."""
-    now = timezone.now()
     for each in told:
-        if each.state == State.RUNNING and each.lease_until and each.lease_until > now:
+        if each.state == State.RUNNING and each.lease_until and each.lease_until > clock.now():
             return each
     waiting = [each for each in told if each.state == State.QUEUED]
     return waiting[-1] if waiting else None

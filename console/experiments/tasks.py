@@ -13,7 +13,7 @@ import kombu.exceptions
 import structlog
 from celery import shared_task
 from django.db import Error, InterfaceError
-from django.utils import timezone
+from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from console.experiments import beside, running
@@ -46,7 +46,7 @@ def look() -> None:
         running.expire()
         is_busy = Experiment.objects.filter(state=State.RUNNING).exists()
         # One that was just made is somebody's who begins it at a terminal, or has rung already.
-        due = timezone.now() - timedelta(seconds=_OVERDUE_S)
+        due = Now() - timedelta(seconds=_OVERDUE_S)
         queued = Experiment.objects.filter(state=State.QUEUED, created_at__lt=due)
         waiting = None if is_busy else queued.order_by("pk").first()
     except (Error, InterfaceError, PoolTimeout, TooManyRequests) as exc:

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from django.db import connection
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from console.experiments.models import Experiment
 
@@ -13,7 +13,9 @@ _takers: list[type[Any]] = [Experiment]
 
 
 def register(taker: type[Any]) -> None:
-    """At start: rows of it that are in `state` "running" have the turn until `lease_until`."""
+    """At start: rows of it that are in `state` "running" have the turn until `lease_until`, by the
+    database's clock.
+    """
     if taker not in _takers:
         _takers.append(taker)
 
@@ -26,7 +28,7 @@ def of_others(mine: type[Any]) -> str:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     for taker in _takers:
         if taker is not mine:
-            has_it = taker.objects.filter(state=RUNNING, lease_until__gt=timezone.now())
+            has_it = taker.objects.filter(state=RUNNING, lease_until__gt=Now())
             if (row := has_it.first()) is not None:
                 return str(row)
     return ""

@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 import redis
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from console.access.audit import Actor
 from console.experiments import surroundings, turns
@@ -117,11 +117,10 @@ def _drilled(rehearsal: Rehearsal, units: int) -> Ended:
 
 def _begin(rehearsal: Rehearsal) -> None:
     expire()
-    now = timezone.now()
     started = {
         "state": State.RUNNING,
-        "began_at": now,
-        "lease_until": now + timedelta(seconds=LEASE_S),
+        "began_at": Now(),
+        "lease_until": Now() + timedelta(seconds=LEASE_S),
         "machine": surroundings.machine(),
         "code_revision": surroundings.code_revision(),
         "flag_revision": surroundings.flag_revision(),
@@ -145,7 +144,7 @@ def _begin(rehearsal: Rehearsal) -> None:
 
 def _keep(rehearsal: Rehearsal, failed: Ended) -> None:
     """Whatever becomes of the next drill, for which there is time now. Raises Lost."""
-    until = timezone.now() + timedelta(seconds=LEASE_S)
+    until = Now() + timedelta(seconds=LEASE_S)
     mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
     kept = {"lease_until": until, "found": failed.found}
     if not written(lambda: mine.update(**kept), within_s=LEASE_S):
@@ -155,7 +154,7 @@ def _keep(rehearsal: Rehearsal, failed: Ended) -> None:
 def _end(rehearsal: Rehearsal, state: State, **more: Any) -> Rehearsal:
     """Unless it was taken for dead: then that stands."""
     mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
-    ended = {"state": state, "ended_at": timezone.now(), "lease_until": None, **more}
+    ended = {"state": state, "ended_at": Now(), "lease_until": None, **more}
     written(lambda: mine.update(**ended), within_s=LEASE_S)
     rehearsal.refresh_from_db()
     _announce(rehearsal)

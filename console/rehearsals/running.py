@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from console.access import audit
 from console.access.audit import Actor
@@ -44,16 +44,17 @@ def make(flag: str, target: str, actor: Actor, *, reason: str = REASON) -> Rehea
 def give_up(rehearsal: Rehearsal, why: str) -> None:
     """One that waits, and that nobody is to begin any more."""
     waiting = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.QUEUED)
-    waiting.update(state=State.INTERRUPTED, ended_at=timezone.now(), why=why)
+    waiting.update(state=State.INTERRUPTED, ended_at=Now(), why=why)
 
 
 def expire(now: datetime | None = None) -> int:
-    """Says of those whose runner is gone that they were interrupted; how many."""
-    now = now or timezone.now()
-    gone = Rehearsal.objects.filter(state=State.RUNNING, lease_until__lt=now)
+    """Says of those whose runner is gone that they were interrupted; how many. By the database's
+    clock, whatever this host's says.
+    """
+    gone = Rehearsal.objects.filter(state=State.RUNNING, lease_until__lt=now or Now())
     return gone.update(
         state=State.INTERRUPTED,
-        ended_at=now,
+        ended_at=now or Now(),
         lease_until=None,
         why="Whoever ran it is gone: it gave no sign of life in time.",
     )

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from console.experiments import surroundings
@@ -104,7 +105,7 @@ def _verdicts() -> QuerySet[Rehearsal]:
 
 def _waiting() -> QuerySet[Rehearsal]:
     """Without those whose runner is gone: nobody may have said so yet."""
-    runs = Q(state=State.RUNNING, lease_until__gte=timezone.now())
+    runs = Q(state=State.RUNNING, lease_until__gte=Now())
     return Rehearsal.objects.filter(runs | Q(state=State.QUEUED))
 
 

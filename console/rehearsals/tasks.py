@@ -7,7 +7,7 @@ import kombu.exceptions
 import structlog
 from celery import shared_task
 from django.db import Error, InterfaceError, transaction
-from django.utils import timezone
+from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from console.experiments import beside, turns
@@ -53,7 +53,7 @@ def _next() -> Rehearsal | None:
     if Rehearsal.objects.filter(state=State.RUNNING).exists():
         return None
     # One that was just made is somebody's who begins it at a terminal, or has rung already.
-    due = timezone.now() - timedelta(seconds=_OVERDUE_S)
+    due = Now() - timedelta(seconds=_OVERDUE_S)
     queued = Rehearsal.objects.filter(state=State.QUEUED, created_at__lt=due).order_by("pk").first()
     if queued is None:
         return None

@@ -17,13 +17,14 @@ from django.utils import timezone
 
 from console.access.models import AuditEntry
 from console.embedded.cluster import Cluster
-from console.experiments import measuring, running, tasks
+from console.experiments import measuring, running, standing, tasks, turns
 from console.experiments.claims import claims
 from console.experiments.evidence import NoEvidence
 from console.experiments.models import Experiment, State
 from console.experiments.schedule import Arm
 from console.experiments.workloads import WORKLOADS
 from console.pages import history
+from console.rehearsals.models import Rehearsal
 from monitoring import events
 from tests.experiments.made_up import ACTOR, Blocks, claim, less_in_parallel
 from tests.fleet import wait_until
@@ -191,6 +192,32 @@ def test_a_killed_runner_leaves_interrupted_and_no_node(services: Cluster) -> No
     assert running.expire(timezone.now() + timedelta(seconds=running.LEASE_S + 1)) == 1
     experiment.refresh_from_db()
     assert (experiment.state, experiment.verdict) == (State.INTERRUPTED, "")
+
+
+@pytest.mark.parametrize("ahead_min", [-10, 10])
+def test_a_hosts_clock_ends_no_experiment_and_keeps_none_alive(
+    ahead_min: int, made_up: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=ahead_min))
+    experiment = running.make(claim(), ACTOR, seed=7)
+
+    def look(number: int) -> None:
+        assert running.expire() == 0
+        (standing_of,) = (each for each in standing.of() if each.key == experiment.claim)
+        assert standing_of.running == experiment
+        assert turns.of_others(Rehearsal) == str(experiment)
+
+    made_up(Blocks(less_in_parallel, before=look))
+    done = measuring.run(experiment)
+    assert done.state == State.DONE
+    for at in (done.began_at, done.ended_at):
+        assert at is not None
+        assert abs(at - now) < timedelta(minutes=5)
+    gone = {"state": State.RUNNING, "lease_until": now - timedelta(seconds=1)}
+    Experiment.objects.filter(pk=done.pk).update(**gone)
+    assert turns.of_others(Rehearsal) == ""
+    assert running.expire() == 1
 
 
 def test_beat_rings_for_what_waits_and_not_while_one_runs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,44 @@ def test_what_a_dead_runner_left_is_in_nobodys_way() -> None:
     assert left.state == State.INTERRUPTED
 
 
+@pytest.mark.parametrize("ahead_min", [-10, 10])
+def test_a_hosts_clock_ends_no_drill_and_keeps_none_alive(
+    ahead_min: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(tasks, "ring", rung.append)
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now + timedelta(minutes=ahead_min))
+    seen: list[Rehearsal] = []
+
+    @contextmanager
+    def rig(*_: str) -> Iterator[Part]:
+        assert running.expire() == 0
+        waiting = standing.waiting(FLAG, TARGET)
+        assert waiting is not None
+        seen.append(waiting)
+        yield part()
+
+    monkeypatch.setattr(ways, "rig", rig)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert done.state == State.PASSED
+    (ran,) = seen
+    for at in (ran.began_at, done.ended_at):
+        assert at is not None
+        assert abs(at - now) < timedelta(minutes=5)
+    # One that is gone is gone, and what was just made is not overdue.
+    gone = {"state": State.RUNNING, "lease_until": now - timedelta(seconds=1)}
+    Rehearsal.objects.filter(pk=done.pk).update(**gone)
+    made = running.make(FLAG, "gzip", ACTOR)
+    tasks.look()
+    assert not rung
+    done.refresh_from_db()
+    assert done.state == State.INTERRUPTED
+    Rehearsal.objects.filter(pk=made.pk).update(created_at=now - timedelta(minutes=1))
+    tasks.look()
+    assert rung == [made.pk]
+
+
 def test_two_drills_do_not_measure_each_other() -> None:
     first, second = running.make(FLAG, TARGET, ACTOR), running.make(FLAG, "gzip", ACTOR)
     Rehearsal.objects.filter(pk=first.pk).update(**lease())
