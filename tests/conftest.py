@@ -9,13 +9,17 @@ import pytest
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
 
-# First: it points the environment at the session's servers before any settings are read.
+from monitoring import valkey
+
+# It points the environment at the session's servers before any settings are read.
 from tests import capabilities, flushing, services, static_files
 
 # Now, not in pytest_configure: conftests of folders named on the command line load before it.
 django.setup()
 flushing.allow()
 static_files.find_once()
+# Those of the session answer; a crowded machine may only keep them from it for a while.
+_PRODUCT_SHORT_S, valkey._SHORT_S = valkey._SHORT_S, 5.0
 
 # Tests below these need neither Django nor servers, or start their own.
 _ALONE = {
@@ -38,6 +42,12 @@ _HERE = Path(__file__).parent
 # One stack for all that is seen in a browser.
 _BROWSER = "tests/browser/"
 _skipped: list[str] = []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Valkey is waited for no longer than in the product, by clients that are made from now on."""
+    monkeypatch.setattr(valkey, "_SHORT_S", _PRODUCT_SHORT_S)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.services import CLUSTER, FOLDER
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("unseen")]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_cache_that_is_slow_is_missed_and_one_that_is_a_little_slow_is_not(see: See) -> None:
     delay_s = 0.02
     folder = Path(tempfile.mkdtemp(dir=FOLDER))

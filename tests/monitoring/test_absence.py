@@ -96,7 +96,7 @@ def test_who_asks_again_does_not_wait_for_an_answer_that_is_late() -> None:
 
 
 @pytest.fixture
-def frozen() -> Iterator[None]:
+def frozen(impatient: None) -> Iterator[None]:
     """A server that accepts and never answers."""
     listener = socket.create_server(("127.0.0.1", 0))
     valkey.client.cache_clear()
