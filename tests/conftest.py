@@ -41,6 +41,9 @@ _ALONE = {
 _HERE = Path(__file__).parent
 # One stack for all that is seen in a browser.
 _BROWSER = "tests/browser/"
+# What npm or pip may install first takes up to three minutes.
+_INSTALLS = {"anvil", "openfeature_js"}
+_INSTALL_S = 400
 _skipped: list[str] = []
 
 
@@ -90,12 +93,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # What takes longest first, fleets next, all else behind them.
     slow = {_group(item.nodeid) for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (_group(item.nodeid) != _BROWSER, _group(item.nodeid) not in slow))
+    for item in filter(_may_install, items):
+        item.add_marker(pytest.mark.timeout(_INSTALL_S))
     if "soak" in str(config.getoption("markexpr")):
         return
     soaks = [item for item in items if item.get_closest_marker("soak")]
     if soaks:
         items[:] = [item for item in items if item not in soaks]
         config.hook.pytest_deselected(items=soaks)
+
+
+def _may_install(item: pytest.Item) -> bool:
+    """Where nothing says how long it may take."""
+    if item.get_closest_marker("timeout"):
+        return False
+    names = getattr(item, "fixturenames", ())
+    return item.path.relative_to(_HERE).parts[0] == "oracles" or not _INSTALLS.isdisjoint(names)
 
 
 def _group(nodeid: str) -> str:
