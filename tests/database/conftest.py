@@ -131,7 +131,7 @@ def serving(cluster: Cluster) -> Iterator[Site]:
         )  # fmt: skip
     try:
         site = Site(cluster=cluster, port=port, log=log)
-        wait_until(site.is_up, within_s=30, what="the web process is ready")
+        wait_until(site.is_up, within_s=90, what="the web process is ready")
         yield site
     finally:
         web.terminate()
