@@ -137,5 +137,6 @@ def test_a_collector_that_is_away_costs_no_item_and_no_time_at_the_end(
         wait_until(lambda: finished(run), within_s=30, what="the run ends")
         began = time.monotonic()
         running.stop_worker()
-        assert time.monotonic() - began < 12
+        # Exporters would try for minutes; a machine that stalls takes seconds for the rest of it.
+        assert time.monotonic() - began < 30
     assert Result.objects.filter(run_id=run, verdict="valid").count() == 3
