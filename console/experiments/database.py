@@ -1,8 +1,9 @@
 """A database of the cache server that nobody else uses, taken for as long as an experiment runs."""
 
+import contextlib
 import secrets
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -14,8 +15,13 @@ from validation.cache.keys import PREFIX
 
 _NUMBERS: Final = range(15, 0, -1)
 _MARK: Final = "switchyard:experiment"
-# Whoever is killed gives it back so late.
+# Says for ever that what else lies there is an experiment's: whoever is killed leaves it.
+_OURS: Final = "switchyard:experiments"
+# What engines write there; with anything else in it a database is somebody's.
+_WRITTEN: Final = (PREFIX, b"switchyard:probe:", b"switchyard:rate")
+# Whoever is killed gives it back so late; whoever is not renews it.
 _KEPT_S: Final = 900
+_RENEWED_S: Final = 300.0
 _ANSWER_S: Final = 2.0
 
 
@@ -23,9 +29,11 @@ class NoDatabase(Exception):
     """None is free, or no cache server answers; says which."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def taken() -> Iterator[str]:
-    """Its URL. Only an empty one is taken, and it is empty again afterwards."""
+    """Its URL. Only an empty one is taken, or one that an experiment left which was killed; it is
+    empty again afterwards.
+    """
     if not settings.REDIS_URL:
         raise NoDatabase("This claim is measured with a cache server: set REDIS_URL.")
     used = {_number(url) for url in (settings.REDIS_URL, settings.CELERY_BROKER_URL) if url}
@@ -39,7 +47,8 @@ def taken() -> Iterator[str]:
             if not _take(client, token):
                 continue
             try:
-                yield url
+                with _renewed(client, token):
+                    yield url
             finally:
                 if client.get(_MARK) == token.encode():
                     client.flushdb()
@@ -78,12 +87,47 @@ def _take(client: redis.Redis, token: str) -> bool:
     try:
         if not client.set(_MARK, token, nx=True, ex=_KEPT_S):
             return False
-        if client.dbsize() == 1:
-            return True
-        client.delete(_MARK)
+        if not _is_free(client):
+            client.delete(_MARK)
+            return False
+        with client.pipeline() as begun:
+            begun.flushdb()
+            begun.set(_MARK, token, ex=_KEPT_S)
+            begun.set(_OURS, 1)
+            begun.execute()
     except redis.ResponseError:  # a server with fewer databases, or one alone
         return False
-    return False
+    return True
+
+
+def _is_free(client: redis.Redis) -> bool:
+    """With one's own mark there. Somebody may have come to use what an experiment left."""
+    if client.dbsize() == 1:
+        return True
+    known = (_MARK.encode(), _OURS.encode())
+    return bool(client.exists(_OURS)) and all(
+        key in known or key.startswith(_WRITTEN) for key in client.scan_iter(count=1_000)
+    )
+
+
+@contextlib.contextmanager
+def _renewed(client: redis.Redis, token: str) -> Iterator[None]:
+    """However long it takes. A mark that is another's by now is left alone."""
+    is_over = threading.Event()
+
+    def renew() -> None:
+        while not is_over.wait(_RENEWED_S):
+            with contextlib.suppress(redis.RedisError):  # it answers the next time, or is lost
+                if client.get(_MARK) == token.encode():
+                    client.expire(_MARK, _KEPT_S)
+
+    thread = threading.Thread(target=renew, name="database", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join(_ANSWER_S)
 
 
 def _number(url: str) -> int:

@@ -1,6 +1,7 @@
 """The real workloads, tiny: on a real demo node and private engines; and nodes that fail or lie."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import pytest
 import redis
@@ -11,6 +12,7 @@ from console.experiments.models import State
 from console.experiments.schedule import Arm, Side
 from console.experiments.workloads import WORKLOADS
 from tests.experiments.made_up import ACTOR, claim
+from tests.fleet import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -114,3 +116,45 @@ def test_a_database_in_use_is_left_alone_and_ones_own_is_empty_afterwards() -> N
     finally:
         client.flushdb()
         client.close()
+
+
+@contextmanager
+def killed() -> Iterator[tuple[str, redis.Redis]]:
+    """What one left that was killed, of which the mark has gone since: its URL, and a client."""
+    with database.taken() as url:
+        client = redis.Redis.from_url(url)
+        client.mset({"switchyard:cache:tags": "1", "switchyard:cache:a:tx:[]": "2"})
+        left = {bytes(key): client.get(key) or b"" for key in client.scan_iter()}
+    del left[b"switchyard:experiment"]
+    for key, value in left.items():
+        client.set(key, value)
+    try:
+        yield url, client
+    finally:
+        client.flushdb()
+        client.close()
+
+
+def test_a_database_of_one_that_was_killed_is_taken_again_and_empty() -> None:
+    with killed() as (left, client):
+        with database.taken() as url:
+            assert url == left
+            assert not client.exists("switchyard:cache:tags")
+        assert client.dbsize() == 0
+
+
+def test_a_database_of_one_that_was_killed_is_anothers_once_they_use_it() -> None:
+    with killed() as (left, client):
+        client.set("celery", 1)
+        with database.taken() as url:
+            assert url != left
+        assert client.exists("celery", "switchyard:cache:tags") == 2
+
+
+def test_one_that_takes_long_keeps_its_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "_RENEWED_S", 0.01)
+    with database.taken() as url, redis.Redis.from_url(url) as client:
+        client.expire("switchyard:experiment", 60)
+        wait_until(
+            lambda: int(client.ttl("switchyard:experiment")) > 60, within_s=30, what="it is renewed"
+        )
