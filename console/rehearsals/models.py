@@ -53,6 +53,12 @@ class Rehearsal(models.Model):
             models.UniqueConstraint(
                 fields=["state"], condition=Q(state="running"), name="rehearsal_one_runs"
             ),
+            # Asked for twice at once, it is drilled once.
+            models.UniqueConstraint(
+                fields=["flag", "target"],
+                condition=Q(state="queued"),
+                name="rehearsal_one_waits",
+            ),
         )
         indexes = (models.Index(fields=["flag", "target", "-id"]),)
 

@@ -6,7 +6,7 @@ Light, so that pages, guards and workers can; `rehearsing` brings engines.
 from datetime import datetime
 from typing import Final
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from console.access import audit
@@ -28,9 +28,18 @@ def make(flag: str, target: str, actor: Actor, *, reason: str = REASON) -> Rehea
     needs(actor, Role.OPERATOR, "Rehearsing a flag")
     baseline, reason = possible.baseline_of(flag, target), reason_of(reason)
     expire()
+    if (there := standing.waiting(flag, target)) is not None:
+        return there
+    try:
+        return _make(flag, target, baseline, actor, reason)
+    except IntegrityError:  # somebody else asked for it at the same moment
+        if (there := standing.waiting(flag, target)) is None:
+            raise
+        return there
+
+
+def _make(flag: str, target: str, baseline: str, actor: Actor, reason: str) -> Rehearsal:
     with transaction.atomic():
-        if (there := standing.waiting(flag, target)) is not None:
-            return there
         made = Rehearsal.objects.create(
             flag=flag, target=target, baseline=baseline, actor=actor.name
         )
