@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
+import psycopg
+import redis
 
 from tests.migrated import migrate
 from tests.services import ROOT
@@ -19,6 +21,8 @@ from validation.devnode import packaged
 
 _READY_S = 60.0
 _END_S = 12.0
+_WORKERS = 2
+_PLACED = "SELECT count(*) FROM validation_slot WHERE fleet = 'worker'"
 PASSWORD = "correct horse battery"
 _PEOPLE = f"""
 from django.contrib.auth.models import Group, User
@@ -58,7 +62,7 @@ class Stack:
         self.environment |= {
             "NODE_URLS": self.node,
             "NODE_CHAIN_ID": str(packaged.CHAIN_ID),
-            "WORKERS": "2",
+            "WORKERS": str(_WORKERS),
             "PORT": str(self.web_port),
             "STATIC_ROOT": str(static),
         }
@@ -66,9 +70,10 @@ class Stack:
         self.manage("shell", "-v0", "-c", _PEOPLE)
         self._spawn("node", "manage.py", "devnode", "--port", str(self.node_port))
         self.start_web()
-        worker = ("-A", "console.celery", "worker", "--concurrency=2", "--loglevel=WARNING")
-        self._spawn("worker", "-m", "celery", *worker)
+        worker = ("-A", "console.celery", "worker", "--loglevel=WARNING")
+        self._spawn("worker", "-m", "celery", *worker, f"--concurrency={_WORKERS}")
         self._wait(self.node, "node")
+        self._until(self._workers_are_there, "worker", "with two workers, heard of and counted")
 
     def start_web(self) -> None:
         options = ("--port", str(self.web_port), "--no-access-log", "--no-proxy-headers")
@@ -82,7 +87,7 @@ class Stack:
 
     def faults(self, **settings: float | str | None) -> None:
         """Sets the node's faults and lies, as an operator would."""
-        httpx.post(f"{self.node}/_control", json=settings, timeout=5).raise_for_status()
+        httpx.post(f"{self.node}/_control", json=settings, timeout=30).raise_for_status()
 
     def end(self, name: str) -> None:
         child = self._children.pop(name)
@@ -120,14 +125,32 @@ class Stack:
             )
 
     def _wait(self, url: str, name: str) -> None:
-        """Polls: another process's readiness has no other sign."""
-        until = time.monotonic() + _READY_S
-        while time.monotonic() < until and self._children[name].poll() is None:
+        def answers() -> bool:
             try:
                 httpx.get(url, timeout=2)
             except httpx.TransportError:
-                time.sleep(0.1)
-            else:
+                return False
+            return True
+
+        self._until(answers, name, f"at {url}")
+
+    def _workers_are_there(self) -> bool:
+        """Both report, and both have the place that says what share of the nodes is theirs."""
+        try:
+            with redis.Redis.from_url(self.environment["REDIS_URL"], socket_timeout=5) as client:
+                heard = client.scard("switchyard:workers")
+        except redis.RedisError:
+            return False
+        with psycopg.connect(self.environment["DATABASE_URL"]) as connection:
+            (placed,) = connection.execute(_PLACED).fetchone() or (0,)
+        return bool(heard >= _WORKERS and placed >= _WORKERS)
+
+    def _until(self, is_ready: Callable[[], bool], name: str, where: str) -> None:
+        """Polls: another process's readiness has no other sign."""
+        until = time.monotonic() + _READY_S
+        while time.monotonic() < until and self._children[name].poll() is None:
+            if is_ready():
                 return
+            time.sleep(0.1)
         log = (self.folder / f"{name}.log").read_text(errors="replace")[-3_000:]
-        raise RuntimeError(f"{name} did not become ready at {url}:\n{log}")
+        raise RuntimeError(f"{name} did not become ready {where}:\n{log}")

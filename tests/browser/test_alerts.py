@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewTab
+from tests.browser.conftest import NewTab, stop_the_clock
 from tests.browser.stack import Stack
 from tests.browser.test_accessible import PHONE, TAGS, WIDE
 
@@ -35,6 +35,7 @@ def test_the_count_comes_by_itself_and_an_alert_is_acknowledged_in_a_dialog(
     new_tab: NewTab, request: pytest.FixtureRequest
 ) -> None:
     tab = new_tab("operator")
+    stop_the_clock(tab)
     tab.goto("/workers/")
     expect(tab.locator("#live[data-live=live]")).to_be_visible()
     number = request.getfixturevalue("alert")

@@ -50,8 +50,9 @@ def test_force_open_through_the_dialog_and_undo(tab: Page, new_tab: NewTab) -> N
     expect(standing).to_contain_text("Forced open · blocking")
     expect(standing).to_contain_text(re.compile(r"Ends in [45]"))
     expect(standing).to_contain_text("the node lies about blocks")
-    expect(watcher.locator("#breaker-standing")).to_contain_text("Forced open", timeout=8_000)
+    expect(watcher.locator("#breaker-standing")).to_contain_text("Forced open")
     assert watcher.get_by_role("link", name=re.compile("auto")).count() == 0
+    tab.wait_for_load_state()
     tab.get_by_role("link", name="Undo…").click()
     dialog = tab.get_by_role("dialog")
     dialog.get_by_label("Reason").fill("it was the other node")

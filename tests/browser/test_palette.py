@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewTab
+from tests.browser.conftest import LATE_TIMERS, NewTab, stop_the_clock
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +30,7 @@ def test_an_optimisation_is_opened_by_its_id_without_a_mouse(new_tab: NewTab) ->
 
 def test_it_answers_a_hand_that_is_quicker_than_the_page(new_tab: NewTab) -> None:
     tab = new_tab("viewer")
-    # htmx's own wiring hangs on a timer without a delay, which on a busy machine comes late.
-    tab.add_init_script(
-        "const soon = window.setTimeout;"
-        "window.setTimeout = (act, after, ...rest) => soon(act, after || 60_000, ...rest);"
-    )
+    tab.add_init_script(LATE_TIMERS)
     tab.goto("/audit/")
     tab.keyboard.press("Control+k")
     expect(tab.locator("#palette-found a").first).to_contain_text("Overview")
@@ -52,6 +48,7 @@ def test_it_opens_by_a_click_closes_by_escape_and_asks_nothing_twice(new_tab: Ne
 
 def test_g_r_opens_the_roadmap_and_slash_searches_it(new_tab: NewTab) -> None:
     tab = new_tab("viewer")
+    stop_the_clock(tab)
     tab.goto("/audit/")
     tab.keyboard.press("g")
     tab.keyboard.press("r")
