@@ -120,6 +120,39 @@ def test_acts_from_the_list_by_its_menu(tab: Page) -> None:
     expect(tab.get_by_role("dialog")).to_contain_text(f"Reset {LOOKUP}?")
 
 
+_TURNED_ROUND = """
+(id) => fetch(location.href).then((answer) => answer.text()).then(async (html) => {
+  const region = new DOMParser().parseFromString(html, "text/html").getElementById(id);
+  for (const body of region.querySelectorAll("tbody")) {
+    body.replaceChildren(...[...body.rows].reverse());
+  }
+  await htmx.swap({
+    text: `<hx-partial hx-target="#${id}" hx-swap="outerMorph">${region.outerHTML}</hx-partial>`,
+    target: document.body, swap: "none", sourceElement: document.body,
+  });
+  return [...document.querySelectorAll(`#${id} .acts[open]`)].map((menu) => {
+    const rows = [...menu.closest("tbody").querySelectorAll("tr:has(.acts)")].reverse();
+    return [menu.querySelector("summary").ariaLabel, rows.indexOf(menu.closest("tr"))];
+  });
+})
+"""
+
+
+@pytest.mark.parametrize(
+    ("address", "region"),
+    [("/", "overview-breakers"), ("/breakers/", "breakers-list"), ("/flags/", "flags-list")],
+)
+def test_a_menu_stays_with_its_row_where_an_update_changes_the_order(
+    tab: Page, address: str, region: str
+) -> None:
+    tab.goto(address)
+    first = tab.locator(f"#{region} .acts summary").first
+    first.click()
+    name = first.get_attribute("aria-label")
+    # The first row of its group is the last now, and no other has opened.
+    assert tab.evaluate(_TURNED_ROUND, region) == [[name, 0]]
+
+
 def test_all_of_it_without_scripts(new_tab: NewTab) -> None:
     tab = new_tab(java_script_enabled=False)
     tab.goto("/breakers/?state=open")

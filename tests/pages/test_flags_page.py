@@ -31,7 +31,7 @@ def world(db: None) -> None:
 
 def _row(page: Page, key: str) -> str:
     """The text of a flag's row in the table."""
-    html = next(part for part in page.html.split("<tr>") if f">{key}</span>" in part)
+    html = next(part for part in page.html.split("<tr ") if f">{key}</span>" in part)
     return Page(html.partition("</tr>")[0]).text
 
 

@@ -1,5 +1,6 @@
 """The nodes' pages: where nobody reports, where somebody does, and where one was caught."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -192,6 +193,14 @@ def test_adding_and_moving_and_removing(admin: Client, see: See) -> None:
     assert gone.redirect_chain[-1][0] == "/nodes/"
     see(admin, PAGE, 404)
     assert "NODE_URLS names it" in see(admin, f"/nodes/{OWN}/remove/").text
+
+
+def test_a_row_keeps_its_id_wherever_its_node_moves(admin: Client, see: See, other: str) -> None:
+    rows = re.compile(r'<tr id="(node-row-[^"]+)"')
+    before = rows.findall(see(admin, "/nodes/").html)
+    controls.move_node(actor("admin"), other, 1, reason=WHY)
+    assert rows.findall(see(admin, "/nodes/").html) == before[::-1]
+    assert len(before) == 2
 
 
 def test_a_test_shows_each_question_with_its_sentence(
