@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import NewTab, stop_the_clock
@@ -170,6 +170,26 @@ def test_pause_holds_and_resume_catches_up(tab: Page, new_tab: NewTab, stuck_run
     expect(tab.locator("#run-live .state").first).to_contain_text("Running")
     tab.get_by_role("button", name="Resume").click()
     expect(tab.locator("#run-live .state").first).to_contain_text("Cancelled")
+
+
+def test_a_stream_that_is_answered_late_is_asked_for_once(tab: Page) -> None:
+    streams = re.compile(r"/events\?")
+    asked: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        asked.append(route)
+        if len(asked) > 1:
+            route.continue_()
+
+    tab.route(streams, hold_the_first)
+    tab.clock.install()
+    with tab.expect_request(streams):
+        tab.goto("/workers/")
+    tab.clock.run_for(11_000)  # in which it would be opened anew twice, had it failed
+    asked[0].continue_()
+    _wait_live(tab)
+    _hear_again(tab)
+    assert len(asked) == 1
 
 
 def test_silence_is_called_stale_and_ends(tab: Page, stack: Stack) -> None:
