@@ -149,6 +149,18 @@ def test_one_of_two_workers_and_undone_at_one_click(new_tab: NewTab, as_shipped:
     expect(workers.get_by_text("s3fifo · rest")).to_have_count(1)
 
 
+def test_what_was_typed_last_is_reckoned_while_an_earlier_answer_is_late(tab: Page) -> None:
+    late = re.compile(r"/stage/\?(.*&)?stage=1(&|$)")
+    tab.route(late, lambda route: None)
+    tab.goto(f"/flags/{EVICTION}/")
+    tab.get_by_role("link", name="Roll out tinylfu", exact=True).click()
+    dialog = tab.get_by_role("dialog")
+    with tab.expect_request(late):
+        dialog.get_by_label("Stage, percent").fill("1")
+    dialog.get_by_label("Stage, percent").fill("50")
+    expect(dialog.get_by_role("button", name=re.compile(r"Set to 50\s%"))).to_be_visible()
+
+
 def test_who_was_slower_keeps_what_they_typed(new_tab: NewTab, as_shipped: None) -> None:
     slow, fast = new_tab("operator"), new_tab("admin")
     slow.goto(f"/flags/{EVICTION}/")

@@ -36,6 +36,20 @@ def test_it_answers_a_hand_that_is_quicker_than_the_page(new_tab: NewTab) -> Non
     expect(tab.locator("#palette-found a").first).to_contain_text("Overview")
 
 
+def test_what_was_typed_last_is_found_while_an_earlier_answer_is_late(new_tab: NewTab) -> None:
+    tab = new_tab("viewer")
+    late = re.compile(r"/find/\?q=ov$")
+    tab.route(late, lambda route: None)
+    tab.goto("/audit/")
+    tab.keyboard.press("Control+k")
+    found = tab.locator("#palette-found a").first
+    expect(found).to_contain_text("Overview")
+    with tab.expect_request(late):
+        tab.locator("#palette-q").fill("ov")
+    tab.locator("#palette-q").fill("ov.3.1")
+    expect(found).to_contain_text("Independent calls at once")
+
+
 def test_it_opens_by_a_click_closes_by_escape_and_asks_nothing_twice(new_tab: NewTab) -> None:
     tab = new_tab("viewer")
     tab.goto("/workers/")

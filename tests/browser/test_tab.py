@@ -261,3 +261,12 @@ def test_a_preview_counts_and_names_bad_lines(tab: Page) -> None:
     tab.get_by_role("link", name="Discard").click()
     tab.get_by_role("dialog").get_by_role("button", name="Discard 20 items").click()
     tab.wait_for_url("**/validations/")
+
+
+def test_what_was_typed_last_is_counted_while_an_earlier_answer_is_late(tab: Page) -> None:
+    late: list[Route] = []
+    tab.route("**/preview/", lambda route: route.continue_() if late else late.append(route))
+    with tab.expect_request("**/preview/"):  # as soon as the page is there
+        tab.goto("/validations/new/")
+    tab.get_by_label("Subjects").fill("block:1-20")
+    expect(tab.get_by_role("button", name="Start 20 items")).to_be_visible()
