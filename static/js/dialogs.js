@@ -60,6 +60,9 @@
   }
 
   document.addEventListener("DOMContentLoaded", () => {
+    // htmx wires the page by a timer: on a busy machine a quick hand is before it. One by one, as
+    // the page processed twice would have two streams.
+    for (const asks of document.querySelectorAll("[hx-get], [hx-post]")) htmx.process(asks);
     // Undo without being asked again is for the moment after; Revert stays in the history.
     for (const brief of document.querySelectorAll("[data-goes-after]")) {
       setTimeout(() => brief.remove(), 1_000 * brief.dataset.goesAfter);

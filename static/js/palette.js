@@ -11,8 +11,6 @@
     const field = find("palette-q");
     dialog.showModal();
     field.select();
-    // htmx wires the page by a timer: on a busy machine a quick hand is before it.
-    htmx.process(field);
     htmx.trigger(field, "palette:open");
   }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.conftest import NewTab
+from tests.browser.conftest import LATE_TIMERS, NewTab
 from tests.made_up_fleet import BLOCK, LOOKUP
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("made_up")]
@@ -87,6 +87,16 @@ def test_tune_by_keyboard_alone(tab: Page) -> None:
     tab.keyboard.type("it opens far too late")
     tab.keyboard.press("Enter")
     expect(tab.locator("#breaker-settings")).to_contain_text("tuned to 0.3")
+
+
+def test_a_key_that_is_quicker_than_the_page_opens_the_dialog(new_tab: NewTab) -> None:
+    tab = new_tab()
+    tab.add_init_script(LATE_TIMERS)
+    tab.goto(ADDRESS)
+    tab.get_by_role("link", name="Tune…").focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("dialog").get_by_label("failure_rate")).to_be_visible()
+    assert tab.url.endswith(ADDRESS)
 
 
 def test_escape_changes_nothing_and_gives_the_focus_back(tab: Page) -> None:
