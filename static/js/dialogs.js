@@ -17,6 +17,15 @@
     if (!dialog.open) dialog.showModal();
   });
 
+  // Of links that open a dialog the last one followed counts: what comes late, or for the second
+  // time, would take the place of a dialog that is being filled in.
+  let asked = null;
+  document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
+    if (ctx.target?.id !== "dialog-body" || ctx.sourceElement.nodeName !== "A") return;
+    asked?.request.abort();
+    asked = ctx;
+  });
+
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : null;
     if (!target) return;

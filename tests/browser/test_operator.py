@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import LATE_TIMERS, NewTab
 from tests.made_up_fleet import BLOCK, LOOKUP
@@ -97,6 +97,27 @@ def test_a_key_that_is_quicker_than_the_page_opens_the_dialog(new_tab: NewTab) -
     tab.keyboard.press("Enter")
     expect(tab.get_by_role("dialog").get_by_label("failure_rate")).to_be_visible()
     assert tab.url.endswith(ADDRESS)
+
+
+def test_of_two_links_the_dialog_of_the_last_opens_and_stays(tab: Page) -> None:
+    tab.route("**/open/", lambda route: None)  # never answered
+    tab.goto(ADDRESS)
+    with tab.expect_request("**/open/"):
+        tab.get_by_role("link", name="Force open…").click()
+    # The answer that is late can take no dialog's place any more.
+    with tab.expect_event("requestfailed", lambda failed: failed.url.endswith("/open/")):
+        tab.get_by_role("link", name="Tune…").click()
+    expect(tab.get_by_role("dialog").get_by_label("failure_rate")).to_be_visible()
+
+
+def test_a_second_click_asks_anew_and_does_not_wait(tab: Page) -> None:
+    late: list[Route] = []
+    tab.route("**/open/", lambda route: route.continue_() if late else late.append(route))
+    tab.goto(ADDRESS)
+    link = tab.get_by_role("link", name="Force open…")
+    with tab.expect_event("requestfailed", lambda failed: failed.url.endswith("/open/")):
+        link.dblclick()
+    expect(tab.get_by_role("dialog")).to_contain_text("Reaches8 workers")
 
 
 def test_escape_changes_nothing_and_gives_the_focus_back(tab: Page) -> None:
