@@ -75,10 +75,13 @@
     };
   }
 
-  // Beside the title: what the line says where the pointer is.
+  // Beside the title: what the line says where the pointer is. The server's words are kept from the
+  // first drawing: when it is drawn again the pointer may have put others there.
+  const written = new WeakMap();
   function teller(cell) {
     const said = cell.querySelector(".chart-figures");
-    const usual = [...said.childNodes].map((node) => node.cloneNode(true));
+    if (!written.has(cell)) written.set(cell, [...said.childNodes].map((node) => node.cloneNode(true)));
+    const usual = written.get(cell);
     return (plot, write) => {
       const place = plot.cursor.idx;
       if (place === null || place === undefined) {

@@ -125,6 +125,22 @@ def test_the_pointer_tells_the_figure_under_it(tab: Page, measured: datetime) ->
     expect(figures).to_have_text(before)
 
 
+def test_words_of_the_pointer_do_not_stay_where_lines_are_drawn_anew(
+    tab: Page, measured: datetime
+) -> None:
+    tab.goto("/pools/?range=1h")
+    drawn(tab)
+    cell = tab.locator('.chart-cell:has-text("Calls waiting")')
+    before = cell.locator(".chart-figures").inner_text()
+    cell.locator(".u-over").hover()
+    expect(cell.locator(".chart-figures")).to_contain_text("UTC")
+    canvas = cell.locator("canvas").element_handle()
+    tab.emulate_media(color_scheme="dark")
+    canvas.wait_for_element_state("hidden")  # it was drawn anew
+    tab.mouse.move(2, 2)
+    expect(cell.locator(".chart-figures")).to_have_text(before)
+
+
 def test_the_same_figures_stand_in_a_table(new_tab: NewTab, measured: datetime, axe: str) -> None:
     tab = new_tab()
     # Long before the stack, which has figures of its own.
