@@ -1,5 +1,6 @@
 """The test session: its servers, what the machine lacks, and an honest last word."""
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,9 @@ def _group(nodeid: str) -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    # All that was imported stays: to look through it again would stop tests that promise times.
+    gc.collect()
+    gc.freeze()
     if not session.config.getoption("collectonly") and any(map(_needs_services, session.items)):
         services.CLUSTER.start()
 
