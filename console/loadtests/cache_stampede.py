@@ -98,11 +98,15 @@ def _besiege(crowd: _Crowd) -> _Got:
 async def _ask_at_once(crowd: _Crowd) -> _Got:
     config = RpcConfig(nodes=(NodeUrl.parse(crowd.node),), allow_loopback=True)
     client = RpcClient(config)
-    # As slow as it may be on a laptop: what is tried is who asks, not how soon.
+    # As slow as it may be on a laptop: what is tried is who asks, not how soon. Nobody renews the
+    # mark of whoever asks here, as a worker does.
     cache = TieredCache(
-        CacheConfig(url=crowd.valkey, key=crowd.key, reply_s=5.0, blind_s=math.inf),
+        CacheConfig(
+            url=crowd.valkey, key=crowd.key, reply_s=5.0, connect_s=10.0, blind_s=math.inf,
+            claim_s=_READY_S, wait_s=_READY_S, hard_s=_READY_S,
+        ),
         breaker=Breaker("l2"),
-    )
+    )  # fmt: skip
 
     async def make() -> Made:
         reply = await client.fetch([Call("web3_clientVersion", (), _decode)])

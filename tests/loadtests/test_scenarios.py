@@ -53,6 +53,14 @@ def test_a_crowd_in_two_processes_asks_the_node_once(services: Cluster) -> None:
     assert outcome.criteria[1].measured == 600
 
 
+def test_a_crowd_waits_for_a_node_that_takes_longer_than_a_mark_lasts(
+    services: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert services.cache.running
+    monkeypatch.setattr(cache_stampede, "_LATENCY_MS", 3_000)
+    assert _failed(cache_stampede.run(processes=2, callers=10)) == []
+
+
 def test_without_a_cache_server_there_is_no_stampede_to_measure(
     settings: Settings,
 ) -> None:
