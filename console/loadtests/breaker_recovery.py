@@ -15,7 +15,10 @@ FAILURES = 5
 ASKED = 10
 RESET_S = 5.0
 # Whoever is refused has waited so long for the breaker first.
-_CALL_S = 0.2
+_WAIT_S = 0.2
+# A call that is under way is given the time that a worker's has: cut short where a machine is busy,
+# it would fail a node that is well again.
+_CALL_S = 5.0
 # Beside calls, one look a second finds out whether the node is back.
 _LOOKS = 2
 _PROBES = 2
@@ -91,22 +94,22 @@ async def _fail_and_recover(node: Node, seen: _Seen) -> int:
     try:
         node.set(error_rate=1.0)
         for _ in range(ASKED):
-            await _ask(client, seen)
+            await _ask(client, seen, timeout_s=_WAIT_S)
         reached = node.counters.calls
         node.set(error_rate=0.0)
         breaker = breakers.get(breaker_name(url, "lookup"))
         until = monotonic() + RESET_S + _GIVE_UP_S
         while monotonic() < until and not (seen.half_open_at and breaker.state is State.CLOSED):
             await asyncio.sleep(_PAUSE_S)
-            await _ask(client, _Seen())
+            await _ask(client, _Seen(), timeout_s=_CALL_S)
         return reached
     finally:
         await client.aclose()
 
 
-async def _ask(client: RpcClient, seen: _Seen) -> None:
+async def _ask(client: RpcClient, seen: _Seen, *, timeout_s: float) -> None:
     try:
-        await client.fetch([Call("eth_chainId", (), _decode)], timeout_s=_CALL_S, fresh=True)
+        await client.fetch([Call("eth_chainId", (), _decode)], timeout_s=timeout_s, fresh=True)
     except BreakerOpen:
         seen.refused += 1
     except RpcError:

@@ -8,6 +8,7 @@ from pytest_django import Settings
 from console.embedded.cluster import Cluster
 from console.loadtests import breaker_recovery, cache_stampede, cache_thrash, rpc_concurrency
 from console.loadtests.criteria import CannotRun, Outcome, at_least, at_most, exactly
+from console.loadtests.node import Node
 
 
 def _failed(outcome: Outcome) -> list[str]:
@@ -30,6 +31,17 @@ def test_memory_that_grows_or_is_not_known_does_not_pass(monkeypatch: pytest.Mon
 
 
 def test_a_breaker_opens_tries_again_and_closes() -> None:
+    assert _failed(breaker_recovery.run()) == []
+
+
+def test_a_node_that_is_well_again_may_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a busy machine: slower than those are patient who are refused."""
+    set_node = Node.set
+
+    def slowly(node: Node, **wanted: object) -> None:
+        set_node(node, **wanted, latency_ms=0 if wanted["error_rate"] else 300)
+
+    monkeypatch.setattr(Node, "set", slowly)
     assert _failed(breaker_recovery.run()) == []
 
 
