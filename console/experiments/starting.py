@@ -18,6 +18,7 @@ from validation.validators import Outcome
 # What L1 is filled with comes behind the first look at the cache server.
 _SETTLE_S = 5.0
 _POLL_S = 0.02
+_FILL_S = 0.2
 # Of hits a share is noted as hot; enough that all of the favourites are.
 _ROUNDS = 60
 
@@ -87,7 +88,7 @@ class Starting:
             if told["head"] is not None and engine.engine.cache.report().get("l2_reachable"):
                 break
             time.sleep(_POLL_S)
-        time.sleep(10 * _POLL_S)
+        time.sleep(_FILL_S)
 
     def _ask(self, engine: PrivateEngine, subjects: Sequence[str]) -> list[Outcome]:
         asked = engine.engine.validate(subjects, level=self._work.level, node_urls=())
