@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.pace import MOST_EXCUSED, Pace
 from tests.faults.stack import Stack
 from tests.fleet import wait_until
 from tests.services import FOLDER
@@ -35,32 +36,8 @@ SEEN = {
 }
 # From the beginning of the fault, on a machine that has room for it.
 _SEEN_S, _FIRED_S = 15.0, 40.0
-# A machine that gives a busy process half of a processor may take twice as long; no excuse is
-# taken for more.
-_MOST_EXCUSED = 2.0
 _FOR_S = 90
 _OVER_S = 60
-
-
-class Pace:
-    """How much slower this machine runs what is busy than it could, by work of a known size."""
-
-    def __init__(self) -> None:
-        self._wall_s = self._busy_s = 0.0
-
-    def measure(self) -> None:
-        wall, busy = time.perf_counter(), time.thread_time()
-        while time.thread_time() - busy < _WORK_S:
-            pass
-        self._wall_s += time.perf_counter() - wall
-        self._busy_s += time.thread_time() - busy
-
-    @property
-    def excused(self) -> float:
-        return min(max(1.0, self._wall_s / self._busy_s), _MOST_EXCUSED)
-
-
-_WORK_S = 0.02
 
 
 @pytest.fixture(scope="module")
@@ -121,10 +98,9 @@ def _begun(causing: Mapping[str, "subprocess.Popen[str]"]) -> dict[str, float]:
 
 def _seen(stack: Stack, began: Mapping[str, float]) -> dict[str, float]:
     """By how much each was later on its page than it may be; what never was is not there."""
-    pace, late = Pace(), {}
+    late: dict[str, float] = {}
 
-    def all_seen() -> bool:
-        pace.measure()
+    def all_seen(pace: Pace) -> bool:
         for name, (_, page, words) in SEEN.items():
             if name not in late and re.search(words, stack.page(page)):
                 took_s = time.monotonic() - began[name]
@@ -134,7 +110,9 @@ def _seen(stack: Stack, began: Mapping[str, float]) -> dict[str, float]:
                 )
         return late.keys() == SEEN.keys()
 
-    wait_until(all_seen, within_s=_SEEN_S * _MOST_EXCUSED + 5, what="each is on its page")
+    with Pace() as pace:
+        within_s = _SEEN_S * MOST_EXCUSED + 5
+        wait_until(partial(all_seen, pace), within_s=within_s, what="each is on its page")
     return late
 
 
@@ -167,14 +145,14 @@ def test_the_loss_of_the_cache_is_seen_told_once_and_over(stack: Stack) -> None:
         assert causing.stdout is not None
         while "It ends in" not in causing.stdout.readline():
             pass
-        pace, began = Pace(), time.monotonic()
+        began = time.monotonic()
 
         def is_seen() -> bool:
-            pace.measure()
             return "Valkey unreachable" in stack.page("/caches/")
 
-        wait_until(is_seen, within_s=_SEEN_S * _MOST_EXCUSED, what="the page says so")
-        assert time.monotonic() - began <= _SEEN_S * pace.excused
+        with Pace() as pace:
+            wait_until(is_seen, within_s=_SEEN_S * MOST_EXCUSED, what="the page says so")
+            assert time.monotonic() - began <= _SEEN_S * pace.excused
         wait_until(lambda: _fires(stack, "cache.down"), within_s=_FIRED_S, what="cache.down fires")
     finally:
         assert causing.communicate(timeout=60)[0].splitlines()[-1] == "Healed."
