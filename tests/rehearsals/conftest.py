@@ -1,15 +1,20 @@
 """One node and one database of the cache server for all drills of a test."""
 
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from console.experiments import engines
 from console.experiments.database import empty, taken
 from console.experiments.node import PrivateNode
 from console.rehearsals import ways
 from console.rehearsals.drilling import Rig
 from console.rehearsals.on_engine import on_engine
+from validation.fleet_engine import EngineConfig
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,17 @@ def node(services: object) -> Iterator[PrivateNode]:
 
 @pytest.fixture
 def small(node: PrivateNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Has drills be on this node and in chunks of ten; all else is as shipped."""
+    """Has drills be on this node and in chunks of ten, and their engines wait for a cache server as
+    long as a busy machine needs; all else is as shipped.
+    """
+
+    def patient(*of: Any) -> EngineConfig:
+        config = as_shipped(*of)
+        cache = replace(config.cache, reply_s=30.0, connect_s=30.0, blind_s=math.inf)
+        return replace(config, cache=cache)
+
+    as_shipped = engines._config
+    monkeypatch.setattr(engines, "_config", patient)
     with taken() as cache_url:
 
         @contextmanager
