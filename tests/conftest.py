@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django
+import hypothesis
 import pytest
 from pytest_django import DjangoDbBlocker
 from xdist.scheduler import LoadScopeScheduling
@@ -19,6 +20,9 @@ from tests import capabilities, flushing, services, static_files
 django.setup()
 flushing.allow()
 static_files.find_once()
+# How long one example takes is the machine's affair, and no promise of anybody's.
+hypothesis.settings.register_profile("without a deadline", deadline=None)
+hypothesis.settings.load_profile("without a deadline")
 # Those of the session answer; a crowded machine may only keep them from it for a while.
 _PRODUCT_SHORT_S, valkey._SHORT_S = valkey._SHORT_S, 5.0
 
