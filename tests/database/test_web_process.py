@@ -201,13 +201,13 @@ async def _status(link: Link) -> int:
 
 def test_metrics_and_the_page_tell_of_the_pool(site: Site) -> None:
     browser = site.browser()
-    wait_until(lambda: "db.primary" in browser.ask("/pools/").text, within_s=5, what="it is told")
+    wait_until(lambda: "db.primary" in browser.ask("/pools/").text, within_s=30, what="it is told")
     page = browser.ask("/pools/").text
     assert f"/ {POOL_MAX}" in page
     # Tests before may have had many wait; each process tells of itself once a second.
     nobody = 'switchyard_pool_waiting{pool="db.primary"} 0.0'
     wait_until(
-        lambda: nobody in browser.ask("/metrics").text, within_s=5, what="nobody is told to wait"
+        lambda: nobody in browser.ask("/metrics").text, within_s=30, what="nobody is told to wait"
     )
     text = browser.ask("/metrics").text
     assert 'switchyard_pool_connections_max{pool="db.primary"} 2.0' in text
