@@ -1,12 +1,15 @@
 """Every page, light and dark, wide and narrow: axe, no sideways scrolling, large targets."""
 
 import re
+from collections.abc import Iterator
 
+import psycopg
 import pytest
 from playwright.sync_api import Page, expect
 
 from console.pages.roadmap_wish import VIEWS
 from tests.browser.conftest import NewTab
+from tests.browser.stack import Stack
 from tests.made_up_fleet import LOOKUP
 from validation.devnode.chain import Chain
 
@@ -130,6 +133,50 @@ def test_nothing_scrolls_sideways(new_tab: NewTab, addresses: list[str]) -> None
                 over.append((address, width, by))
             assert tab.evaluate(_RAGGED) == [], (address, width)
     assert over == []
+
+
+_WIDEST = """
+    WITH who AS (
+        INSERT INTO auth_user (username, password, is_superuser, first_name, last_name, email,
+                               is_staff, is_active, date_joined)
+        VALUES (repeat('long-name-', 15), '', false, '', '', '', false, false, now()) RETURNING id
+    )
+    INSERT INTO validation_run (state, title, total, priority, origin, node_urls, idempotency_key,
+                                request_digest, malformed_count, malformed, created_at, started_at,
+                                finished_at, created_by_id)
+    SELECT state, repeat('of many words ', 14), 2000000, 1, 'page', '[]', '', '', 0, '[]',
+           now() - interval '40 days', now() - interval '40 days',
+           CASE state WHEN 'cancelled' THEN now() - interval '13 hours' END, who.id
+    FROM who, unnest(ARRAY['cancelled', 'draft']) state
+"""
+_NARROW = """
+    DELETE FROM validation_run WHERE created_by_id IN
+        (SELECT id FROM auth_user WHERE username LIKE 'long-name-%');
+    DELETE FROM auth_user WHERE username LIKE 'long-name-%';
+"""
+
+
+@pytest.fixture
+def widest(stack: Stack) -> Iterator[None]:
+    """Runs of a title, a name, a state and a duration as long as they get."""
+    with psycopg.connect(stack.environment["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(_WIDEST)
+        yield
+        connection.execute(_NARROW)
+
+
+@pytest.mark.usefixtures("widest")
+@pytest.mark.parametrize("address", ["/validations/", "/"])
+def test_long_names_push_no_list_sideways(new_tab: NewTab, address: str) -> None:
+    tab = new_tab("admin", viewport={"width": WIDTHS[-1], "height": 800})
+    tab.goto(address)
+    expect(tab.get_by_text("of many words").first).to_be_visible()
+    over = {}
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 800})
+        if (by := tab.evaluate(_OVER)) > 0:
+            over[width] = by
+    assert over == {}
 
 
 def test_targets_are_large_enough_for_a_finger(new_tab: NewTab, addresses: list[str]) -> None:
