@@ -137,10 +137,16 @@ def _worked(record: Record, made: Slice | None, now_s: float) -> tuple[float, fl
 def _on_stage(
     record: Record, heard: Sequence[Told], finished: frozenset[str], now_s: float
 ) -> tuple[str, ...]:
-    """A process does one chunk at a time: what follows the first that ended is of this stage."""
-    is_everywhere = now_s - record.begun_s >= untold.REACHES_ALL_S
-    known = {*record.on_stage, *(finished if is_everywhere else ())}
-    return tuple(one.arms.process for one in heard if one.arms.process in known)
+    """A process does one chunk at a time: what follows the first that ended is of this stage; so
+    is all of a process that began on it.
+    """
+    since_s = now_s - record.begun_s - untold.REACHES_ALL_S
+    known = {*record.on_stage, *(finished if since_s >= 0 else ())}
+    return tuple(
+        one.arms.process
+        for one in heard
+        if one.arms.process in known or untold.began_ago_s(one) < since_s
+    )
 
 
 def _heard(told: Iterable[Told], way: Way) -> tuple[Told, ...]:

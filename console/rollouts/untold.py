@@ -27,6 +27,7 @@ def missing(
         _nobody(told, heard, way)
         or _held_by_none(record, heard, way, now_s)
         or _lopsided(record, way, now_s)
+        or _dying(record, heard, way, now_s)
         or _idle(record, way, now_s)
     )
 
@@ -85,6 +86,26 @@ def _lopsided(record: Record, way: Way, now_s: float) -> str:
         if wanted >= way.least_units and units < wanted / 10:
             return f"{units} units with {variant} were told where {wanted:.0f} were due."
     return ""
+
+
+def _dying(record: Record, heard: Sequence[Told], way: Way, now_s: float) -> str:
+    """Of items: who dies of those with the target ends no chunk, and another process begins in its
+    place, longer after the last one that ended than any takes.
+    """
+    if way.share is None:
+        return ""
+    quiet_s = now_s - max(record.begun_s, *record.worked_s)
+    anew = sum(quiet_s - began_ago_s(one) > IDLE_S for one in heard)
+    if not anew:
+        return ""
+    return (
+        f"No chunk of this stage has ended for {quiet_s:.0f} s, and {anew} of {len(heard)} "
+        "processes began meanwhile: those before them may have died of it."
+    )
+
+
+def began_ago_s(one: Told) -> float:
+    return one.arms.up_s + one.age_s
 
 
 def _due(percent: int, treated: int, untreated: int) -> tuple[float, float]:

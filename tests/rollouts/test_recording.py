@@ -1,12 +1,16 @@
 """What is taken of the words of processes: each unit once, and what is missing by name."""
 
+from collections.abc import Sequence
+
 import pytest
+from msgspec.structs import replace
 
 from console.rollouts import comparing, looking, records
 from console.rollouts.models import Rollout
 from console.rollouts.recording import take
 from console.rollouts.records import Record, Sums, Total, Way
 from console.rollouts.untold import IDLE_S
+from monitoring.arms import Told
 from tests.rollouts.made_up import MadeUp
 from validation.engine import CHUNK_S
 
@@ -111,6 +115,57 @@ def test_chunks_that_began_before_the_stage_are_not_missed_and_what_follows_them
     # Now both are of the stage, and what has the target is never told.
     second(0, 0)
     assert said[-1].startswith("0 units with zstd were told where ")
+
+
+def born(told: Sequence[Told], name: str, *, ago_s: float) -> tuple[Told, ...]:
+    """Others in their places, who began so long ago."""
+    return tuple(
+        replace(
+            one,
+            arms=replace(one.arms, process=f"{one.arms.process} {name}", up_s=ago_s - one.age_s),
+        )
+        for one in told
+    )
+
+
+def test_processes_that_die_of_the_target_before_they_end_a_chunk_are_missed() -> None:
+    """Every twenty seconds others begin in their places, and none tells of an item."""
+    fleet = MadeUp(processes=2, busy=frozenset({0, 1}))
+    record = take(Record(begun_s=fleet.now_s), WAY, fleet.work(), fleet.now_s).record
+    said = []
+    for at in range(130):
+        told = born(fleet.work(), f"life {at // 20}", ago_s=at % 20 + 1.0)
+        taken = take(record, WAY, told, fleet.now_s)
+        record = taken.record
+        said.append(taken.missing)
+    assert not any(said[:90])
+    assert all(said[115:])
+    assert said[-1].startswith("No chunk of this stage has ended for 131 s, and 2 of 2 processes")
+
+
+def test_a_fleet_that_rests_and_whose_children_were_replaced_is_not_missed() -> None:
+    """A child is replaced when its chunk has ended; then there is nothing to do for long."""
+    fleet = MadeUp(processes=2, busy=frozenset({0, 1}))
+    record = take(Record(begun_s=fleet.now_s), WAY, fleet.work(), fleet.now_s).record
+    fleet.busy = frozenset()
+    for _ in range(20):
+        record = take(record, WAY, fleet.work(), fleet.now_s).record
+    fleet.busy = frozenset({0, 1})
+    for at in range(1, 200):
+        taken = take(record, WAY, born(fleet.work(), "after it", ago_s=at), fleet.now_s)
+        record = taken.record
+        assert not taken.missing
+
+
+def test_the_first_chunk_of_a_process_that_began_on_the_stage_is_of_it() -> None:
+    fleet = MadeUp(processes=2, share=0, busy=frozenset({0, 1}))
+    record = take(Record(begun_s=fleet.now_s), WAY, fleet.work(3), fleet.now_s).record
+    for _ in range(3):
+        record = take(record, WAY, fleet.work(3), fleet.now_s).record
+    record = take(record, WAY, born(fleet.work(), "new", ago_s=1), fleet.now_s).record
+    fleet.busy = frozenset()
+    record = take(record, WAY, born(fleet.work(), "new", ago_s=2), fleet.now_s).record
+    assert sum(one.told[1] for one in record.slices) > 0
 
 
 def test_a_window_is_as_long_as_its_least_units_take() -> None:
