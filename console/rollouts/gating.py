@@ -79,9 +79,7 @@ def failing(names: Sequence[str], gates: Gates) -> str:
 
 def _why_not(name: str, gates: Gates) -> str:
     if gates is None:
-        return (
-            f"{name} is at no data: not judged in the last {_GOOD_FOR_S:.0f} s. The log says why."
-        )
+        return f"{name} is at no data: not judged in the last {_GOOD_FOR_S:.0f} s, or in vain."
     if (one := gates.get(name)) is None:
         return f"{name} is no gate any more."
     if one.state == "pass":

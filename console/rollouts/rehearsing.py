@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from console.experiments import turns
 from console.experiments.models import Experiment
@@ -38,7 +38,7 @@ def _words(drill: Rehearsal) -> str:
     if drill.state == State.RUNNING:
         return f"Its drill runs: {drill.target} on and off again."
     for kind in (Rehearsal, Experiment):
-        other = kind.objects.filter(state=turns.RUNNING, lease_until__gte=timezone.now()).first()
+        other = kind.objects.filter(state=turns.RUNNING, lease_until__gte=Now()).first()
         if other is not None:
             return f"Its drill waits for {other}, which runs: they would measure each other."
     if not reach.living()["worker"]:
@@ -63,7 +63,9 @@ def _ended(row: Rollout) -> Rehearsing:
         if of_it.filter(state__in=broken_off).count() == 1:
             return Rehearsing(state="due", words="")
         return Rehearsing(state="refused", words=f"Its drill was interrupted twice. {last.why}")
-    why = f"Its drill {State(last.state).label}: {last.why}"
+    # Of two tries one may have failed.
+    came_to = "came to no verdict" if last.found and last.state == State.NOT_RUN else ""
+    why = f"Its drill {came_to or State(last.state).label}: {last.why}"
     if last.state == State.PASSED:
         why = (
             "Its drill passed on other code than this: processes of two releases are at work. "
