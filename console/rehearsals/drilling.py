@@ -1,7 +1,7 @@
 """One drill: baseline, target, baseline again, under load; and what is read of what was written."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -96,28 +96,46 @@ class Rig(Protocol):
         """
 
 
-def drill(rig: Rig, *, baseline: str, target: str, units: int) -> Found:
-    """At least so many units a phase. Raises NotShown, and what the rig's parts raise."""
+def drill(
+    rig: Rig, *, baseline: str, target: str, units: int, alive: Callable[[], None] = lambda: None
+) -> Found:
+    """At least so many units a phase, but where some have no right result. Raises NotShown, and
+    what the rig's parts raise.
+
+    `alive` is called before all that may take long: nothing does for longer than twice
+    `load.PATIENCE_S` and some seconds. What it raises ends the drill.
+    """
     before, during, after = _phases(rig)
     with Load(rig.ask) as load:
+
+        def read(variant: str, by: Phase) -> Entries | None:
+            alive()
+            load.rest()
+            alive()
+            return rig.read(variant, by.said)
+
+        alive()
         load.turn(before)
         load.until(before, units)
         if before.right < before.asked:
             raise NotShown(f"The load does not come back even at the baseline: {before.first}.")
+        alive()
         in_force_s, why = _switch(rig, load, target, during)
         if in_force_s is None:
             raise NotShown(f"The target does not come in force: {why}")
-        load.rest()
-        ahead = rig.read(target, before.said)
+        ahead = read(target, before)
         rig.mark()
+        alive()
         load.turn(_seeing(during, before))
         load.until(during, units)
-        load.rest()
-        back = rig.read(baseline, during.said)
+        back = read(baseline, during)
+        alive()
         load.turn(during)
         load.until(during, during.asked + rig.chunk)
+        alive()
         restored_s, why = _switch(rig, load, baseline, _seeing(after, during))
         if restored_s is not None:
+            alive()
             load.until(after, units)
     return Found(
         load=rig.load,

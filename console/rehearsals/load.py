@@ -54,6 +54,10 @@ class Phase:
     said: dict[str, str] = field(default_factory=dict)
     _units: Iterator[str] | None = None
 
+    @property
+    def is_spoiled(self) -> bool:
+        return self.right < self.asked or self.doubled > 0
+
     def next(self) -> list[str]:
         if self._units is None:
             self._units = chain(self.again, cycle(self.fresh))
@@ -120,8 +124,13 @@ class Load:
             self._changed.notify_all()
 
     def until(self, phase: Phase, asked: int) -> None:
-        """Raises Stuck where so many are not asked in time, or what it stands on fails."""
-        self._wait(lambda: phase.asked >= asked, f"{phase.name}: {phase.asked} of {asked} units")
+        """Or until some have no right result: more of them would say no more, and may take as long
+        each. Raises Stuck where neither is in time, or what it stands on fails.
+        """
+        self._wait(
+            lambda: phase.asked >= asked or phase.is_spoiled,
+            f"{phase.name}: {phase.asked} of {asked} units",
+        )
 
     def until_settled(self) -> None:
         """What is under way now has ended, and with it all that began with another variant."""

@@ -2,6 +2,7 @@
 database of its own.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from random import Random
@@ -12,7 +13,7 @@ from console.experiments.node import PrivateNode
 from console.experiments.validating import urls_of
 from console.rehearsals.drilling import Entries, NotShown
 from console.rehearsals.entries import Kept
-from console.rehearsals.load import Answer
+from console.rehearsals.load import PATIENCE_S, Answer
 from validation import flags
 from validation.devnode.chain import Chain
 from validation.engine import CHUNK_S
@@ -108,7 +109,10 @@ class EngineRig:
         try:
             read = self._kept.read_by(reader.engine.cache, written)
             units, hits, otherwise = list(said), 0, list[str]()
+            until = time.monotonic() + PATIENCE_S
             for start in range(0, len(units), self.chunk):
+                if time.monotonic() > until:
+                    raise NotShown(f"Not all is read back within {PATIENCE_S:.0f} s.")
                 for outcome in _validated(reader, units[start : start + self.chunk]):
                     hits += outcome.source != "node"
                     now = _said(outcome)

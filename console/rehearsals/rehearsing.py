@@ -64,7 +64,8 @@ def run(rehearsal: Rehearsal, *, units: int = UNITS) -> Rehearsal:
         ended = _drilled(rehearsal, units)
         if ended.state == State.FAILED:
             failed = ended.why
-            _keep(rehearsal, ended)
+            # Whatever becomes of the next one.
+            _renew(rehearsal, found=ended.found)
             ended = _drilled(rehearsal, units)
     except Lost:
         rehearsal.refresh_from_db()
@@ -109,7 +110,13 @@ def _at_most(drill: Rehearsal) -> str:
 def _drilled(rehearsal: Rehearsal, units: int) -> Ended:
     flag, baseline, target = rehearsal.flag, rehearsal.baseline, rehearsal.target
     with hushed(), ways.rig(flag, baseline, target) as rig:
-        found = drill(rig, baseline=baseline, target=target, units=units)
+        found = drill(
+            rig,
+            baseline=baseline,
+            target=target,
+            units=units,
+            alive=lambda: _renew(rehearsal),
+        )
     passed, why = judge(found)
     state = State.PASSED if passed else State.FAILED
     return Ended(state=state, why=why, found=msgspec.to_builtins(found))
@@ -142,12 +149,11 @@ def _begin(rehearsal: Rehearsal) -> None:
     _announce(rehearsal)
 
 
-def _keep(rehearsal: Rehearsal, failed: Ended) -> None:
-    """Whatever becomes of the next drill, for which there is time now. Raises Lost."""
+def _renew(rehearsal: Rehearsal, **more: Any) -> None:
+    """There is time for what comes next. Raises Lost."""
     until = Now() + timedelta(seconds=LEASE_S)
     mine = Rehearsal.objects.filter(pk=rehearsal.pk, state=State.RUNNING)
-    kept = {"lease_until": until, "found": failed.found}
-    if not written(lambda: mine.update(**kept), within_s=LEASE_S):
+    if not written(lambda: mine.update(lease_until=until, **more), within_s=LEASE_S):
         raise Lost
 
 

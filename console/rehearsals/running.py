@@ -16,7 +16,7 @@ from console.controls.bounds import needs, reason_of
 from console.rehearsals import possible, standing
 from console.rehearsals.models import KIND, Rehearsal, State
 
-# Longer than any drill takes, however slow its machine.
+# Renewed by whoever runs it, and longer than anything takes that it does in between.
 LEASE_S: Final = 300.0
 REASON: Final = "The way back is to be known before anybody goes there."
 

@@ -13,8 +13,9 @@ from console.experiments.engines import VariantRefused
 from console.rehearsals import drilling
 from console.rehearsals.drilling import Entries, Found, NotShown, drill
 from console.rehearsals.judging import Judged, judge
-from console.rehearsals.load import PATIENCE_S, Answer, Stuck
+from console.rehearsals.load import PATIENCE_S, Answer, Load, Stuck
 from console.rehearsals.on_engine import ANSWER_S
+from console.rehearsals.running import LEASE_S
 from validation.engine import CHUNK_S
 
 type Ask = Callable[[str, Sequence[str]], list[Answer]]
@@ -134,6 +135,38 @@ def test_units_without_one_right_result_are_no_way_back(change: Any, said: str) 
 
 def test_a_chunk_is_waited_for_longer_than_the_engine_may_take() -> None:
     assert CHUNK_S < ANSWER_S < PATIENCE_S
+
+
+def test_nothing_takes_longer_than_a_lease_without_a_sign_of_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # To begin and end a node, engines, and connections that do not answer.
+    some_s = 30.0
+    # A change and its wait, or what is read; then the load's thread is waited for.
+    longest_s = max(drilling.RESTORED_S + PATIENCE_S, PATIENCE_S + ANSWER_S)
+    assert longest_s + some_s < LEASE_S
+    assert drilling.RESTORED_S + 2 * PATIENCE_S + some_s < LEASE_S
+
+    part = Part()
+    wait = Load._wait
+
+    def logged(load: Load, is_so: Callable[[], bool], what: str) -> None:
+        part.log.append("wait")
+        wait(load, is_so, what)
+
+    monkeypatch.setattr(Load, "_wait", logged)
+    drill(part, baseline="old", target="new", units=20, alive=lambda: part.log.append("alive"))
+    for stretch in " ".join(part.log).split("alive")[1:]:
+        assert stretch.strip() in {
+            *("", "wait", "old reads", "new reads mark"),
+            *("switch to new wait", "switch to old wait"),
+        }
+
+
+def test_what_is_lost_at_once_is_not_asked_for_any_longer() -> None:
+    """A chunk that is lost after a minute takes as long as all of a phase may."""
+    found = found_of(Part(ask_with=with_the_target(lambda _: [])))
+    assert 0 < found.during.lost < 20
 
 
 @pytest.mark.parametrize(

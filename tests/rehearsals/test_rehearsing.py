@@ -1,8 +1,9 @@
 """A drill's life: one at a time of all that measures, kept whatever comes, told as it is."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ from console.experiments.models import Experiment
 from console.flags.catalogue import BY_KEY
 from console.pages import history
 from console.rehearsals import rehearsing, running, standing, tasks, ways
+from console.rehearsals.drilling import Entries
 from console.rehearsals.load import Answer
 from console.rehearsals.models import Rehearsal, State
 from console.rehearsals.possible import NotRehearsable
@@ -242,6 +244,41 @@ def test_a_second_drill_has_as_much_time_as_the_first(monkeypatch: pytest.Monkey
     assert first is not None
     assert second is not None
     assert second >= first
+
+
+@dataclass
+class Slow(Part):
+    """Its lease is almost over whenever it has changed."""
+
+    left: list[datetime | None] = field(default_factory=list)
+    is_dead: bool = False
+
+    def switch(self, variant: str) -> None:
+        super().switch(variant)
+        Rehearsal.objects.update(lease_until=timezone.now() + timedelta(seconds=1))
+        if self.is_dead:
+            running.expire(timezone.now() + timedelta(seconds=2))
+
+    def read(self, variant: str, said: Mapping[str, str]) -> Entries | None:
+        self.left.append(Rehearsal.objects.get().lease_until)
+        return super().read(variant, said)
+
+
+def test_a_drill_that_takes_long_has_its_lease_renewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(now=BY_KEY[FLAG].baseline)
+    rigs(monkeypatch, slow)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert done.state == State.PASSED
+    soon = timezone.now() + timedelta(seconds=running.LEASE_S / 2)
+    assert [until is not None and until > soon for until in slow.left] == [True, True]
+
+
+def test_one_that_was_taken_for_dead_goes_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    dead = Slow(now=BY_KEY[FLAG].baseline, is_dead=True)
+    rigs(monkeypatch, dead)
+    done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
+    assert (done.state, done.found) == (State.INTERRUPTED, {})
+    assert dead.log == [f"switch to {TARGET}"]
 
 
 def test_one_that_was_taken_for_dead_is_not_drilled_again(monkeypatch: pytest.MonkeyPatch) -> None:
