@@ -26,6 +26,8 @@ hypothesis.settings.load_profile("without a deadline")
 # Those of the session answer; a crowded machine may only keep them from it for a while.
 _PRODUCT_SHORT_S, valkey._SHORT_S = valkey._SHORT_S, 5.0
 
+from console.roadmap.gates import standing  # noqa: E402 - models, once there is Django
+
 # Tests below these need neither Django nor servers, or start their own.
 _ALONE = {
     "rpc",
@@ -50,6 +52,12 @@ _BROWSER = "tests/browser/"
 _INSTALLS = {"anvil", "openfeature_js"}
 _INSTALL_S = 400
 _skipped: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _gates_judged_anew() -> None:
+    """Kept for ten seconds in a process, they would be of another test's world."""
+    standing.forget()
 
 
 @pytest.fixture
