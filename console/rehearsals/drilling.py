@@ -1,5 +1,6 @@
 """One drill: baseline, target, baseline again, under load; and what is read of what was written."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
@@ -10,7 +11,10 @@ from console.experiments.engines import VariantRefused
 from console.rehearsals.load import Answer, Load, Phase
 
 RESTORED_S: Final = 5.0
-"""The longest that a change may take: what is worse is no way back."""
+"""The longest that a change may take: what is worse is no way back. A chunk under way ends with
+what it began with, so on the way back as long as one took before is added: a slow node is no fault
+of the flag's.
+"""
 _POLL_S: Final = 0.001
 
 
@@ -49,7 +53,7 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """`in_force_s` and `restored_s`: from the change until the part says so itself and nothing of
-    before is under way; None: never within `RESTORED_S`, `why_not` says how. `back`: what the
+    before is under way; None: not in time, `why_not` says how. `back`: what the
     target wrote, read by the baseline; `ahead`: what the baseline wrote, read by the target; None
     where nothing is kept.
     """
@@ -119,6 +123,7 @@ def drill(
         load.until(before, units)
         if before.right < before.asked:
             raise NotShown(f"The load does not come back even at the baseline: {before.first}.")
+        chunk_s = before.longest_s
         alive()
         in_force_s, why = _switch(rig, load, target, during)
         if in_force_s is None:
@@ -133,7 +138,7 @@ def drill(
         load.turn(during)
         load.until(during, during.asked + rig.chunk)
         alive()
-        restored_s, why = _switch(rig, load, baseline, _seeing(after, during))
+        restored_s, why = _switch(rig, load, baseline, _seeing(after, during), chunk_s=chunk_s)
         if restored_s is not None:
             alive()
             load.until(after, units)
@@ -167,8 +172,12 @@ def _seeing(phase: Phase, last: Phase) -> Phase:
     return phase
 
 
-def _switch(rig: Rig, load: Load, variant: str, into: Phase) -> tuple[float | None, str]:
-    """Units are of the phase `into` from when nothing else is in force on."""
+def _switch(
+    rig: Rig, load: Load, variant: str, into: Phase, *, chunk_s: float = math.inf
+) -> tuple[float | None, str]:
+    """Units are of the phase `into` from when nothing else is in force on. `chunk_s`: so long a
+    chunk under way may take on top of the change.
+    """
     began, expected = time.perf_counter(), rig.expected(variant)
     try:
         rig.switch(variant)
@@ -180,9 +189,21 @@ def _switch(rig: Rig, load: Load, variant: str, into: Phase) -> tuple[float | No
         if time.perf_counter() - began > RESTORED_S:
             return None, f"{told!r} is in force after {RESTORED_S:.0f} s, not {expected!r}."
         time.sleep(_POLL_S)
+    # Seen only now where the change itself had to be waited for.
+    if (late_s := time.perf_counter() - began) > RESTORED_S:
+        return (
+            None,
+            f"{expected!r} is in force only after {late_s:.1f} s, not within {RESTORED_S:.0f} s.",
+        )
     load.until_settled()
+    took_s = time.perf_counter() - began
+    if took_s > RESTORED_S + chunk_s:
+        return None, (
+            f"what was under way ends only {took_s:.1f} s after the change; before, a chunk took "
+            f"{chunk_s:.1f} s."
+        )
     load.turn(into)
-    return time.perf_counter() - began, ""
+    return took_s, ""
 
 
 def _counted(phase: Phase, said: Mapping[str, str]) -> Units:

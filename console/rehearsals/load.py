@@ -1,6 +1,7 @@
 """Units asked without a pause while a flag changes under them, and what came back of each."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, cycle, islice
@@ -49,6 +50,8 @@ class Phase:
     wrong: int = 0
     lost: int = 0
     doubled: int = 0
+    # Of one chunk.
+    longest_s: float = 0.0
     # The first thing that was not as it should be.
     first: str = ""
     said: dict[str, str] = field(default_factory=dict)
@@ -151,7 +154,7 @@ class Load:
 
     def _run(self) -> None:
         while (phase := self._begin()) is not None:
-            units = phase.next()
+            units, began = phase.next(), time.perf_counter()
             try:
                 answers, why = self._ask(units), None
             except _SURROUNDINGS as exc:
@@ -160,6 +163,7 @@ class Load:
             except Exception as exc:  # noqa: BLE001 - whatever it is, these units had no answer
                 answers, why = [], exc
             with self._changed:
+                phase.longest_s = max(phase.longest_s, time.perf_counter() - began)
                 if why is None:
                     phase.settle(units, answers)
                 else:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -10,7 +11,7 @@ import pytest
 import redis
 
 from console.experiments.engines import VariantRefused
-from console.rehearsals import drilling
+from console.rehearsals import drilling, load
 from console.rehearsals.drilling import Entries, Found, NotShown, drill
 from console.rehearsals.judging import Judged, judge
 from console.rehearsals.load import PATIENCE_S, Answer, Load, Stuck
@@ -150,9 +151,9 @@ def test_nothing_takes_longer_than_a_lease_without_a_sign_of_life(
     part = Part()
     wait = Load._wait
 
-    def logged(load: Load, is_so: Callable[[], bool], what: str) -> None:
+    def logged(of: Load, is_so: Callable[[], bool], what: str) -> None:
         part.log.append("wait")
-        wait(load, is_so, what)
+        wait(of, is_so, what)
 
     monkeypatch.setattr(Load, "_wait", logged)
     drill(part, baseline="old", target="new", units=20, alive=lambda: part.log.append("alive"))
@@ -232,6 +233,52 @@ def test_a_baseline_that_does_not_come_back_is_told(
     assert (found.restored_s, found.after.asked) == (None, 0)
     assert not judge(found).passed
     assert said in judge(found).why
+
+
+@dataclass
+class Timed(Part):
+    """By a clock that stands still but for its chunks at first and its change back."""
+
+    clock: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(now=0.0))
+    chunk_s: float = 0.0
+    change_s: float = 0.0
+
+    def switch(self, variant: str) -> None:
+        super().switch(variant)
+        self.clock.now += self.change_s if variant == "old" else 0.0
+
+    def ask(self, units: Sequence[str]) -> list[Answer]:
+        self.clock.now += 0.0 if self.log else self.chunk_s
+        return super().ask(units)
+
+
+@pytest.mark.parametrize(
+    ("chunk_s", "change_s", "under_way_s", "said"),
+    [
+        (0.0, 4.0, 0.0, "the baseline after 4000 ms"),
+        (0.0, 6.0, 0.0, "does not come back: 'old' is in force only after 6.0 s, not within 5 s"),
+        (0.0, 0.0, 7.0, "does not come back: what was under way ends only 7.0 s after the change"),
+        (3.0, 0.0, 7.0, "the baseline after 7000 ms"),
+        (3.0, 0.0, 9.0, "ends only 9.0 s after the change; before, a chunk took 3.0 s."),
+    ],
+)
+def test_a_way_back_is_in_time_or_is_none(
+    chunk_s: float, change_s: float, under_way_s: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = Timed(chunk_s=chunk_s, change_s=change_s)
+    times = SimpleNamespace(perf_counter=lambda: part.clock.now, sleep=time.sleep)
+    monkeypatch.setattr(drilling, "time", times)
+    monkeypatch.setattr(load, "time", times)
+    until_settled = Load.until_settled
+
+    def settle(of: Load) -> None:
+        until_settled(of)
+        part.clock.now += under_way_s if part.log[-1] == "switch to old" else 0.0
+
+    monkeypatch.setattr(Load, "until_settled", settle)
+    verdict = judged(part)
+    assert verdict.passed == ("does not" not in said and "only" not in said)
+    assert said in verdict.why
 
 
 def test_a_change_that_is_late_is_no_refusal() -> None:
