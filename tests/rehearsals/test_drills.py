@@ -1,6 +1,7 @@
 """Drills on real parts: every flag that can be has a way back, and what has none is found out."""
 
 import threading
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from console.access.counting import Grant, ValkeyCounter
 from console.experiments.node import PrivateNode
 from console.flags.catalogue import API_QUOTAS, BY_KEY
-from console.rehearsals import possible, rehearsing, running, ways
+from console.rehearsals import on_engine, possible, rehearsing, running, ways
 from console.rehearsals.models import Rehearsal, State
 from tests.rehearsals.made_up import ACTOR
 from validation import flags
 from validation.cache.codec import BY_TAG, CODECS
+from validation.fleet_engine import FleetEngine
 from validation.toggles import TOGGLES, Parts
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("small")]
@@ -169,6 +171,30 @@ def test_a_cache_server_that_is_slow_to_count_refuses_no_call_of_a_drill(
     monkeypatch.setattr(ValkeyCounter, "draw", late)
     done = drill(API_QUOTAS.key, "leased")
     assert done.state == State.PASSED, done.why
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_an_engine_that_no_longer_answers_is_found(
+    reads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the target: the one at work, or only one that begins with it."""
+    monkeypatch.setattr(on_engine, "ANSWER_S", 1.0)
+    validate, key = FleetEngine.validate, flags.L1_EVICTION.key
+    at_work = set[FleetEngine]()
+
+    def held_up(engine: FleetEngine, *of: Any, **named: Any) -> Any:
+        if engine.in_force()[key] != "tinylfu":
+            at_work.add(engine)
+        elif (engine in at_work) is not reads:
+            return Future[Any]()
+        return validate(engine, *of, **named)
+
+    monkeypatch.setattr(FleetEngine, "validate", held_up)
+    done = drill(key, "tinylfu")
+    assert done.state == State.FAILED, done.why
+    assert "nothing within 1 s" in done.why
+    if not reads:
+        assert done.found["during"]["lost"] >= 10
 
 
 def test_a_node_that_lies_shows_nothing(node: PrivateNode) -> None:

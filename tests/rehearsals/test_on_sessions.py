@@ -60,9 +60,12 @@ def test_slow_statements_are_no_fault_of_their_time_limit() -> None:
     assert judge(found).passed, judge(found).why
 
 
-def test_statements_that_postgres_ends_are_a_fault_of_it(slow: Any) -> None:
-    baseline, _ = BY_KEY[KEY].variants
+@pytest.mark.parametrize("ended", ["SELECT %s", "SET statement_timeout", "FROM pg_settings"])
+def test_statements_that_postgres_ends_are_a_fault_of_it(ended: str, slow: Any) -> None:
+    baseline, target = BY_KEY[KEY].variants
     with statements(KEY, baseline) as rig:
-        slow.ended = "SELECT %s"
-        (answer, *_) = rig.ask(["1"])
-    assert answer.wrong.startswith("canceling statement")
+        slow.ended = ended
+        rig.switch(target)
+        first, second = rig.ask(["1", "2"])
+    assert first.wrong.startswith("canceling statement")
+    assert second.wrong.startswith("canceling statement")
