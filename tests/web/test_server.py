@@ -6,7 +6,9 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,8 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 ROOT = Path(__file__).resolve().parents[2]
 # Uvicorn's own with open streams: so long that no machine's stall is taken for it.
 _PATIENCE_S = 60
+# How soon a process is at its end that waits for no stream.
+_SOON_S = 5.0
 
 
 class Server:
@@ -69,14 +73,20 @@ class Server:
         self.process.wait(15)
 
 
-@pytest.fixture
-async def server(services: Cluster) -> AsyncIterator[Server]:
+@asynccontextmanager
+async def serving(services: Cluster) -> AsyncIterator[Server]:
     started = Server(services, TRUSTED_PROXIES="")
     try:
         await started.listening()
         yield started
     finally:
         started.close()
+
+
+@pytest.fixture
+async def server(services: Cluster) -> AsyncIterator[Server]:
+    async with serving(services) as started:
+        yield started
 
 
 # Plain fixtures: a thread's own database connection would outlive the test.
@@ -93,17 +103,28 @@ def run(transactional_db: None) -> Run:
 
 
 async def test_live_data_reaches_a_browser_and_sigterm_ends_it_at_once(
-    cookie: str, run: Run, server: Server
+    cookie: str, run: Run, services: Cluster
 ) -> None:
+    took_s = list[float]()
+    while len(took_s) < 3 and min(took_s, default=_SOON_S) >= _SOON_S:  # the machine may stall
+        async with serving(services) as server:
+            took_s.append(await end_s(server, cookie, run))
+    # None of uvicorn's patience is needed.
+    assert min(took_s) < _SOON_S, took_s
+
+
+async def end_s(server: Server, cookie: str, run: Run) -> float:
+    """Seconds from SIGTERM to the process's end, while a browser looks on."""
     stream, status, head = await server.ask(f"/events?topics=run:{run.pk}", Cookie=cookie)
     assert status == 200
     assert "text/event-stream" in head
     async with asyncio.timeout(30):
         await stream.readuntil(b'hx-target="#run-')
+        began = time.perf_counter()
         os.kill(server.process.pid, signal.SIGTERM)
         assert (await stream.read()).endswith(b"0\r\n\r\n")
-    # None of uvicorn's patience is needed.
     assert await asyncio.to_thread(server.process.wait, _PATIENCE_S / 2) in {0, -signal.SIGTERM}
+    return time.perf_counter() - began
 
 
 async def test_pages_health_and_refusals_as_deployed(server: Server) -> None:
