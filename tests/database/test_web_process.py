@@ -1,6 +1,7 @@
 """A real web process: its Postgres killed and brought back, its connections all taken."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -100,14 +101,25 @@ def visitors(browser: Browser, count: int) -> Iterator[list[Visit]]:
 
 
 def test_once_postgres_is_back_nothing_fails_but_what_was_in_flight(site: Site) -> None:
-    first_s = list[float]()
-    while len(first_s) < 3 and min(first_s, default=9.0) >= 2.0:  # the machine may stall in one
-        first_s.append(first_answer_s(site))
-    assert min(first_s) < 2.0, first_s
+    seen = list[Return]()
+    while len(seen) < 3 and not any(each.is_good for each in seen):  # the machine may stall in one
+        seen.append(postgres_returns(site))
+    assert any(each.is_good for each in seen), seen
 
 
-def first_answer_s(site: Site) -> float:
-    """Seconds from the return of Postgres to the first page."""
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Seconds from the return of Postgres to the first page, and the share refused after it."""
+
+    first_s: float
+    refused: float
+
+    @property
+    def is_good(self) -> bool:
+        return self.first_s < 2.0 and self.refused <= 0.1
+
+
+def postgres_returns(site: Site) -> Return:
     browser = site.browser()
     with visitors(browser, 4) as got:
         wait_until(lambda: len(got) > 20, within_s=30, what="they are answered")
@@ -126,7 +138,10 @@ def first_answer_s(site: Site) -> float:
     # For Postgres nobody is refused; who waited out its second, where the machine stalls, may be.
     assert [visit for visit in after if visit.status != 200 and visit.took_s < _WAIT_S] == []
     assert {visit.status for visit in after} <= {200, 503}
-    return min(visit.asked_at + visit.took_s for visit in after if visit.status == 200) - back_at
+    answered_at = [visit.asked_at + visit.took_s for visit in after if visit.status == 200]
+    first_at = min(answered_at, default=math.inf)
+    refused = [visit.status != 200 for visit in after if visit.asked_at > first_at]
+    return Return(first_at - back_at, sum(refused) / max(len(refused), 1))
 
 
 @contextmanager
