@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from django.db import connection, connections, transaction
+from django.db import Error, connection, connections, transaction
 
 from console.access.models import AuditEntry
 from console.flags.models import Flag
 from console.rollouts import controller, looking
 from console.rollouts.models import Rollout, RolloutStep
+from tests.fleet import wait_until
 from tests.rollouts.bench import FLAG, Bench, started
 from tests.services import ROOT
 
@@ -119,28 +120,37 @@ def test_two_at_once_decide_once() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_one_who_hangs_in_its_step_is_thrown_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Postgres ends its session, and with it the lock: the others wait no longer than that."""
-    bench = Bench(started(stages=[5, 100]))
-    before, hung, others = idle_for(), list[str](), list[Any]()
+    bench = Bench(started(stages=[5, 20, 100]))
+    before, hung, found = idle_for(), list[str](), list[Any]()
     real = looking.look
 
-    def hangs(*asked: Any, **more: Any) -> Any:
+    def hangs(row: Any, told: Any, *asked: Any, **more: Any) -> Any:
         if not hung:
             hung.append(idle_for())
-            other = threading.Thread(target=another, daemon=True)
+            other = threading.Thread(target=another, args=(told,), daemon=True)
             other.start()
-            other.join(30)
-        return real(*asked, **more)
+            other.join(60)
+            with pytest.raises(Error, match="idle-in-transaction") as ended:
+                idle_for()
+            raise ended.value
+        return real(row, told, *asked, **more)
 
-    def another() -> None:
+    def another(told: Any) -> None:
+        def leads() -> bool:
+            found.extend(controller.turn(lambda: told, now=bench.now, me="web:2"))
+            return bool(found)
+
         try:
-            others.append(controller.turn(lambda: (), now=bench.now))
+            wait_until(leads, within_s=30, what="it has the lock")
         finally:
             connections.close_all()
 
     monkeypatch.setattr(looking, "look", hangs)
-    assert bench.tick() == ["advance"]
-    assert (hung, others) == (["3s"], [[]])
-    # Of that step alone: whoever gets the connection next has its own.
+    assert bench.tick() == []
+    assert (hung, [one.decision for one in found]) == (["3s"], ["advance"])
+    assert bench.log == [("start", 0), ("advance", 5)]
+    # Of a step alone: whoever gets the connection next has its own.
+    bench.tick()
     assert idle_for() == before != "3s"
 
 
