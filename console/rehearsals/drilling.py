@@ -186,6 +186,7 @@ def _switch(
     except TimeoutError:
         pass  # it is done a little later: what is told decides, within the time that it has
     while (told := rig.told()) != expected:
+        load.check()  # some parts say only through it what is in force
         if time.perf_counter() - began > RESTORED_S:
             return None, f"{told!r} is in force after {RESTORED_S:.0f} s, not {expected!r}."
         time.sleep(_POLL_S)

@@ -140,6 +140,11 @@ class Load:
         begun = self._begun
         self._wait(lambda: self._ended >= begun, "a chunk does not end")
 
+    def check(self) -> None:
+        """Raises Stuck where what it stands on failed: it asks no more, and learns of no change."""
+        if self._failed:
+            raise Stuck(f"The load does not go on: {self._failed}.")
+
     def rest(self) -> None:
         self.turn(None)
         self.until_settled()
@@ -147,8 +152,7 @@ class Load:
     def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         with self._changed:
             in_time = self._changed.wait_for(lambda: self._failed or is_so(), PATIENCE_S)
-        if self._failed:
-            raise Stuck(f"The load does not go on: {self._failed}.")
+        self.check()
         if not in_time:
             raise Stuck(f"The load does not go on within {PATIENCE_S:.0f} s: {what}.")
 
