@@ -16,7 +16,7 @@ from console.experiments.engines import VariantRefused
 from console.experiments.hushing import hushed
 from console.experiments.node import NodeFailed
 from console.experiments.writing import written
-from console.rehearsals import running, standing, ways
+from console.rehearsals import running, ways
 from console.rehearsals.drilling import NotShown, drill
 from console.rehearsals.judging import judge
 from console.rehearsals.load import Stuck
@@ -90,14 +90,13 @@ def run_now(flag: str, target: str, actor: Actor) -> Rehearsal:
     """One is made and run here, or the one that waits already. Raises Busy where another runs: what
     was made for this is given up then, what waited waits on. Else as `running.make`.
     """
-    waits = standing.waiting(flag, target)
-    if waits is not None and waits.state == State.RUNNING:
-        raise Busy(f"{waits} of it runs already, {_at_most(waits)}: wait for what it finds.")
-    drill = waits or running.make(flag, target, actor)
+    drill, is_new = running.ask(flag, target, actor)
+    if drill.state == State.RUNNING:
+        raise Busy(f"{drill} of it runs already, {_at_most(drill)}: wait for what it finds.")
     try:
         return run(drill)
     except Busy as exc:
-        if waits is None:
+        if is_new:
             running.give_up(drill, str(exc))
         raise
 

@@ -4,7 +4,7 @@ Light, so that pages, guards and workers can; `rehearsing` brings engines.
 """
 
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
@@ -21,21 +21,33 @@ LEASE_S: Final = 300.0
 REASON: Final = "The way back is to be known before anybody goes there."
 
 
+class Asked(NamedTuple):
+    """`is_new`: it was made for whoever asked, not for somebody before."""
+
+    drill: Rehearsal
+    is_new: bool
+
+
 def make(flag: str, target: str, actor: Actor, *, reason: str = REASON) -> Rehearsal:
     """One that waits; where one of this flag and target waits or runs already, that one. Raises
     RoleTooLow, NotRehearsable and Refused.
     """
+    return ask(flag, target, actor, reason=reason).drill
+
+
+def ask(flag: str, target: str, actor: Actor, *, reason: str = REASON) -> Asked:
+    """As `make`, for who has to know whose it is."""
     needs(actor, Role.OPERATOR, "Rehearsing a flag")
     baseline, reason = possible.baseline_of(flag, target), reason_of(reason)
     expire()
     if (there := standing.waiting(flag, target)) is not None:
-        return there
+        return Asked(there, is_new=False)
     try:
-        return _make(flag, target, baseline, actor, reason)
+        return Asked(_make(flag, target, baseline, actor, reason), is_new=True)
     except IntegrityError:  # somebody else asked for it at the same moment
         if (there := standing.waiting(flag, target)) is None:
             raise
-        return there
+        return Asked(there, is_new=False)
 
 
 def _make(flag: str, target: str, baseline: str, actor: Actor, reason: str) -> Rehearsal:

@@ -1,14 +1,16 @@
 """One drill of a flag and target waits at a time, whoever asks for it and when."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
 from console.access.models import AuditEntry
-from console.rehearsals import running, standing
+from console.rehearsals import rehearsing, running, standing
 from console.rehearsals.models import Rehearsal, State
 from tests.rehearsals.made_up import ACTOR
 
@@ -33,6 +35,25 @@ def test_two_who_ask_at_the_same_moment_are_given_one_drill(
     assert [running.make(FLAG, TARGET, ACTOR)] == other
     assert Rehearsal.objects.count() == 1
     assert AuditEntry.objects.filter(action="rehearse").count() == 1
+
+
+@pytest.mark.django_db
+def test_who_cannot_begin_at_once_gives_up_nobody_elses(monkeypatch: pytest.MonkeyPatch) -> None:
+    running.make(FLAG, "gzip", ACTOR)
+    lease = {"state": State.RUNNING, "lease_until": timezone.now() + timedelta(seconds=60)}
+    Rehearsal.objects.update(**lease)
+    make = running._make
+
+    def late(*of: Any) -> Rehearsal:
+        """Somebody else's is made between the look and this."""
+        monkeypatch.setattr(running, "_make", make)
+        running.make(FLAG, TARGET, ACTOR)
+        return make(*of)
+
+    monkeypatch.setattr(running, "_make", late)
+    with pytest.raises(rehearsing.Busy, match="two at a time would measure each other"):
+        rehearsing.run_now(FLAG, TARGET, ACTOR)
+    assert Rehearsal.objects.get(target=TARGET).state == State.QUEUED
 
 
 def migrate(name: str) -> None:
