@@ -64,3 +64,8 @@ class Rehearsal(models.Model):
 
     def __str__(self) -> str:
         return f"drill-{self.pk}"
+
+    @property
+    def failed_once(self) -> bool:
+        """And came to no verdict: it may be the machine's fault, or one that comes now and then."""
+        return bool(self.found) and self.state in {State.NOT_RUN, State.INTERRUPTED}

@@ -71,19 +71,23 @@ def run(rehearsal: Rehearsal, *, units: int = UNITS) -> Rehearsal:
         rehearsal.refresh_from_db()
         return rehearsal
     except (KeyboardInterrupt, Terminated):
-        return _end(rehearsal, State.INTERRUPTED, why="Its process was told to end.")
+        why = "Its process was told to end."
+        return _end(rehearsal, State.INTERRUPTED, why=f"{_before(failed)}{why}")
     except _NOT_RUN as exc:
         why = str(exc) or type(exc).__name__
-        if failed:
-            why = f"Failed once: {failed} Could not be run again: {why}"
-        return _end(rehearsal, State.NOT_RUN, why=why)
+        return _end(rehearsal, State.NOT_RUN, why=f"{_before(failed)}{why}")
     except BaseException as exc:
         why = f"A defect of this program: {type(exc).__name__}: {exc}"
-        _end(rehearsal, State.NOT_RUN, why=why)
+        _end(rehearsal, State.NOT_RUN, why=f"{_before(failed)}{why}")
         raise
     if failed and ended.state == State.PASSED:
         return _end(rehearsal, State.NOT_RUN, why=f"Failed once, passed once: {failed}")
     return _end(rehearsal, ended.state, why=ended.why, found=ended.found)
+
+
+def _before(failed: str) -> str:
+    """What goes before why the second one came to no end."""
+    return f"Failed once: {failed} Could not be run to its end again: " if failed else ""
 
 
 def run_now(flag: str, target: str, actor: Actor) -> Rehearsal:

@@ -44,7 +44,7 @@ def as_words(row: Rehearsal) -> str:
         lines += [f"  {name:<10} {_units(found[name])}" for name in ("before", "during", "after")]
         lines += _entries("written", found["back"], "by the target, read by the baseline")
         lines += _entries("found", found["ahead"], "by the baseline, read by the target")
-    lines.append(f"  verdict    {row.get_state_display()}. {row.why}".rstrip())
+    lines.append(f"  verdict    {_state(row)}. {row.why}".rstrip())
     if row.began_at is not None:
         when = f"{row.began_at:%Y-%m-%d %H:%M} UTC"
         lines.append(f"  made       {when}; code {row.code_revision}, flags {row.flag_revision}")
@@ -56,7 +56,11 @@ def line(row: Rehearsal) -> str:
     """All of it in one."""
     change = f"{row.flag} {row.baseline} → {row.target}"
     when = f"{row.created_at:%Y-%m-%d %H:%M}"
-    return f"{row.pk:>5}  {when}  {change:<52} {row.get_state_display():<17} {row.why}".rstrip()
+    return f"{row.pk:>5}  {when}  {change:<52} {_state(row):<17} {row.why}".rstrip()
+
+
+def _state(row: Rehearsal) -> str:
+    return "no verdict" if row.failed_once else row.get_state_display()
 
 
 def _after(seconds: float | None) -> str:

@@ -18,13 +18,15 @@ from console.controls.errors import Refused, RoleTooLow
 from console.experiments import measuring, writing
 from console.experiments import running as experiments
 from console.experiments.models import Experiment
+from console.flags.acts import roll_back
 from console.flags.catalogue import BY_KEY
 from console.pages import history
-from console.rehearsals import rehearsing, running, standing, tasks, ways
+from console.rehearsals import rehearsing, running, standing, tasks, telling, ways
 from console.rehearsals.drilling import Entries
 from console.rehearsals.load import Answer
 from console.rehearsals.models import Rehearsal, State
 from console.rehearsals.possible import NotRehearsable
+from tests.controls.test_command import run
 from tests.experiments.made_up import claim
 from tests.experiments.test_writing import end_the_connection
 from tests.rehearsals.made_up import ACTOR
@@ -214,8 +216,8 @@ def part(*, loses: bool = False) -> Part:
     [
         (part(loses=True), State.FAILED, "With the target, or on the way back, "),
         (part(), State.NOT_RUN, "Failed once, passed once: With the target, "),
-        (TimeoutError("no node"), State.NOT_RUN, "Could not be run again: no node"),
-        (rehearsing.Terminated(), State.INTERRUPTED, "told to end"),
+        (TimeoutError("no node"), State.NOT_RUN, "Could not be run to its end again: no node"),
+        (rehearsing.Terminated(), State.INTERRUPTED, "again: Its process was told to end."),
     ],
 )
 def test_what_fails_is_drilled_once_more(
@@ -225,8 +227,25 @@ def test_what_fails_is_drilled_once_more(
     done = rehearsing.run(running.make(FLAG, TARGET, ACTOR), units=10)
     assert (done.state, done.lease_until) == (state, None)
     assert said in done.why
-    # What was found against it is kept, whatever came then.
+    # What was found against it is kept and said, whatever came then.
     assert done.found["during"]["lost"] > 0
+    assert "units had no right result" in done.why
+    verdict = "failed" if state == State.FAILED else "no verdict"
+    assert f"  verdict    {verdict}. " in telling.as_words(done)
+    assert f" {verdict} " in telling.line(done)
+
+
+def test_at_a_terminal_what_failed_once_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    roll_back(ACTOR, FLAG, reason="So that nobody has it")
+    rigs(monkeypatch, part(loses=True), part())
+    status, said = run(FLAG, TARGET, "--stage", "5", command="flag")
+    row = Rehearsal.objects.get()
+    assert status == 2
+    assert f"{row} of {FLAG} came to no verdict: Failed once, passed once: With the" in said
+    assert f"rehearse it anew: manage.py rehearse {FLAG} --target {TARGET}." in said
+    # It says that something is wrong: no way past it is offered.
+    assert "--unrehearsed" not in said
+    assert "could not be run" not in said
 
 
 def test_a_second_drill_has_as_much_time_as_the_first(monkeypatch: pytest.MonkeyPatch) -> None:

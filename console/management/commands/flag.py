@@ -13,7 +13,7 @@ from console.flags.reading import FlagView, OnWorker
 from console.management.acting import DONE, NOT_HEARD, ActingCommand, actor
 from console.management.ending import ending
 from console.pages import figures
-from console.rehearsals import rehearsing
+from console.rehearsals import rehearsing, telling
 from console.rehearsals.models import VERDICTS, Rehearsal
 
 _REASON = "Changed at a terminal"
@@ -144,6 +144,11 @@ def _rehearse(key: str, variant: str) -> Rehearsal:
     except (rehearsing.Busy, rehearsing.Terminated) as exc:
         why = str(exc) or "this was told to end."
         raise ControlError(f"No drill of {key} could be run: {why} {_WITHOUT}") from exc
+    if drill.failed_once:
+        raise ControlError(
+            f"{drill} of {key} came to no verdict: {drill.why} Nothing was changed; rehearse it "
+            f"anew: {telling.repeat(drill)}."
+        )
     if drill.state not in VERDICTS:
         raise ControlError(f"No drill of {key} could be run: {drill.why} {_WITHOUT}")
     return drill

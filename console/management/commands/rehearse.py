@@ -30,7 +30,7 @@ class Command(BaseCommand):
         "Rehearses a flag's way back under load: baseline, target, baseline again, on an engine "
         "and a node of its own. Measures how soon each is in force, that every unit has one right "
         "result, and that the baseline reads what the target wrote. Exit 0 passed; 1 failed: it "
-        "cannot be taken back; 2 could not be run; 130 interrupted."
+        "cannot be taken back; 2 could not be run, or of two tries one failed; 130 interrupted."
     )
     requires_system_checks = ()
 
